@@ -1,0 +1,13 @@
+# quantc_gtest(NAME SOURCES file... LIBRARIES target...): a GoogleTest program whose cases ctest knows one by one.
+# Tests find the project with QUANTC_SOURCE_DIR and shared models with tests/support/Shared.h.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+function(quantc_gtest name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE QUANTC_SOURCE_DIR="${PROJECT_SOURCE_DIR}" QUANTC_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()

@@ -1,0 +1,86 @@
+// Kernels as plain data: what a kernel is to compute, and the object code that Halide makes of it. No MLIR here.
+//
+// A kernel is `int symbol(void** arguments)`, every argument a pointer to a halide_buffer_t, outputs last. It is serial; the runtime divides a
+// call by cropping its outputs (docs/architecture.md). Dimensions below are innermost first, as Halide counts them; `s` counts tokens.
+//
+// Families and their arguments, in order. [x | y] is one or the other by parameter.
+//   Weights W by scheme (dialects/schemes/Scheme.h has the byte order; R, I, groups of 32):
+//     f32:   weights f32 (R, K, tiles)            f16:  weights u16 (R, K, tiles)
+//     int8:  values i8 (I, R, 32/I, groups, tiles), scales u16 (R, groups, tiles)
+//     int4:  values u8 (I, R, 16/I, groups, tiles), scales u16 (R, groups, tiles)
+//   Quantized activations Q: values i8 (K padded to 32, s), scales f32 (groups, s), sums i32 (groups, s): the sum of a group's values.
+//
+//   embed     ids i32 (s); W -> out f32 (width, s).                                         params: scheme
+//   norm      x f32 (width, s); weight f32 (width); bias f32 (width) if kind=layer -> [out f32 (width, s) | Q].
+//             params: kind=rms|layer, epsilon, quantize=0|1
+//   map       n inputs f32, each f (width, s), r (width) or c (one element (1)) -> [out f32 (width, s) | Q]. `program` maps inputs to the result.
+//             params: operands, a string such as "ffr"; quantize=0|1
+//   matmul    [x f32 (K, s) | Q]; W; n epilogue inputs f32, each f (N, s) or r (N) -> out f32 (N, s). `program` has input 0 = the dot product.
+//             params: scheme, tokens=one|many, operands (of the epilogue inputs, may be empty)
+//   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out f32 (d, heads, s). The coordinate along s is the position, so
+//             the views of x and out begin at `past`. out's strides are free (it may be a KV cache).
+//             params: head_dim, rotary_dim, interleaved=0|1
+//   append    x f32 (d, heads, s) -> out f32 (d, heads, s), strides free: puts values into a cache. params: none
+//   attention q f32 (d, heads, s), coordinate along s = position; K f32 (positions, d, kv_heads); V f32 (d, positions, kv_heads);
+//             mask f32 (positions, s) if mask=tensor, added to the scaled scores -> out f32 (d, heads, s).
+//             params: head_dim, group (query heads per KV head), scale, mask=causal|full|tensor, max_positions, window (0: none)
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "targets/Target.h"
+
+namespace quantc::kernels {
+
+/// One value of a scalar program; operands are indices of earlier values.
+struct ScalarOp {
+  enum class Kind : uint8_t { input, constant, add, sub, mul, div, max, min, neg, abs, sqrt, exp, log, tanh, erf, less, equal, select };
+  Kind kind;
+  int a = -1, b = -1, c = -1;  ///< operands; for `input` a is the input's index
+  float value = 0;             ///< of a constant
+};
+
+/// A pure function of float32 inputs, one rounding per operation, applied to every element. The last op is the result.
+struct ScalarProgram {
+  std::vector<ScalarOp> ops;
+  bool empty() const { return ops.empty(); }
+};
+
+/// Parameters are text so that they print, hash and compare the same everywhere. Numbers in C's "%.9g".
+struct KernelSpec {
+  std::string family;
+  std::map<std::string, std::string> params;
+  ScalarProgram program;
+};
+
+/// Readable and unique: `qc_<family>_<params>_<hash>`.
+std::string kernelSymbol(const KernelSpec& spec);
+
+/// Rows of kernels.inc, for messages and tests.
+const std::vector<std::string>& allFamilies();
+
+struct KernelObject {
+  std::string symbol;
+  std::vector<char> elf;  ///< relocatable object
+  double seconds = 0;     ///< time to generate; 0 when it came from the cache
+  bool cached = false;
+};
+
+/// Generates object code. `cacheFolder` may be empty; otherwise objects are kept there under a hash of spec, target and compiler version.
+/// Thread-safe. Throws UserError when the spec is not one that its family knows.
+KernelObject compileKernel(const KernelSpec& spec, const TargetVariant& target, const std::string& cacheFolder);
+
+/// Assembly text of the same kernel, for `--emit=asm` and the tests of instruction selection.
+std::string kernelAssembly(const KernelSpec& spec, const TargetVariant& target);
+
+/// A position-independent image without imports or relocations: one block of bytes that is mapped read-execute at a page boundary.
+struct CodeImage {
+  std::vector<uint8_t> bytes;
+  std::vector<uint64_t> entries;  ///< offset of each symbol, in the order asked for
+};
+CodeImage linkImage(const std::vector<KernelObject>& objects, const TargetVariant& target);
+
+}  // namespace quantc::kernels

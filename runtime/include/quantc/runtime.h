@@ -1,0 +1,103 @@
+/* quantc runtime: loads a compiled artifact (model.qc) and runs it. C11 and C++17.
+ *
+ * A qc_model is an open artifact: read-only after qc_model_open, it may be shared by sessions of several threads. A qc_session is one
+ * sequence of tokens with its KV cache; it is used by one thread at a time. After qc_session_create nothing is allocated.
+ * Every function that can fail returns a qc_status; where a qc_error is taken it may be NULL, and it is written only on failure. */
+#ifndef QUANTC_RUNTIME_H
+#define QUANTC_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum qc_status {
+  QC_OK = 0,
+  /* 0x1_: the file. */
+  QC_ERROR_OPEN = 0x10,         /* the file cannot be opened or mapped */
+  QC_ERROR_FORMAT = 0x11,       /* not an artifact, cut short, or its bytes are not those that the compiler wrote */
+  QC_ERROR_VERSION = 0x12,      /* an artifact of a newer format */
+  QC_ERROR_ARCHITECTURE = 0x13, /* no code for this processor */
+  /* 0x2_: the caller. */
+  QC_ERROR_ARGUMENT = 0x20,     /* an argument outside of what the function documents */
+  QC_ERROR_CONTEXT = 0x21,      /* more positions than the artifact's context */
+  /* 0x3_: the machine. */
+  QC_ERROR_MEMORY = 0x30,       /* memory could not be had */
+  QC_ERROR_THREAD = 0x31        /* a thread could not be started */
+} qc_status;
+
+/* What went wrong, in words: what, expected and actual; how to fix. Always NUL-terminated. */
+typedef struct qc_error {
+  char message[512];
+} qc_error;
+
+typedef struct qc_model qc_model;
+typedef struct qc_session qc_session;
+
+typedef struct qc_model_options {
+  /* Name of the code variant to run ("avx2", "sse41", "dotprod", ...); NULL takes the best one that the processor can run. */
+  const char* variant;
+  /* Non-zero: check the SHA-256 of every segment while opening (reads the whole file). The header is always checked. */
+  int verify_segments;
+} qc_model_options;
+
+/* Maps the artifact at `path` and checks every offset in it. `options` may be NULL. `*out_model` is released with qc_model_close. */
+qc_status qc_model_open(const char* path, const qc_model_options* options, qc_model** out_model, qc_error* error);
+void qc_model_close(qc_model* model);
+
+typedef struct qc_model_info {
+  const char* name;          /* owned by the model, as all strings here */
+  const char* variant;       /* the code variant that will run */
+  uint32_t context;          /* positions at most */
+  uint32_t max_sequence;     /* tokens per step at most */
+  uint32_t vocabulary;       /* logits per position; 0 where the model has no logits */
+  uint32_t logits_stride;    /* floats from one row of logits to the next, at least `vocabulary` */
+  uint64_t arena_bytes;      /* allocated per session: activations, KV cache, inputs, outputs */
+  uint64_t resident_bound;   /* weights, code, header and one arena: what a run keeps resident at most, without the stacks of threads */
+  uint64_t file_bytes;
+} qc_model_info;
+qc_status qc_model_get_info(const qc_model* model, qc_model_info* out_info);
+
+/* The verified FlatBuffer header (schema/artifact.fbs), for tools that read more than qc_model_info says. Owned by the model. */
+const void* qc_model_header(const qc_model* model, size_t* out_bytes);
+
+typedef struct qc_session_options {
+  uint32_t threads; /* 0: as many as the machine has cores that are worth using */
+} qc_session_options;
+
+/* `options` may be NULL. The model must outlive the session. */
+qc_status qc_session_create(const qc_model* model, const qc_session_options* options, qc_session** out_session, qc_error* error);
+void qc_session_destroy(qc_session* session);
+
+/* Tokens processed so far; the next one gets this position. */
+uint32_t qc_session_position(const qc_session* session);
+/* Forgets all positions from `position` on. QC_ERROR_ARGUMENT when it is beyond the present one. 0 starts a new sequence. */
+qc_status qc_session_truncate(qc_session* session, uint32_t position);
+
+/* Which rows of output a step computes. */
+typedef enum qc_rows { QC_ROWS_NONE = 0, QC_ROWS_LAST = 1, QC_ROWS_ALL = 2 } qc_rows;
+
+/* Runs `count` tokens (1 to max_sequence) that follow those already seen. On success `*out_logits` points to float32 [rows, vocabulary] with
+ * logits_stride floats from row to row, rows being 0, 1 or `count`, owned by the session and valid until its next step. `out_logits` may be NULL with QC_ROWS_NONE. */
+qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits, qc_error* error);
+
+/* Element-wise access for models whose inputs are not tokens alone: copies `bytes` into the named input, reads the named output. */
+qc_status qc_session_set_input(qc_session* session, const char* name, const void* data, size_t bytes, qc_error* error);
+qc_status qc_session_get_output(const qc_session* session, const char* name, const void** out_data, size_t* out_bytes, qc_error* error);
+
+/* SHA-256, incremental: a tool of the runtime that its callers may use too. */
+typedef struct qc_sha256 {
+  uint32_t state[8];
+  uint64_t bytes;
+  uint8_t block[64];
+} qc_sha256;
+void qc_sha256_begin(qc_sha256* hash);
+void qc_sha256_add(qc_sha256* hash, const void* data, size_t bytes);
+void qc_sha256_end(qc_sha256* hash, uint8_t out_digest[32]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
