@@ -16,7 +16,7 @@ list(REMOVE_ITEM LLVM_DEFINITIONS_LIST "-D_GLIBCXX_ASSERTIONS")
 add_library(quantc_mlir INTERFACE)
 target_include_directories(quantc_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 target_compile_definitions(quantc_mlir INTERFACE ${LLVM_DEFINITIONS_LIST})
-target_compile_options(quantc_mlir INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+
 target_link_libraries(quantc_mlir INTERFACE MLIR LLVM)
 
 find_package(Halide 19 REQUIRED CONFIG HINTS "${QUANTC_HALIDE_PREFIX}")

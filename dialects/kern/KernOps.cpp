@@ -1,0 +1,8 @@
+// The generated operation classes alone: they take long to compile and seldom change.
+#include "dialects/kern/Kern.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+
+#define GET_OP_CLASSES
+#include "dialects/kern/KernOps.cpp.inc"

@@ -1,0 +1,64 @@
+// What kern operations must satisfy.
+#include "dialects/kern/Kern.h"
+
+#include "dialects/schemes/Scheme.h"
+#include "dialects/tfm/Tfm.h"
+
+namespace quantc::kern {
+
+using namespace mlir;
+
+LogicalResult KernelOp::verify() {
+  for (NamedAttribute param : getParams())
+    if (!isa<StringAttr>(param.getValue()))
+      return emitOpError("parameter '") << param.getName().getValue() << "' is not a string";
+  if (!getBody().empty() && !isa<tfm::YieldOp>(getBody().front().back()))
+    return emitOpError("region does not end with tfm.yield");
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  const Scheme* scheme = findScheme(getScheme().str());
+  if (!scheme)
+    return emitOpError("names scheme '") << getScheme() << "', known are " << knownSchemes();
+  RankedTensorType type = tfm::typeOfWeight(getExpr());
+  if (!type)
+    return emitOpError("has an expression that does not fit together");
+  if (getPacked() && type.getRank() != 2)
+    return emitOpError("packs ") << type << ", expected a matrix [out, in]";
+  if (!getPacked() && scheme->id != SchemeId::f32)
+    return emitOpError("stores rows as ") << scheme->name << ", only f32 can be stored unpacked";
+  if (!getPacked() && static_cast<int64_t>(getBytes()) != type.getNumElements() * 4)
+    return emitOpError("has ") << getBytes() << " bytes, expected " << type.getNumElements() * 4;
+  return success();
+}
+
+LogicalResult BufferOp::verify() {
+  if (static_cast<int64_t>(getBytes()) < 0)
+    return emitOpError("has a negative size");
+  if (getSpace() == Space::weights)
+    return emitOpError("lies among the weights, which are kern.constant");
+  return success();
+}
+
+LogicalResult ViewOp::verify() {
+  size_t rank = getStrides().size();
+  for (AffineMap map : {getMins(), getStarts(), getExtents()})
+    if (map.getNumResults() != rank || map.getNumDims() != 0 || map.getNumSymbols() != tfm::kSymbols)
+      return emitOpError("has a map ") << map << ", expected " << rank << " results of the step's symbols";
+  if (static_cast<int64_t>(getSplitDim()) < -1 || static_cast<int64_t>(getSplitDim()) >= static_cast<int64_t>(rank))
+    return emitOpError("splits dimension ") << getSplitDim() << " of " << rank;
+  return success();
+}
+
+LogicalResult CallOp::verify() {
+  if (getOutputs() == 0 || getOutputs() > getViews().size())
+    return emitOpError("has ") << getOutputs() << " outputs among " << getViews().size() << " views";
+  auto module = (*this)->getParentOfType<ModuleOp>();
+  for (FlatSymbolRefAttr symbol : {getKernelAttr(), getKernelOneAttr()})
+    if (!module.lookupSymbol<KernelOp>(symbol.getValue()))
+      return emitOpError("calls ") << symbol << ", which is not a kern.kernel of the module";
+  return success();
+}
+
+}  // namespace quantc::kern

@@ -1,0 +1,32 @@
+// The tfm dialect: include this to use its operations.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/tfm/SymbolicShape.h"
+
+#include "dialects/tfm/TfmDialect.h.inc"
+#include "dialects/tfm/TfmEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/tfm/TfmAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/tfm/TfmTypes.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/tfm/TfmOps.h.inc"
+
+namespace quantc::tfm {
+
+/// Type of a weight expression; null when `expr` is not one or does not fit together.
+mlir::RankedTensorType typeOfWeight(mlir::Attribute expr);
+
+/// The scheme name of activations.
+constexpr llvm::StringLiteral kActivationScheme = "act8";
+
+}  // namespace quantc::tfm

@@ -1,0 +1,88 @@
+#ifndef QUANTC_TFM_DIALECT_TD
+#define QUANTC_TFM_DIALECT_TD
+
+include "mlir/IR/DialectBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+def Tfm_Dialect : Dialect {
+  let name = "tfm";
+  let cppNamespace = "::quantc::tfm";
+  let summary = "transformers as operations on tensors";
+  let description = [{
+    A model is one `func.func @main`. A tensor's dimensions are constants or affine expressions of three symbols, kept as the tensor's encoding
+    (SymbolicShape.h): s0 = `sequence`, tokens of this step; s1 = `past`, tokens before it; s2 = `outputs`, rows of output wanted.
+
+    Weights are names into mapped files behind lazy expressions (`#tfm.stored`, `#tfm.permuted`, ...); the IR never holds their data.
+
+    Module attributes: `tfm.name`, `tfm.context` (i64, positions at most), `tfm.files` (array of file names), `tfm.tokenizer` (folder with the
+    tokenizer's files, optional), `tfm.license` (optional).
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+class Tfm_Attr<string cppName, string attrMnemonic> : AttrDef<Tfm_Dialect, cppName> {
+  let mnemonic = attrMnemonic;
+}
+
+// Weight expressions. `typeOfWeight` (Weights.h) gives the type of each.
+
+def Tfm_StoredAttr : Tfm_Attr<"Stored", "stored"> {
+  let summary = "a tensor of one of the module's `tfm.files`, as it is stored there";
+  let parameters = (ins "unsigned":$file, "::mlir::StringAttr":$tensor, "::mlir::Type":$type);
+  let assemblyFormat = "`<` $file `,` $tensor `,` $type `>`";
+}
+
+def Tfm_PermutedAttr : Tfm_Attr<"Permuted", "permuted"> {
+  let summary = "dimension i of the result is dimension order[i] of the inner expression";
+  let parameters = (ins "::mlir::Attribute":$inner, ArrayRefParameter<"int64_t">:$order);
+  let assemblyFormat = "`<` $inner `,` `[` $order `]` `>`";
+}
+
+def Tfm_ReshapedAttr : Tfm_Attr<"Reshaped", "reshaped"> {
+  let summary = "the same elements in row-major order under another shape";
+  let parameters = (ins "::mlir::Attribute":$inner, ArrayRefParameter<"int64_t">:$shape);
+  let assemblyFormat = "`<` $inner `,` `[` $shape `]` `>`";
+}
+
+def Tfm_SlicedAttr : Tfm_Attr<"Sliced", "sliced"> {
+  let summary = "elements begin to end - 1 along an axis";
+  let parameters = (ins "::mlir::Attribute":$inner, "int64_t":$axis, "int64_t":$begin, "int64_t":$end);
+  let assemblyFormat = "`<` $inner `,` $axis `,` $begin `,` $end `>`";
+}
+
+def Tfm_ConcatenatedAttr : Tfm_Attr<"Concatenated", "concatenated"> {
+  let summary = "inner expressions one after another along an axis";
+  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$inners, "int64_t":$axis);
+  let assemblyFormat = "`<` `[` $inners `]` `,` $axis `>`";
+}
+
+def Tfm_LiteralAttr : Tfm_Attr<"Literal", "literal"> {
+  let summary = "values that the compiler computed, at most 64 KiB";
+  let parameters = (ins "::mlir::DenseElementsAttr":$values);
+  let assemblyFormat = "`<` $values `>`";
+}
+
+def Tfm_RopeTableAttr : Tfm_Attr<"RopeTable", "rope_table"> {
+  let summary = "[positions, frequencies]: cosine or sine of float32(position * frequency), computed in double, times scale";
+  let parameters = (ins "bool":$sine, ArrayRefParameter<"float">:$frequencies, "int64_t":$positions, "float":$scale);
+  let hasCustomAssemblyFormat = 1;
+}
+
+class Tfm_Type<string cppName, string typeMnemonic> : TypeDef<Tfm_Dialect, cppName> {
+  let mnemonic = typeMnemonic;
+}
+
+def Tfm_QuantizedType : Tfm_Type<"Quantized", "q"> {
+  let summary = "element of a group-quantized tensor: the name of a row of schemes.inc, or `act8` for activations";
+  let description = [{
+    Groups run along the innermost dimension. MLIR 19's quant dialect knows scales per tensor and per axis, not per group along an axis
+    (docs/decisions), so this type stands beside it.
+  }];
+  let parameters = (ins StringRefParameter<"scheme">:$scheme);
+  let assemblyFormat = "`<` $scheme `>`";
+}
+
+#endif

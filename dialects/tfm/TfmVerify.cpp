@@ -1,0 +1,231 @@
+// What operations and weight expressions must satisfy.
+#include "dialects/tfm/Tfm.h"
+
+#include "dialects/schemes/Scheme.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace quantc::tfm {
+
+using namespace mlir;
+
+namespace {
+
+constexpr int64_t kLargestLiteral = 64 * 1024;
+
+RankedTensorType ranked(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+int64_t lastDim(Value value) {
+  RankedTensorType type = ranked(value);
+  return type.getRank() == 0 ? 1 : type.getShape().back();
+}
+
+/// Dimensions of the value without its last `count`.
+SmallVector<AffineExpr> leadingDims(Value value, unsigned count = 1) {
+  SmallVector<AffineExpr> dims = dimsOf(ranked(value));
+  dims.truncate(dims.size() >= count ? dims.size() - count : 0);
+  return dims;
+}
+
+bool isPermutation(ArrayRef<int64_t> order) {
+  SmallVector<bool> seen(order.size(), false);
+  for (int64_t i : order) {
+    if (i < 0 || i >= static_cast<int64_t>(order.size()) || seen[i])
+      return false;
+    seen[i] = true;
+  }
+  return true;
+}
+
+LogicalResult checkLiteralSize(Operation* op, ShapedType type) {
+  int64_t bytes = type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+  if (bytes > kLargestLiteral)
+    return op->emitOpError("holds ") << bytes << " bytes, at most " << kLargestLiteral << " are allowed; make it a weight of a file";
+  return success();
+}
+
+RankedTensorType concatenatedType(ConcatenatedAttr concat) {
+  RankedTensorType first;
+  int64_t total = 0;
+  for (Attribute inner : concat.getInners()) {
+    RankedTensorType type = typeOfWeight(inner);
+    if (!type || concat.getAxis() < 0 || concat.getAxis() >= type.getRank())
+      return {};
+    total += type.getDimSize(concat.getAxis());
+    if (!first)
+      first = type;
+    SmallVector<int64_t> expected(first.getShape()), actual(type.getShape());
+    if (expected.size() != actual.size() || first.getElementType() != type.getElementType())
+      return {};
+    expected[concat.getAxis()] = actual[concat.getAxis()] = 0;
+    if (expected != actual)
+      return {};
+  }
+  if (!first)
+    return {};
+  SmallVector<int64_t> shape(first.getShape());
+  shape[concat.getAxis()] = total;
+  return RankedTensorType::get(shape, first.getElementType());
+}
+
+}  // namespace
+
+RankedTensorType typeOfWeight(Attribute expr) {
+  return llvm::TypeSwitch<Attribute, RankedTensorType>(expr)
+      .Case([](StoredAttr stored) {
+        auto type = dyn_cast<RankedTensorType>(stored.getType());
+        return type && type.hasStaticShape() ? type : RankedTensorType();
+      })
+      .Case([](PermutedAttr permuted) {
+        RankedTensorType inner = typeOfWeight(permuted.getInner());
+        if (!inner || static_cast<int64_t>(permuted.getOrder().size()) != inner.getRank() || !isPermutation(permuted.getOrder()))
+          return RankedTensorType();
+        SmallVector<int64_t> shape;
+        for (int64_t i : permuted.getOrder())
+          shape.push_back(inner.getDimSize(i));
+        return RankedTensorType::get(shape, inner.getElementType());
+      })
+      .Case([](ReshapedAttr reshaped) {
+        RankedTensorType inner = typeOfWeight(reshaped.getInner());
+        int64_t count = 1;
+        for (int64_t size : reshaped.getShape())
+          count *= size;
+        return inner && count == inner.getNumElements() ? RankedTensorType::get(reshaped.getShape(), inner.getElementType())
+                                                        : RankedTensorType();
+      })
+      .Case([](SlicedAttr sliced) {
+        RankedTensorType inner = typeOfWeight(sliced.getInner());
+        if (!inner || sliced.getAxis() < 0 || sliced.getAxis() >= inner.getRank() || sliced.getBegin() < 0 ||
+            sliced.getEnd() < sliced.getBegin() || sliced.getEnd() > inner.getDimSize(sliced.getAxis()))
+          return RankedTensorType();
+        SmallVector<int64_t> shape(inner.getShape());
+        shape[sliced.getAxis()] = sliced.getEnd() - sliced.getBegin();
+        return RankedTensorType::get(shape, inner.getElementType());
+      })
+      .Case([](ConcatenatedAttr concat) { return concatenatedType(concat); })
+      .Case([](LiteralAttr literal) { return dyn_cast<RankedTensorType>(literal.getValues().getType()); })
+      .Case([](RopeTableAttr table) {
+        return RankedTensorType::get({table.getPositions(), static_cast<int64_t>(table.getFrequencies().size())},
+                                     Float32Type::get(table.getContext()));
+      })
+      .Default([](Attribute) { return RankedTensorType(); });
+}
+
+LogicalResult WeightOp::verify() {
+  RankedTensorType type = typeOfWeight(getExpr());
+  if (!type)
+    return emitOpError("has an expression that does not fit together");
+  if (type != getResult().getType())
+    return emitOpError("has type ") << getResult().getType() << ", its expression gives " << type;
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  if (getValue().getShapedType() != getResult().getType())
+    return emitOpError("has type ") << getResult().getType() << ", its value is " << getValue().getShapedType();
+  return checkLiteralSize(*this, getValue().getShapedType());
+}
+
+LogicalResult BinaryOp::verify() {
+  Type lhs = ranked(getLhs()).getElementType(), rhs = ranked(getRhs()).getElementType();
+  if (lhs != rhs)
+    return emitOpError("operands have elements ") << lhs << " and " << rhs << ", expected the same";
+  return success();
+}
+
+LogicalResult ReshapeOp::verify() {
+  AffineExpr from = productOf(dimsOf(ranked(getOperand())), getContext()), to = productOf(dimsOf(ranked(getResult())), getContext());
+  if (from && to && simplifyAffineExpr(from - to, 0, kSymbols) != getAffineConstantExpr(0, getContext()))
+    return emitOpError("changes the number of elements from ") << from << " to " << to;
+  return success();
+}
+
+LogicalResult TransposeOp::verify() {
+  RankedTensorType from = ranked(getOperand()), to = ranked(getResult());
+  if (!isPermutation(getOrder()) || static_cast<int64_t>(getOrder().size()) != from.getRank() || from.getRank() != to.getRank())
+    return emitOpError("order is not a permutation of the operand's ") << from.getRank() << " dimensions";
+  SmallVector<AffineExpr> dims = dimsOf(from), result = dimsOf(to);
+  for (auto [i, source] : llvm::enumerate(getOrder()))
+    if (result[i] != dims[source])
+      return emitOpError("dimension ") << i << " is " << result[i] << ", expected " << dims[source];
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  RankedTensorType weight = ranked(getWeight());
+  if (weight.getRank() != 2 || !weight.hasStaticShape())
+    return emitOpError("weight has type ") << weight << ", expected [out, in]";
+  if (lastDim(getInput()) != weight.getDimSize(1))
+    return emitOpError("input has ") << lastDim(getInput()) << " features, the weight takes " << weight.getDimSize(1);
+  if (lastDim(getResult()) != weight.getDimSize(0) || leadingDims(getResult()) != leadingDims(getInput()))
+    return emitOpError("result has type ") << ranked(getResult()) << ", expected the input's with " << weight.getDimSize(0) << " features";
+  return success();
+}
+
+LogicalResult EmbedOp::verify() {
+  RankedTensorType table = ranked(getTable());
+  if (table.getRank() != 2 || !table.hasStaticShape() || lastDim(getResult()) != table.getDimSize(1) ||
+      leadingDims(getResult()) != dimsOf(ranked(getIds())))
+    return emitOpError("result has type ") << ranked(getResult()) << ", expected a row of " << table << " per id";
+  return success();
+}
+
+LogicalResult RopeOp::verify() {
+  if (getHeadDim() <= 0 || lastDim(getInput()) % getHeadDim() != 0)
+    return emitOpError("input has ") << lastDim(getInput()) << " features, expected a multiple of head_dim " << getHeadDim();
+  if (getRotaryDim() <= 0 || getRotaryDim() > getHeadDim() || static_cast<int64_t>(getInvFreq().size()) * 2 != getRotaryDim())
+    return emitOpError("has rotary_dim ") << getRotaryDim() << " and " << getInvFreq().size() << " frequencies, expected half as many as rotary_dim";
+  if (getInput().getType() != getResult().getType())
+    return emitOpError("changes the type of its input");
+  return success();
+}
+
+LogicalResult CacheAppendOp::verify() {
+  if (lastDim(getInput()) != getHeads() * getHeadDim() || lastDim(getResult()) != lastDim(getInput()))
+    return emitOpError("input has ") << lastDim(getInput()) << " features, expected heads * head_dim = " << getHeads() * getHeadDim();
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  if (getKvHeads() <= 0 || getHeads() % getKvHeads() != 0)
+    return emitOpError("has ") << getHeads() << " heads over " << getKvHeads() << " KV heads, expected a multiple";
+  if (lastDim(getQuery()) != getHeads() * getHeadDim())
+    return emitOpError("query has ") << lastDim(getQuery()) << " features, expected heads * head_dim = " << getHeads() * getHeadDim();
+  for (Value value : {getKey(), getValue()})
+    if (lastDim(value) != getKvHeads() * getHeadDim())
+      return emitOpError("key or value has ") << lastDim(value) << " features, expected kv_heads * head_dim = " << getKvHeads() * getHeadDim();
+  if ((getMaskKind() == MaskKind::tensor) != static_cast<bool>(getMask()))
+    return emitOpError("has mask_kind ") << stringifyMaskKind(getMaskKind()) << (getMask() ? " and" : " and no") << " mask operand";
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() {
+  auto type = dyn_cast<QuantizedType>(ranked(getResult()).getElementType());
+  if (!type || !ranked(getInput()).getElementType().isF32())
+    return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected f32 to !tfm.q elements";
+  if (type.getScheme() != kActivationScheme && !findScheme(type.getScheme().str()))
+    return emitOpError("names scheme '") << type.getScheme() << "', known are " << kActivationScheme << ", " << knownSchemes();
+  return success();
+}
+
+LogicalResult DequantizeOp::verify() {
+  if (!isa<QuantizedType>(ranked(getInput()).getElementType()) || !ranked(getResult()).getElementType().isF32())
+    return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected !tfm.q elements to f32";
+  return success();
+}
+
+LogicalResult FusedOp::verify() {
+  bool linear = getProducer() == "linear";
+  if (!linear && !getProducer().empty())
+    return emitOpError("names producer '") << getProducer() << "', known is 'linear'";
+  if (linear && getInputs().size() < 2)
+    return emitOpError("has no input and weight for its linear");
+  size_t expected = linear ? getInputs().size() - 1 : getInputs().size();
+  if (getBody().getNumArguments() != expected)
+    return emitOpError("region has ") << getBody().getNumArguments() << " arguments, expected " << expected;
+  if (!isa<YieldOp>(getBody().front().back()))
+    return emitOpError("region does not end with tfm.yield");
+  return success();
+}
+
+}  // namespace quantc::tfm

@@ -1,0 +1,35 @@
+// Memory from the operating system: a file to read, code to run, a zeroed arena.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+namespace quantc::rt {
+
+/// Owns one mapping.
+class Mapping {
+public:
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping();
+
+  /// Maps the whole file at `path`, read-only.
+  qc_status map_file(const char* path, qc_error* error);
+  /// Makes `bytes` of the file `path` at `offset` executable, never writable at the same time. `contents` are the same bytes, already mapped:
+  /// they are copied where the file's pages cannot be mapped in place (larger pages than the segment's alignment, file system without execution).
+  qc_status map_code(const char* path, uint64_t offset, uint64_t bytes, const uint8_t* contents, qc_error* error);
+  /// Zeroed memory, aligned to a page.
+  qc_status map_arena(uint64_t bytes, qc_error* error);
+
+  uint8_t* data() const { return data_; }
+  uint64_t size() const { return size_; }
+
+private:
+  uint8_t* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+}  // namespace quantc::rt
