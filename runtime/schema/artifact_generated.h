@@ -50,6 +50,9 @@ struct TensorBuilder;
 struct SpecialToken;
 struct SpecialTokenBuilder;
 
+struct Split;
+struct SplitBuilder;
+
 struct Tokenizer;
 struct TokenizerBuilder;
 
@@ -207,6 +210,111 @@ inline const char *EnumNameTokenizerKind(TokenizerKind e) {
   if (flatbuffers::IsOutRange(e, TokenizerKind_none, TokenizerKind_sentencepiece_bpe)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesTokenizerKind()[index];
+}
+
+enum SplitMode : uint8_t {
+  SplitMode_isolated = 0,
+  SplitMode_matches = 1,
+  SplitMode_gaps = 2,
+  SplitMode_with_next = 3,
+  SplitMode_MIN = SplitMode_isolated,
+  SplitMode_MAX = SplitMode_with_next
+};
+
+inline const SplitMode (&EnumValuesSplitMode())[4] {
+  static const SplitMode values[] = {
+    SplitMode_isolated,
+    SplitMode_matches,
+    SplitMode_gaps,
+    SplitMode_with_next
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesSplitMode() {
+  static const char * const names[5] = {
+    "isolated",
+    "matches",
+    "gaps",
+    "with_next",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameSplitMode(SplitMode e) {
+  if (flatbuffers::IsOutRange(e, SplitMode_isolated, SplitMode_with_next)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesSplitMode()[index];
+}
+
+enum PrependSpace : uint8_t {
+  PrependSpace_never = 0,
+  PrependSpace_always = 1,
+  PrependSpace_unless_there = 2,
+  PrependSpace_at_start_unless_there = 3,
+  PrependSpace_MIN = PrependSpace_never,
+  PrependSpace_MAX = PrependSpace_at_start_unless_there
+};
+
+inline const PrependSpace (&EnumValuesPrependSpace())[4] {
+  static const PrependSpace values[] = {
+    PrependSpace_never,
+    PrependSpace_always,
+    PrependSpace_unless_there,
+    PrependSpace_at_start_unless_there
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesPrependSpace() {
+  static const char * const names[5] = {
+    "never",
+    "always",
+    "unless_there",
+    "at_start_unless_there",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNamePrependSpace(PrependSpace e) {
+  if (flatbuffers::IsOutRange(e, PrependSpace_never, PrependSpace_at_start_unless_there)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesPrependSpace()[index];
+}
+
+enum StripSpace : uint8_t {
+  StripSpace_none = 0,
+  StripSpace_first_character = 1,
+  StripSpace_first_token = 2,
+  StripSpace_MIN = StripSpace_none,
+  StripSpace_MAX = StripSpace_first_token
+};
+
+inline const StripSpace (&EnumValuesStripSpace())[3] {
+  static const StripSpace values[] = {
+    StripSpace_none,
+    StripSpace_first_character,
+    StripSpace_first_token
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesStripSpace() {
+  static const char * const names[4] = {
+    "none",
+    "first_character",
+    "first_token",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameStripSpace(StripSpace e) {
+  if (flatbuffers::IsOutRange(e, StripSpace_none, StripSpace_first_token)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesStripSpace()[index];
 }
 
 FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Size FLATBUFFERS_FINAL_CLASS {
@@ -1325,28 +1433,97 @@ inline flatbuffers::Offset<SpecialToken> CreateSpecialTokenDirect(
       single_word);
 }
 
+struct Split FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef SplitBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_PATTERN = 4,
+    VT_MODE = 6
+  };
+  const flatbuffers::Vector<uint32_t> *pattern() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_PATTERN);
+  }
+  quantc::schema::SplitMode mode() const {
+    return static_cast<quantc::schema::SplitMode>(GetField<uint8_t>(VT_MODE, 0));
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyOffset(verifier, VT_PATTERN) &&
+           verifier.VerifyVector(pattern()) &&
+           VerifyField<uint8_t>(verifier, VT_MODE, 1) &&
+           verifier.EndTable();
+  }
+};
+
+struct SplitBuilder {
+  typedef Split Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_pattern(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> pattern) {
+    fbb_.AddOffset(Split::VT_PATTERN, pattern);
+  }
+  void add_mode(quantc::schema::SplitMode mode) {
+    fbb_.AddElement<uint8_t>(Split::VT_MODE, static_cast<uint8_t>(mode), 0);
+  }
+  explicit SplitBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<Split> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<Split>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<Split> CreateSplit(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> pattern = 0,
+    quantc::schema::SplitMode mode = quantc::schema::SplitMode_isolated) {
+  SplitBuilder builder_(_fbb);
+  builder_.add_pattern(pattern);
+  builder_.add_mode(mode);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<Split> CreateSplitDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    const std::vector<uint32_t> *pattern = nullptr,
+    quantc::schema::SplitMode mode = quantc::schema::SplitMode_isolated) {
+  auto pattern__ = pattern ? _fbb.CreateVector<uint32_t>(*pattern) : 0;
+  return quantc::schema::CreateSplit(
+      _fbb,
+      pattern__,
+      mode);
+}
+
 struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef TokenizerBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
     VT_KIND = 4,
     VT_PIECES = 6,
     VT_PIECE_ENDS = 8,
-    VT_MERGES = 10,
-    VT_SPECIALS = 12,
-    VT_PREFIX = 14,
-    VT_SUFFIX = 16,
-    VT_EOS = 18,
-    VT_UNKNOWN = 20,
-    VT_BYTE_FALLBACK = 22,
-    VT_BYTE_TOKENS = 24,
-    VT_PATTERN = 26,
-    VT_CLASSES = 28,
-    VT_PREPEND_SPACE = 30,
-    VT_REPLACE_SPACE = 32,
-    VT_STRIP_LEADING_SPACE = 34,
-    VT_FUSE_UNKNOWN = 36,
-    VT_IGNORE_MERGES = 38,
-    VT_ADD_PREFIX_SPACE = 40
+    VT_PIECE_ORDER = 10,
+    VT_MERGE_STARTS = 12,
+    VT_MERGES = 14,
+    VT_SPECIALS = 16,
+    VT_PREFIX = 18,
+    VT_SUFFIX = 20,
+    VT_EOS = 22,
+    VT_UNKNOWN = 24,
+    VT_FUSE_UNKNOWN = 26,
+    VT_BYTE_FALLBACK = 28,
+    VT_BYTE_TOKENS = 30,
+    VT_IGNORE_MERGES = 32,
+    VT_PREPEND_SPACE = 34,
+    VT_REPLACE_SPACE = 36,
+    VT_SPACES_LAST = 38,
+    VT_SPLITS = 40,
+    VT_CLASSES = 42,
+    VT_SPACE_CLASS = 44,
+    VT_WORD_CLASS = 46,
+    VT_DECODE_SPACES = 48,
+    VT_DECODE_BYTES = 50,
+    VT_STRIP_SPACE = 52
   };
   quantc::schema::TokenizerKind kind() const {
     return static_cast<quantc::schema::TokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
@@ -1356,6 +1533,12 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   }
   const flatbuffers::Vector<uint32_t> *piece_ends() const {
     return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_PIECE_ENDS);
+  }
+  const flatbuffers::Vector<uint32_t> *piece_order() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_PIECE_ORDER);
+  }
+  const flatbuffers::Vector<uint32_t> *merge_starts() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_MERGE_STARTS);
   }
   const flatbuffers::Vector<uint32_t> *merges() const {
     return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_MERGES);
@@ -1375,35 +1558,47 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   int32_t unknown() const {
     return GetField<int32_t>(VT_UNKNOWN, -1);
   }
+  bool fuse_unknown() const {
+    return GetField<uint8_t>(VT_FUSE_UNKNOWN, 0) != 0;
+  }
   bool byte_fallback() const {
     return GetField<uint8_t>(VT_BYTE_FALLBACK, 0) != 0;
   }
   const flatbuffers::Vector<int32_t> *byte_tokens() const {
     return GetPointer<const flatbuffers::Vector<int32_t> *>(VT_BYTE_TOKENS);
   }
-  const flatbuffers::Vector<uint32_t> *pattern() const {
-    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_PATTERN);
+  bool ignore_merges() const {
+    return GetField<uint8_t>(VT_IGNORE_MERGES, 0) != 0;
   }
-  const flatbuffers::Vector<uint32_t> *classes() const {
-    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_CLASSES);
-  }
-  bool prepend_space() const {
-    return GetField<uint8_t>(VT_PREPEND_SPACE, 0) != 0;
+  quantc::schema::PrependSpace prepend_space() const {
+    return static_cast<quantc::schema::PrependSpace>(GetField<uint8_t>(VT_PREPEND_SPACE, 0));
   }
   bool replace_space() const {
     return GetField<uint8_t>(VT_REPLACE_SPACE, 0) != 0;
   }
-  bool strip_leading_space() const {
-    return GetField<uint8_t>(VT_STRIP_LEADING_SPACE, 0) != 0;
+  bool spaces_last() const {
+    return GetField<uint8_t>(VT_SPACES_LAST, 0) != 0;
   }
-  bool fuse_unknown() const {
-    return GetField<uint8_t>(VT_FUSE_UNKNOWN, 0) != 0;
+  const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Split>> *splits() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Split>> *>(VT_SPLITS);
   }
-  bool ignore_merges() const {
-    return GetField<uint8_t>(VT_IGNORE_MERGES, 0) != 0;
+  const flatbuffers::Vector<uint32_t> *classes() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_CLASSES);
   }
-  bool add_prefix_space() const {
-    return GetField<uint8_t>(VT_ADD_PREFIX_SPACE, 0) != 0;
+  int32_t space_class() const {
+    return GetField<int32_t>(VT_SPACE_CLASS, -1);
+  }
+  int32_t word_class() const {
+    return GetField<int32_t>(VT_WORD_CLASS, -1);
+  }
+  bool decode_spaces() const {
+    return GetField<uint8_t>(VT_DECODE_SPACES, 0) != 0;
+  }
+  bool decode_bytes() const {
+    return GetField<uint8_t>(VT_DECODE_BYTES, 0) != 0;
+  }
+  quantc::schema::StripSpace strip_space() const {
+    return static_cast<quantc::schema::StripSpace>(GetField<uint8_t>(VT_STRIP_SPACE, 0));
   }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
@@ -1412,6 +1607,10 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            verifier.VerifyVector(pieces()) &&
            VerifyOffset(verifier, VT_PIECE_ENDS) &&
            verifier.VerifyVector(piece_ends()) &&
+           VerifyOffset(verifier, VT_PIECE_ORDER) &&
+           verifier.VerifyVector(piece_order()) &&
+           VerifyOffset(verifier, VT_MERGE_STARTS) &&
+           verifier.VerifyVector(merge_starts()) &&
            VerifyOffset(verifier, VT_MERGES) &&
            verifier.VerifyVector(merges()) &&
            VerifyOffset(verifier, VT_SPECIALS) &&
@@ -1424,19 +1623,24 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_EOS) &&
            verifier.VerifyVector(eos()) &&
            VerifyField<int32_t>(verifier, VT_UNKNOWN, 4) &&
+           VerifyField<uint8_t>(verifier, VT_FUSE_UNKNOWN, 1) &&
            VerifyField<uint8_t>(verifier, VT_BYTE_FALLBACK, 1) &&
            VerifyOffset(verifier, VT_BYTE_TOKENS) &&
            verifier.VerifyVector(byte_tokens()) &&
-           VerifyOffset(verifier, VT_PATTERN) &&
-           verifier.VerifyVector(pattern()) &&
-           VerifyOffset(verifier, VT_CLASSES) &&
-           verifier.VerifyVector(classes()) &&
+           VerifyField<uint8_t>(verifier, VT_IGNORE_MERGES, 1) &&
            VerifyField<uint8_t>(verifier, VT_PREPEND_SPACE, 1) &&
            VerifyField<uint8_t>(verifier, VT_REPLACE_SPACE, 1) &&
-           VerifyField<uint8_t>(verifier, VT_STRIP_LEADING_SPACE, 1) &&
-           VerifyField<uint8_t>(verifier, VT_FUSE_UNKNOWN, 1) &&
-           VerifyField<uint8_t>(verifier, VT_IGNORE_MERGES, 1) &&
-           VerifyField<uint8_t>(verifier, VT_ADD_PREFIX_SPACE, 1) &&
+           VerifyField<uint8_t>(verifier, VT_SPACES_LAST, 1) &&
+           VerifyOffset(verifier, VT_SPLITS) &&
+           verifier.VerifyVector(splits()) &&
+           verifier.VerifyVectorOfTables(splits()) &&
+           VerifyOffset(verifier, VT_CLASSES) &&
+           verifier.VerifyVector(classes()) &&
+           VerifyField<int32_t>(verifier, VT_SPACE_CLASS, 4) &&
+           VerifyField<int32_t>(verifier, VT_WORD_CLASS, 4) &&
+           VerifyField<uint8_t>(verifier, VT_DECODE_SPACES, 1) &&
+           VerifyField<uint8_t>(verifier, VT_DECODE_BYTES, 1) &&
+           VerifyField<uint8_t>(verifier, VT_STRIP_SPACE, 1) &&
            verifier.EndTable();
   }
 };
@@ -1453,6 +1657,12 @@ struct TokenizerBuilder {
   }
   void add_piece_ends(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> piece_ends) {
     fbb_.AddOffset(Tokenizer::VT_PIECE_ENDS, piece_ends);
+  }
+  void add_piece_order(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> piece_order) {
+    fbb_.AddOffset(Tokenizer::VT_PIECE_ORDER, piece_order);
+  }
+  void add_merge_starts(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> merge_starts) {
+    fbb_.AddOffset(Tokenizer::VT_MERGE_STARTS, merge_starts);
   }
   void add_merges(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> merges) {
     fbb_.AddOffset(Tokenizer::VT_MERGES, merges);
@@ -1472,35 +1682,47 @@ struct TokenizerBuilder {
   void add_unknown(int32_t unknown) {
     fbb_.AddElement<int32_t>(Tokenizer::VT_UNKNOWN, unknown, -1);
   }
+  void add_fuse_unknown(bool fuse_unknown) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_FUSE_UNKNOWN, static_cast<uint8_t>(fuse_unknown), 0);
+  }
   void add_byte_fallback(bool byte_fallback) {
     fbb_.AddElement<uint8_t>(Tokenizer::VT_BYTE_FALLBACK, static_cast<uint8_t>(byte_fallback), 0);
   }
   void add_byte_tokens(flatbuffers::Offset<flatbuffers::Vector<int32_t>> byte_tokens) {
     fbb_.AddOffset(Tokenizer::VT_BYTE_TOKENS, byte_tokens);
   }
-  void add_pattern(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> pattern) {
-    fbb_.AddOffset(Tokenizer::VT_PATTERN, pattern);
+  void add_ignore_merges(bool ignore_merges) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_IGNORE_MERGES, static_cast<uint8_t>(ignore_merges), 0);
   }
-  void add_classes(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> classes) {
-    fbb_.AddOffset(Tokenizer::VT_CLASSES, classes);
-  }
-  void add_prepend_space(bool prepend_space) {
+  void add_prepend_space(quantc::schema::PrependSpace prepend_space) {
     fbb_.AddElement<uint8_t>(Tokenizer::VT_PREPEND_SPACE, static_cast<uint8_t>(prepend_space), 0);
   }
   void add_replace_space(bool replace_space) {
     fbb_.AddElement<uint8_t>(Tokenizer::VT_REPLACE_SPACE, static_cast<uint8_t>(replace_space), 0);
   }
-  void add_strip_leading_space(bool strip_leading_space) {
-    fbb_.AddElement<uint8_t>(Tokenizer::VT_STRIP_LEADING_SPACE, static_cast<uint8_t>(strip_leading_space), 0);
+  void add_spaces_last(bool spaces_last) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_SPACES_LAST, static_cast<uint8_t>(spaces_last), 0);
   }
-  void add_fuse_unknown(bool fuse_unknown) {
-    fbb_.AddElement<uint8_t>(Tokenizer::VT_FUSE_UNKNOWN, static_cast<uint8_t>(fuse_unknown), 0);
+  void add_splits(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Split>>> splits) {
+    fbb_.AddOffset(Tokenizer::VT_SPLITS, splits);
   }
-  void add_ignore_merges(bool ignore_merges) {
-    fbb_.AddElement<uint8_t>(Tokenizer::VT_IGNORE_MERGES, static_cast<uint8_t>(ignore_merges), 0);
+  void add_classes(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> classes) {
+    fbb_.AddOffset(Tokenizer::VT_CLASSES, classes);
   }
-  void add_add_prefix_space(bool add_prefix_space) {
-    fbb_.AddElement<uint8_t>(Tokenizer::VT_ADD_PREFIX_SPACE, static_cast<uint8_t>(add_prefix_space), 0);
+  void add_space_class(int32_t space_class) {
+    fbb_.AddElement<int32_t>(Tokenizer::VT_SPACE_CLASS, space_class, -1);
+  }
+  void add_word_class(int32_t word_class) {
+    fbb_.AddElement<int32_t>(Tokenizer::VT_WORD_CLASS, word_class, -1);
+  }
+  void add_decode_spaces(bool decode_spaces) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_DECODE_SPACES, static_cast<uint8_t>(decode_spaces), 0);
+  }
+  void add_decode_bytes(bool decode_bytes) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_DECODE_BYTES, static_cast<uint8_t>(decode_bytes), 0);
+  }
+  void add_strip_space(quantc::schema::StripSpace strip_space) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_STRIP_SPACE, static_cast<uint8_t>(strip_space), 0);
   }
   explicit TokenizerBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
@@ -1518,25 +1740,33 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
     quantc::schema::TokenizerKind kind = quantc::schema::TokenizerKind_none,
     flatbuffers::Offset<flatbuffers::Vector<uint8_t>> pieces = 0,
     flatbuffers::Offset<flatbuffers::Vector<uint32_t>> piece_ends = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> piece_order = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> merge_starts = 0,
     flatbuffers::Offset<flatbuffers::Vector<uint32_t>> merges = 0,
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::SpecialToken>>> specials = 0,
     flatbuffers::Offset<flatbuffers::Vector<int32_t>> prefix = 0,
     flatbuffers::Offset<flatbuffers::Vector<int32_t>> suffix = 0,
     flatbuffers::Offset<flatbuffers::Vector<int32_t>> eos = 0,
     int32_t unknown = -1,
+    bool fuse_unknown = false,
     bool byte_fallback = false,
     flatbuffers::Offset<flatbuffers::Vector<int32_t>> byte_tokens = 0,
-    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> pattern = 0,
-    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> classes = 0,
-    bool prepend_space = false,
-    bool replace_space = false,
-    bool strip_leading_space = false,
-    bool fuse_unknown = false,
     bool ignore_merges = false,
-    bool add_prefix_space = false) {
+    quantc::schema::PrependSpace prepend_space = quantc::schema::PrependSpace_never,
+    bool replace_space = false,
+    bool spaces_last = false,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Split>>> splits = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> classes = 0,
+    int32_t space_class = -1,
+    int32_t word_class = -1,
+    bool decode_spaces = false,
+    bool decode_bytes = false,
+    quantc::schema::StripSpace strip_space = quantc::schema::StripSpace_none) {
   TokenizerBuilder builder_(_fbb);
+  builder_.add_word_class(word_class);
+  builder_.add_space_class(space_class);
   builder_.add_classes(classes);
-  builder_.add_pattern(pattern);
+  builder_.add_splits(splits);
   builder_.add_byte_tokens(byte_tokens);
   builder_.add_unknown(unknown);
   builder_.add_eos(eos);
@@ -1544,15 +1774,19 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
   builder_.add_prefix(prefix);
   builder_.add_specials(specials);
   builder_.add_merges(merges);
+  builder_.add_merge_starts(merge_starts);
+  builder_.add_piece_order(piece_order);
   builder_.add_piece_ends(piece_ends);
   builder_.add_pieces(pieces);
-  builder_.add_add_prefix_space(add_prefix_space);
-  builder_.add_ignore_merges(ignore_merges);
-  builder_.add_fuse_unknown(fuse_unknown);
-  builder_.add_strip_leading_space(strip_leading_space);
+  builder_.add_strip_space(strip_space);
+  builder_.add_decode_bytes(decode_bytes);
+  builder_.add_decode_spaces(decode_spaces);
+  builder_.add_spaces_last(spaces_last);
   builder_.add_replace_space(replace_space);
   builder_.add_prepend_space(prepend_space);
+  builder_.add_ignore_merges(ignore_merges);
   builder_.add_byte_fallback(byte_fallback);
+  builder_.add_fuse_unknown(fuse_unknown);
   builder_.add_kind(kind);
   return builder_.Finish();
 }
@@ -1562,53 +1796,67 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
     quantc::schema::TokenizerKind kind = quantc::schema::TokenizerKind_none,
     const std::vector<uint8_t> *pieces = nullptr,
     const std::vector<uint32_t> *piece_ends = nullptr,
+    const std::vector<uint32_t> *piece_order = nullptr,
+    const std::vector<uint32_t> *merge_starts = nullptr,
     const std::vector<uint32_t> *merges = nullptr,
     const std::vector<flatbuffers::Offset<quantc::schema::SpecialToken>> *specials = nullptr,
     const std::vector<int32_t> *prefix = nullptr,
     const std::vector<int32_t> *suffix = nullptr,
     const std::vector<int32_t> *eos = nullptr,
     int32_t unknown = -1,
+    bool fuse_unknown = false,
     bool byte_fallback = false,
     const std::vector<int32_t> *byte_tokens = nullptr,
-    const std::vector<uint32_t> *pattern = nullptr,
-    const std::vector<uint32_t> *classes = nullptr,
-    bool prepend_space = false,
-    bool replace_space = false,
-    bool strip_leading_space = false,
-    bool fuse_unknown = false,
     bool ignore_merges = false,
-    bool add_prefix_space = false) {
+    quantc::schema::PrependSpace prepend_space = quantc::schema::PrependSpace_never,
+    bool replace_space = false,
+    bool spaces_last = false,
+    const std::vector<flatbuffers::Offset<quantc::schema::Split>> *splits = nullptr,
+    const std::vector<uint32_t> *classes = nullptr,
+    int32_t space_class = -1,
+    int32_t word_class = -1,
+    bool decode_spaces = false,
+    bool decode_bytes = false,
+    quantc::schema::StripSpace strip_space = quantc::schema::StripSpace_none) {
   auto pieces__ = pieces ? _fbb.CreateVector<uint8_t>(*pieces) : 0;
   auto piece_ends__ = piece_ends ? _fbb.CreateVector<uint32_t>(*piece_ends) : 0;
+  auto piece_order__ = piece_order ? _fbb.CreateVector<uint32_t>(*piece_order) : 0;
+  auto merge_starts__ = merge_starts ? _fbb.CreateVector<uint32_t>(*merge_starts) : 0;
   auto merges__ = merges ? _fbb.CreateVector<uint32_t>(*merges) : 0;
   auto specials__ = specials ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::SpecialToken>>(*specials) : 0;
   auto prefix__ = prefix ? _fbb.CreateVector<int32_t>(*prefix) : 0;
   auto suffix__ = suffix ? _fbb.CreateVector<int32_t>(*suffix) : 0;
   auto eos__ = eos ? _fbb.CreateVector<int32_t>(*eos) : 0;
   auto byte_tokens__ = byte_tokens ? _fbb.CreateVector<int32_t>(*byte_tokens) : 0;
-  auto pattern__ = pattern ? _fbb.CreateVector<uint32_t>(*pattern) : 0;
+  auto splits__ = splits ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Split>>(*splits) : 0;
   auto classes__ = classes ? _fbb.CreateVector<uint32_t>(*classes) : 0;
   return quantc::schema::CreateTokenizer(
       _fbb,
       kind,
       pieces__,
       piece_ends__,
+      piece_order__,
+      merge_starts__,
       merges__,
       specials__,
       prefix__,
       suffix__,
       eos__,
       unknown,
+      fuse_unknown,
       byte_fallback,
       byte_tokens__,
-      pattern__,
-      classes__,
+      ignore_merges,
       prepend_space,
       replace_space,
-      strip_leading_space,
-      fuse_unknown,
-      ignore_merges,
-      add_prefix_space);
+      spaces_last,
+      splits__,
+      classes__,
+      space_class,
+      word_class,
+      decode_spaces,
+      decode_bytes,
+      strip_space);
 }
 
 struct Provenance FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
