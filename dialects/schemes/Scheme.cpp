@@ -1,0 +1,197 @@
+#include "dialects/schemes/Scheme.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+namespace quantc {
+namespace {
+
+constexpr int64_t kScalesAlignment = 64;
+
+int64_t roundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+
+uint32_t bitsOf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+float floatOf(uint32_t bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/// The element of largest magnitude with its sign; the first among equals, so that the result never depends on anything else.
+float extreme(const float* values, int64_t count) {
+  float result = 0;
+  for (int64_t i = 0; i < count; ++i)
+    if (std::fabs(values[i]) > std::fabs(result))
+      result = values[i];
+  return result;
+}
+
+/// The scale that `encodeRow` documents, in binary16. Beyond the range of binary16 the largest finite scale is used and codes saturate.
+uint16_t groupScale(const Scheme& scheme, const float* values, int64_t count) {
+  constexpr uint16_t kLargestHalf = 0x7bff;
+  const float element = extreme(values, count);
+  const float scale = scheme.id == SchemeId::int4 ? element / static_cast<float>(-scheme.maxCode)
+                                                  : std::fabs(element) / static_cast<float>(scheme.maxCode);
+  const uint16_t half = halfFromFloat(scale);
+  return (half & 0x7fff) > kLargestHalf ? static_cast<uint16_t>((half & 0x8000) | kLargestHalf) : half;
+}
+
+int lowestCode(const Scheme& scheme) { return -scheme.maxCode; }
+int highestCode(const Scheme& scheme) { return scheme.id == SchemeId::int4 ? scheme.maxCode - 1 : scheme.maxCode; }
+
+int8_t codeOf(const Scheme& scheme, float value, float scale) {
+  if (scale == 0)
+    return 0;
+  const float code = std::nearbyint(value / scale);
+  return static_cast<int8_t>(std::clamp(code, static_cast<float>(lowestCode(scheme)), static_cast<float>(highestCode(scheme))));
+}
+
+/// Writes the codes of row `r` of a tile into the tile's bytes. Consecutive bytes of a row's run of I lie together (Scheme.h).
+void placeCodes(const Scheme& scheme, const WeightLayout& layout, const std::vector<int8_t>& codes, int64_t r, uint8_t* values) {
+  const int64_t interleave = layout.kInterleave, rows = layout.rowsPerTile;
+  const int64_t perByte = 8 / scheme.bits;
+  const int64_t bytes = static_cast<int64_t>(codes.size()) / perByte;
+  for (int64_t index = 0; index < bytes; ++index) {
+    const int64_t run = index / interleave, i = index % interleave;
+    const int64_t column = perByte * interleave * run + i;
+    uint8_t& byte = values[(run * rows + r) * interleave + i];
+    if (perByte == 1)
+      byte = static_cast<uint8_t>(codes[column]);
+    else
+      byte = static_cast<uint8_t>((codes[column] + scheme.maxCode) | (codes[column + interleave] + scheme.maxCode) << 4);
+  }
+}
+
+}  // namespace
+
+const std::vector<Scheme>& allSchemes() {
+  static const std::vector<Scheme> schemes = {
+#define SCHEME(id, name, bits, group_size, bytes_per_scale, max_code) {SchemeId::name, #name, bits, group_size, bytes_per_scale, max_code},
+#include "dialects/schemes/schemes.inc"
+#undef SCHEME
+  };
+  return schemes;
+}
+
+const Scheme& schemeOf(SchemeId id) {
+  for (const Scheme& scheme : allSchemes())
+    if (scheme.id == id)
+      return scheme;
+  assert(false && "every SchemeId is a row of schemes.inc");
+  return allSchemes().front();
+}
+
+const Scheme* findScheme(const std::string& name) {
+  for (const Scheme& scheme : allSchemes())
+    if (name == scheme.name)
+      return &scheme;
+  return nullptr;
+}
+
+std::string knownSchemes() {
+  std::string names;
+  for (const Scheme& scheme : allSchemes())
+    names += (names.empty() ? "" : ", ") + std::string(scheme.name);
+  return names;
+}
+
+uint16_t halfFromFloat(float value) {
+  const uint32_t bits = bitsOf(value);
+  const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000)
+    return static_cast<uint16_t>(sign | 0x7e00);
+  if (magnitude >= 0x477ff000)  // 65520, half way between the largest binary16 and the power of two above it
+    return static_cast<uint16_t>(sign | 0x7c00);
+  if (magnitude < 0x38800000) {  // below 2^-14 binary16 counts in steps of 2^-24: adding 2^-1 leaves that many bits, correctly rounded
+    const float counted = floatOf(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (bitsOf(counted) - bitsOf(0.5f)));
+  }
+  const uint32_t odd = magnitude >> 13 & 1;
+  return static_cast<uint16_t>(sign | (magnitude - 0x38000000 + 0xfff + odd) >> 13);
+}
+
+float floatFromHalf(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3ff;
+  if (exponent == 0) {
+    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
+    return floatOf(sign | bitsOf(magnitude));
+  }
+  return floatOf(sign | (exponent == 31 ? 0xffu : exponent + 112) << 23 | mantissa << 13);
+}
+
+void encodeRow(const Scheme& scheme, const float* row, int64_t columns, EncodedRow& out) {
+  assert(scheme.quantized());
+  const int64_t groups = (columns + scheme.groupSize - 1) / scheme.groupSize;
+  out.codes.assign(groups * scheme.groupSize, 0);
+  out.scales.resize(groups);
+  for (int64_t g = 0; g < groups; ++g) {
+    const int64_t first = g * scheme.groupSize, count = std::min<int64_t>(scheme.groupSize, columns - first);
+    out.scales[g] = groupScale(scheme, row + first, count);
+    const float scale = floatFromHalf(out.scales[g]);
+    for (int64_t i = 0; i < count; ++i)
+      out.codes[first + i] = codeOf(scheme, row[first + i], scale);
+  }
+}
+
+void decodeRow(const Scheme& scheme, const EncodedRow& encoded, int64_t columns, float* out) {
+  for (int64_t i = 0; i < columns; ++i)
+    out[i] = static_cast<float>(encoded.codes[i]) * floatFromHalf(encoded.scales[i / scheme.groupSize]);
+}
+
+PackedSize packedSize(const Scheme& scheme, const WeightLayout& layout, int64_t rows, int64_t columns) {
+  PackedSize size{};
+  size.tiles = (rows + layout.rowsPerTile - 1) / layout.rowsPerTile;
+  const int64_t paddedRows = size.tiles * layout.rowsPerTile;
+  if (!scheme.quantized()) {
+    size.valuesBytes = paddedRows * columns * scheme.bits / 8;
+    size.scalesOffset = size.bytes = size.valuesBytes;
+    return size;
+  }
+  size.groups = (columns + scheme.groupSize - 1) / scheme.groupSize;
+  size.valuesBytes = paddedRows * size.groups * scheme.groupSize * scheme.bits / 8;
+  size.scalesOffset = roundUp(size.valuesBytes, kScalesAlignment);
+  size.bytes = size.scalesOffset + paddedRows * size.groups * scheme.bytesPerScale;
+  return size;
+}
+
+void packTile(const Scheme& scheme, const WeightLayout& layout, const float* rows, int64_t rowCount, int64_t columns, uint8_t* values,
+              uint8_t* scales) {
+  const int64_t tileRows = layout.rowsPerTile;
+  if (!scheme.quantized()) {
+    for (int64_t column = 0; column < columns; ++column) {
+      for (int64_t r = 0; r < tileRows; ++r) {
+        const float value = r < rowCount ? rows[r * columns + column] : 0.0f;
+        const int64_t index = column * tileRows + r;
+        if (scheme.id == SchemeId::f16) {
+          const uint16_t half = halfFromFloat(value);
+          std::memcpy(values + 2 * index, &half, sizeof half);
+        } else {
+          std::memcpy(values + 4 * index, &value, sizeof value);
+        }
+      }
+    }
+    return;
+  }
+  const int64_t groups = (columns + scheme.groupSize - 1) / scheme.groupSize;
+  EncodedRow encoded;
+  for (int64_t r = 0; r < tileRows; ++r) {
+    if (r < rowCount) {
+      encodeRow(scheme, rows + r * columns, columns, encoded);
+    } else {
+      encoded.codes.assign(groups * scheme.groupSize, 0);
+      encoded.scales.assign(groups, 0);
+    }
+    placeCodes(scheme, layout, encoded.codes, r, values);
+    for (int64_t g = 0; g < groups; ++g)
+      std::memcpy(scales + scheme.bytesPerScale * (g * tileRows + r), &encoded.scales[g], sizeof(uint16_t));
+  }
+}
+
+}  // namespace quantc
