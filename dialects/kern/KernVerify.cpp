@@ -3,6 +3,7 @@
 
 #include "dialects/schemes/Scheme.h"
 #include "dialects/tfm/Tfm.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace quantc::kern {
 

@@ -1,6 +1,7 @@
 #include "dialects/tfm/SymbolicShape.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace quantc::tfm {
 
@@ -50,6 +51,13 @@ int64_t evaluate(AffineExpr expr, int64_t sequence, int64_t past, int64_t output
                          getAffineConstantExpr(outputs, context)};
   AffineExpr result = simplifyAffineExpr(expr.replaceSymbols(values), 0, 0);
   return cast<AffineConstantExpr>(result).getValue();
+}
+
+std::string toString(AffineExpr expr) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  expr.print(stream);
+  return text;
 }
 
 }  // namespace quantc::tfm

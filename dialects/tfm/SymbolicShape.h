@@ -32,6 +32,9 @@ mlir::AffineExpr productOf(llvm::ArrayRef<mlir::AffineExpr> dims, mlir::MLIRCont
 /// Value of an expression for given symbols.
 int64_t evaluate(mlir::AffineExpr expr, int64_t sequence, int64_t past, int64_t outputs);
 
+/// "s0 + s1", for messages.
+std::string toString(mlir::AffineExpr expr);
+
 /// The type with its element type replaced.
 inline mlir::RankedTensorType withElement(mlir::RankedTensorType type, mlir::Type element) {
   return mlir::RankedTensorType::get(type.getShape(), element, type.getEncoding());

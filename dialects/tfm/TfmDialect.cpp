@@ -30,36 +30,4 @@ void TfmDialect::initialize() {
       >();
 }
 
-void RopeTableAttr::print(mlir::AsmPrinter& printer) const {
-  printer << "<" << (getSine() ? "sin" : "cos") << ", [";
-  llvm::interleaveComma(getFrequencies(), printer.getStream(),
-                
-  printer << "], " << getPositions() << ", ";
-  printer.printAttributeWithoutType(mlir::FloatAttr::get(mlir::Float32Type::get(getContext()), getScale()));
-  printer << ">";
-}
-
-mlir::Attribute RopeTableAttr::parse(mlir::AsmParser& parser, mlir::Type) {
-  llvm::StringRef kind;
-  llvm::SmallVector<float> frequencies;
-  int64_t positions = 0;
-  double scale = 0;
-  auto frequency = [&]() -> mlir::ParseResult {
-    double value = 0;
-    if (parser.parseFloat(value))
-      return mlir::failure();
-    frequencies.push_back(static_cast<float>(value));
-    return mlir::success();
-  };
-  if (parser.parseLess() || parser.parseKeyword(&kind) || parser.parseComma() ||
-      parser.parseCommaSeparatedList(mlir::AsmParser::Delimiter::Square, frequency) || parser.parseComma() ||
-      parser.parseInteger(positions) || parser.parseComma() || parser.parseFloat(scale) || parser.parseGreater())
-    return {};
-  if (kind != "sin" && kind != "cos") {
-    parser.emitError(parser.getCurrentLocation(), "expected 'sin' or 'cos'");
-    return {};
-  }
-  return RopeTableAttr::get(parser.getContext(), kind == "sin", frequencies, positions, static_cast<float>(scale));
-}
-
 }  // namespace quantc::tfm

@@ -9,7 +9,7 @@ include "mlir/IR/OpBase.td"
 class Tfm_Op<string opMnemonic, list<Trait> traits = []> : Op<Tfm_Dialect, opMnemonic, traits>;
 class Tfm_PureOp<string opMnemonic, list<Trait> traits = []> : Tfm_Op<opMnemonic, !listconcat(traits, [Pure])>;
 
-def Tfm_Tensor : AnyRankedTensor;
+def Tfm_Tensor : RankedTensorOf<[AnyType]>;
 
 // Constants
 
@@ -17,7 +17,7 @@ def Tfm_WeightOp : Tfm_PureOp<"weight"> {
   let summary = "a weight: a lazy expression over mapped files";
   let arguments = (ins AnyAttr:$expr);
   let results = (outs Tfm_Tensor:$result);
-  let assemblyFormat = "$expr attr-dict `:` type($result)";
+  let assemblyFormat = "$expr attr-dict `->` type($result)";
   let hasVerifier = 1;
 }
 
@@ -25,7 +25,7 @@ def Tfm_ConstantOp : Tfm_PureOp<"constant"> {
   let summary = "a small constant, at most 64 KiB";
   let arguments = (ins ElementsAttr:$value);
   let results = (outs Tfm_Tensor:$result);
-  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let assemblyFormat = "$value attr-dict `->` type($result)";
   let hasVerifier = 1;
 }
 

@@ -105,7 +105,7 @@ RankedTensorType typeOfWeight(Attribute expr) {
       .Case([](ConcatenatedAttr concat) { return concatenatedType(concat); })
       .Case([](LiteralAttr literal) { return dyn_cast<RankedTensorType>(literal.getValues().getType()); })
       .Case([](RopeTableAttr table) {
-        return RankedTensorType::get({table.getPositions(), static_cast<int64_t>(table.getFrequencies().size())},
+        return RankedTensorType::get({table.getPositions(), table.getFrequencies().size()},
                                      Float32Type::get(table.getContext()));
       })
       .Default([](Attribute) { return RankedTensorType(); });
@@ -136,7 +136,7 @@ LogicalResult BinaryOp::verify() {
 LogicalResult ReshapeOp::verify() {
   AffineExpr from = productOf(dimsOf(ranked(getOperand())), getContext()), to = productOf(dimsOf(ranked(getResult())), getContext());
   if (from && to && simplifyAffineExpr(from - to, 0, kSymbols) != getAffineConstantExpr(0, getContext()))
-    return emitOpError("changes the number of elements from ") << from << " to " << to;
+    return emitOpError("changes the number of elements from ") << toString(from) << " to " << toString(to);
   return success();
 }
 
@@ -147,7 +147,7 @@ LogicalResult TransposeOp::verify() {
   SmallVector<AffineExpr> dims = dimsOf(from), result = dimsOf(to);
   for (auto [i, source] : llvm::enumerate(getOrder()))
     if (result[i] != dims[source])
-      return emitOpError("dimension ") << i << " is " << result[i] << ", expected " << dims[source];
+      return emitOpError("dimension ") << i << " is " << toString(result[i]) << ", expected " << toString(dims[source]);
   return success();
 }
 
