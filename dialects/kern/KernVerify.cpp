@@ -46,7 +46,7 @@ LogicalResult ViewOp::verify() {
   size_t rank = getStrides().size();
   for (AffineMap map : {getMins(), getStarts(), getExtents()})
     if (map.getNumResults() != rank || map.getNumDims() != 0 || map.getNumSymbols() != tfm::kSymbols)
-      return emitOpError("has a map ") << map << ", expected " << rank << " results of the step's symbols";
+      return emitOpError("has a map of ") << map.getNumResults() << " results, expected " << rank << " results of the step's symbols";
   if (static_cast<int64_t>(getSplitDim()) < -1 || static_cast<int64_t>(getSplitDim()) >= static_cast<int64_t>(rank))
     return emitOpError("splits dimension ") << getSplitDim() << " of " << rank;
   return success();
