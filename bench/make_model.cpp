@@ -216,7 +216,8 @@ std::vector<std::vector<Tensor>> cut(const std::vector<Tensor>& tensors, size_t 
 void makeModel(const Shape& shape, const std::string& folder, size_t shardCount) {
   std::vector<Tensor> tensors = tensorsOf(shape);
   if (shardCount > tensors.size())
-    throw std::runtime_error("--shards=" + std::to_string(shardCount) + ": the model has " + std::to_string(tensors.size()) + " tensors; ask for fewer");
+    throw std::runtime_error("--shards=" + std::to_string(shardCount) + ": the model has " + std::to_string(tensors.size()) +
+                             " tensors; ask for fewer");
   std::filesystem::create_directories(folder);
   Writer writer(folder);
   writer.writeJson("config.json", configOf(shape));
@@ -241,10 +242,11 @@ void makeModel(const Shape& shape, const std::string& folder, size_t shardCount)
 }
 
 int usage(FILE* stream) {
-  std::fputs("usage: make-model SHAPE FOLDER [--shards=N]\n\nWrites a checkpoint with random float16 weights into FOLDER. Shapes:\n", stream);
+  std::fputs("usage: make-model SHAPE FOLDER [--shards=N]\n\nWrites a checkpoint with random float16 weights into FOLDER. Shapes:\n",
+             stream);
   for (const Shape& shape : shapes)
-    std::fprintf(stream, "  %-15s width %ld, FFN %ld, %ld layers, %ld heads over %ld, vocabulary %ld%s\n", shape.name, shape.width, shape.ffn,
-                 shape.layers, shape.heads, shape.kvHeads, shape.vocabulary, shape.tied ? ", tied" : "");
+    std::fprintf(stream, "  %-15s width %ld, FFN %ld, %ld layers, %ld heads over %ld, vocabulary %ld%s\n", shape.name, shape.width,
+                 shape.ffn, shape.layers, shape.heads, shape.kvHeads, shape.vocabulary, shape.tied ? ", tied" : "");
   return stream == stdout ? 0 : 2;
 }
 
