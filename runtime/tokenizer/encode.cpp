@@ -1,0 +1,205 @@
+// Text to ids: special tokens are cut out, spaces are prepared, patterns split the rest into pieces, the kind encodes each piece.
+#include <string.h>
+
+#include <algorithm>
+
+#include "tables.h"
+#include "utf8.h"
+
+namespace quantc::tokenizer {
+namespace {
+
+constexpr size_t text_limit = size_t{1} << 28;
+constexpr size_t spare_symbols = 64;  // so that patterns have some room for choices in the shortest text
+
+/// How the scratch for a text is divided.
+struct scratch_plan {
+  size_t text_bytes;
+  size_t symbol_count;
+  size_t total;
+};
+
+scratch_plan plan_scratch(const qc_tokenizer& t, size_t text_bytes) {
+  const size_t with_space = std::min(text_bytes, text_limit) + 1;
+  const bool rewrites = t.tables->replace_space() || t.tables->prepend_space() != schema::PrependSpace_never;
+  scratch_plan plan = {};
+  plan.text_bytes = rewrites ? with_space * sizeof space_marker : 0;
+  plan.text_bytes = (plan.text_bytes + 7) / 8 * 8;
+  plan.symbol_count = with_space * t.symbols_per_space + spare_symbols;
+  plan.total = plan.text_bytes + plan.symbol_count * t.kind->symbol_bytes;
+  return plan;
+}
+
+text_span part(text_span text, size_t begin, size_t end) { return {text.data + begin, end - begin}; }
+
+bool starts_with(text_span text, text_span start) { return text.size >= start.size && memcmp(text.data, start.data, start.size) == 0; }
+
+/// A special token in a text, with the white space that it takes along.
+struct special_match {
+  const schema::SpecialToken* token;
+  size_t begin;
+  size_t end;
+};
+
+class encoder {
+ public:
+  encoder(const qc_tokenizer& tokenizer, bool parse_special, text_span text, const workspace& space, id_sink& sink)
+      : t_(tokenizer), parse_special_(parse_special), whole_(text), space_(space), sink_(sink), steps_((uint64_t{1} << 20) + uint64_t{1024} * text.size) {}
+
+  qc_status operator()() {
+    cut(whole_, false, [&](text_span stretch) {
+      if (t_.tables->spaces_last())
+        cut(stretch, true, [&](text_span rest) { split(0, prepare_spaces(rest)); });
+      else
+        cut(prepare_spaces(stretch), true, [&](text_span rest) { split(0, rest); });
+    });
+    return status_;
+  }
+
+ private:
+  /// Adds the ids of the special tokens in `text` and hands the stretches between them to `encode_rest`, in order.
+  template <typename EncodeRest>
+  void cut(text_span text, bool normalized, EncodeRest encode_rest) {
+    size_t done = 0;
+    for (size_t position = 0; position < text.size;) {
+      const schema::SpecialToken* token = longest_special(part(text, position, text.size), normalized);
+      if (!token) {
+        ++position;
+        continue;
+      }
+      const size_t behind = position + token->text()->size();
+      special_match match = {token, position, behind};
+      position = behind;
+      if ((token->special() && !parse_special_) || (token->single_word() && inside_word(text, match))) continue;
+      widen(text, done, match);
+      if (done < match.begin) encode_rest(part(text, done, match.begin));
+      sink_.add(token->id());
+      done = match.end;
+    }
+    if (done < text.size) encode_rest(part(text, done, text.size));
+  }
+
+  const schema::SpecialToken* longest_special(text_span text, bool normalized) const {
+    if (!t_.special_begins[text[0]]) return nullptr;
+    const schema::SpecialToken* longest = nullptr;
+    for (const schema::SpecialToken* token : *t_.tables->specials()) {
+      if (token->normalized() != normalized || (longest && token->text()->size() <= longest->text()->size())) continue;
+      if (starts_with(text, view(token->text()))) longest = token;
+    }
+    return longest;
+  }
+
+  bool class_at(int32_t index, text_span text, size_t position, size_t* out_bytes) const {
+    const character next = read_character(text.data + position, text.size - position);
+    *out_bytes = next.bytes;
+    return in_class(t_.classes, static_cast<uint32_t>(index), next.code);
+  }
+
+  bool inside_word(text_span text, const special_match& match) const {
+    size_t bytes = 0;
+    if (match.begin > 0 && class_at(t_.tables->word_class(), text, character_before(text.data, 0, static_cast<uint32_t>(match.begin)), &bytes)) return true;
+    return match.end < text.size && class_at(t_.tables->word_class(), text, match.end, &bytes);
+  }
+
+  /// Takes the white space around a match along where its token asks for it, on the left not beyond `done`.
+  void widen(text_span text, size_t done, special_match& match) const {
+    const int32_t space = t_.tables->space_class();
+    size_t bytes = 0;
+    while (match.token->lstrip() && match.begin > done) {
+      const size_t before = character_before(text.data, static_cast<uint32_t>(done), static_cast<uint32_t>(match.begin));
+      if (!class_at(space, text, before, &bytes)) break;
+      match.begin = before;
+    }
+    while (match.token->rstrip() && match.end < text.size && class_at(space, text, match.end, &bytes)) match.end += bytes;
+  }
+
+  /// Puts the space before a stretch and replaces its spaces, as the tables ask; in the workspace where that changes anything.
+  text_span prepare_spaces(text_span stretch) {
+    const bool replace = t_.tables->replace_space();
+    const bool prepend = wants_space(stretch);
+    if (!replace && !prepend) return stretch;
+    uint8_t* out = space_.text;
+    const auto put_space = [&] {
+      memcpy(out, replace ? space_marker : reinterpret_cast<const uint8_t*>(" "), replace ? sizeof space_marker : 1);
+      out += replace ? sizeof space_marker : 1;
+    };
+    if (prepend) put_space();
+    for (uint8_t byte : stretch) {
+      if (byte == ' ')
+        put_space();
+      else
+        *out++ = byte;
+    }
+    return {space_.text, static_cast<size_t>(out - space_.text)};
+  }
+
+  bool wants_space(text_span stretch) const {
+    const bool there = stretch[0] == ' ' || (t_.tables->replace_space() && starts_with(stretch, {space_marker, sizeof space_marker}));
+    switch (t_.tables->prepend_space()) {
+      case schema::PrependSpace_always: return true;
+      case schema::PrependSpace_unless_there: return !there;
+      case schema::PrependSpace_at_start_unless_there: return !there && stretch.data == whole_.data;
+      default: return false;
+    }
+  }
+
+  /// Splits a text by the patterns from `stage` on and encodes the pieces.
+  void split(size_t stage, text_span text) {
+    const auto* splits = t_.tables->splits();
+    if (!splits || stage == splits->size()) return t_.kind->encode(t_, text, space_, sink_);
+    const schema::Split& now = *splits->Get(static_cast<flatbuffers::uoffset_t>(stage));
+    const uint32_t size = static_cast<uint32_t>(text.size);
+    const size_t choices = space_.symbol_count * t_.kind->symbol_bytes / sizeof(choice);
+    const matcher matcher = {now.pattern()->data(), t_.classes, text.data, 0, size, static_cast<choice*>(space_.symbols), choices, &steps_};
+    uint32_t done = 0;
+    for (uint32_t position = 0, end = 0; position < size && status_ == QC_OK; position = end) {
+      const match_result result = match_pattern(matcher, position, &end);
+      if (result == match_result::exhausted) status_ = QC_ERROR_FORMAT;
+      if (result != match_result::matched || end == position) {
+        end = position + read_character(text.data + position, size - position).bytes;
+        continue;
+      }
+      if (now.mode() != schema::SplitMode_matches && done < position) split(stage + 1, part(text, done, position));
+      done = position;
+      if (now.mode() == schema::SplitMode_with_next) continue;
+      if (now.mode() != schema::SplitMode_gaps) split(stage + 1, part(text, position, end));
+      done = end;
+    }
+    if (status_ == QC_OK && now.mode() != schema::SplitMode_matches && done < size) split(stage + 1, part(text, done, size));
+  }
+
+  const qc_tokenizer& t_;
+  bool parse_special_;
+  text_span whole_;
+  const workspace& space_;
+  id_sink& sink_;
+  uint64_t steps_;
+  qc_status status_ = QC_OK;
+};
+
+}  // namespace
+}  // namespace quantc::tokenizer
+
+using namespace quantc::tokenizer;
+
+size_t qc_tokenizer_scratch_bytes(const qc_tokenizer* tokenizer, size_t text_bytes) { return plan_scratch(*tokenizer, text_bytes).total; }
+
+qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special, void* scratch,
+                              int32_t* out_ids, size_t capacity, size_t* out_count) {
+  *out_count = 0;
+  if (text_bytes > text_limit) return QC_ERROR_ARGUMENT;
+  const scratch_plan plan = plan_scratch(*tokenizer, text_bytes);
+  uint8_t* bytes = static_cast<uint8_t*>(scratch);
+  const workspace space = {bytes, bytes + plan.text_bytes, plan.symbol_count};
+  id_sink sink = {out_ids, capacity};
+  if (add_special)
+    for (int32_t id : view(tokenizer->tables->prefix())) sink.add(id);
+  if (text_bytes > 0) {
+    const qc_status status = encoder(*tokenizer, parse_special != 0, {reinterpret_cast<const uint8_t*>(text), text_bytes}, space, sink)();
+    if (status != QC_OK) return status;
+  }
+  if (add_special)
+    for (int32_t id : view(tokenizer->tables->suffix())) sink.add(id);
+  *out_count = sink.count;
+  return QC_OK;
+}

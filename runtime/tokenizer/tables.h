@@ -1,0 +1,95 @@
+// A tokenizer's tables as they lie in the artifact, checked: what the files of this folder share.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pattern.h"
+#include "quantc/tokenizer.h"
+#include "schema/artifact_generated.h"
+
+namespace quantc::tokenizer {
+
+/// A list in the artifact's header, or text.
+template <typename T>
+struct span {
+  const T* data = nullptr;
+  size_t size = 0;
+
+  const T& operator[](size_t i) const { return data[i]; }
+  const T* begin() const { return data; }
+  const T* end() const { return data + size; }
+};
+using text_span = span<uint8_t>;
+
+struct id_sink {
+  int32_t* ids;
+  size_t capacity;
+  size_t count = 0;  // may exceed the capacity
+
+  void add(int32_t id) {
+    if (count < capacity) ids[count] = id;
+    ++count;
+  }
+};
+
+/// The caller's scratch, divided.
+struct workspace {
+  uint8_t* text;        // text with its spaces put in or replaced
+  void* symbols;        // the symbols of one piece; the matcher's choices use the same bytes
+  size_t symbol_count;  // more than any piece of the text has
+};
+
+struct kind_row;
+
+}  // namespace quantc::tokenizer
+
+struct qc_tokenizer {
+  const quantc::tokenizer::kind_row* kind;
+  const quantc::schema::Tokenizer* tables;
+  uint32_t vocabulary;
+  quantc::tokenizer::text_span pieces;
+  quantc::tokenizer::span<uint32_t> piece_ends;
+  quantc::tokenizer::span<uint32_t> piece_order;
+  quantc::tokenizer::span<uint32_t> merge_starts;
+  quantc::tokenizer::span<uint32_t> merges;
+  quantc::tokenizer::span<int32_t> byte_tokens;
+  quantc::tokenizer::class_table classes;
+  size_t longest_piece;     // bytes of text that one token can give
+  uint32_t symbols_per_space;  // symbols that a replaced space can become
+  bool special_begins[256];  // bytes that a special token's text begins with
+  uint8_t* special_bits;     // one bit per id; owned
+};
+
+namespace quantc::tokenizer {
+
+/// A kind of tokenizer: one file that implements it and one row of kinds.inc.
+struct kind_row {
+  schema::TokenizerKind kind;
+  /// What this kind needs of the tables beyond what all do: null, or what is wrong.
+  const char* (*check)(const qc_tokenizer& tokenizer);
+  /// Adds the ids of one piece of text, cut and prepared.
+  void (*encode)(const qc_tokenizer& tokenizer, text_span text, const workspace& space, id_sink& sink);
+  size_t symbol_bytes;  // of the workspace per symbol
+};
+const kind_row* find_kind(schema::TokenizerKind kind);
+
+constexpr uint8_t space_marker[3] = {0xE2, 0x96, 0x81};  // U+2581
+
+text_span piece(const qc_tokenizer& tokenizer, uint32_t id);
+/// The id of a piece by its bytes, -1 if there is none.
+int32_t find_piece(const qc_tokenizer& tokenizer, text_span text);
+inline bool is_special(const qc_tokenizer& tokenizer, uint32_t id) { return tokenizer.special_bits[id / 8] >> (id % 8) & 1; }
+
+template <typename T>
+span<T> view(const flatbuffers::Vector<T>* vector) {
+  return vector ? span<T>{vector->data(), vector->size()} : span<T>{};
+}
+inline text_span view(const flatbuffers::String* string) {
+  return string ? text_span{reinterpret_cast<const uint8_t*>(string->data()), string->size()} : text_span{};
+}
+
+/// Reads and checks every table of the artifact into `tokenizer`, whose lists are then safe to use; null, or what is wrong.
+const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& tokenizer);
+
+}  // namespace quantc::tokenizer
