@@ -23,7 +23,7 @@ as_root() {
 
 # run_logged LOG COMMAND...: keeps the output in LOG, prints its last line every 15 seconds, and its end when the command fails.
 run_logged() {
-  local log=$1 started=$SECONDS pid code=0
+  local log=$1 started=$SECONDS next=15 pid code=0
   shift
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
@@ -32,7 +32,8 @@ run_logged() {
   trap "kill $pid 2>/dev/null; exit 130" INT TERM
   while kill -0 "$pid" 2>/dev/null; do
     sleep 1
-    if [ $(((SECONDS - started) % 15)) -eq 14 ]; then
+    if [ $((SECONDS - started)) -ge "$next" ]; then
+      next=$((SECONDS - started + 15))
       note "$((SECONDS - started)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-110)"
     fi
   done
