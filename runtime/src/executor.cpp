@@ -1,0 +1,89 @@
+#include "executor.h"
+
+#include "format.h"
+
+namespace quantc::rt {
+namespace {
+
+struct Step {
+  const Plan& plan;
+  uint8_t* arena;
+  const StepShape& shape;
+  ThreadPool& pool;
+  std::atomic<int> failure{0};
+};
+
+/// The arguments of one call as a kernel takes them, on the stack of the thread that calls it.
+class Arguments {
+public:
+  Arguments(const Step& step, const PlannedCall& call, UnitRange range) {
+    for (uint32_t i = 0; i < call.argument_count; ++i) {
+      const PlannedView& view = call.arguments[i];
+      fill(step, view, buffers_[i], dimensions_[i]);
+      if (view.split_dim >= 0)
+        crop(view, range, buffers_[i], dimensions_[i][view.split_dim]);
+      pointers_[i] = &buffers_[i];
+    }
+  }
+  void** pointers() { return pointers_; }
+
+private:
+  static void fill(const Step& step, const PlannedView& view, HalideBuffer& buffer, HalideDimension* dimensions) {
+    int64_t first = 0;
+    for (uint32_t d = 0; d < view.dimensions; ++d) {
+      const schema::Dim& dim = view.dims[d];
+      first += evaluate(dim.start(), step.shape) * dim.stride();
+      dimensions[d] = {static_cast<int32_t>(evaluate(dim.min(), step.shape)), static_cast<int32_t>(evaluate(dim.extent(), step.shape)),
+                       static_cast<int32_t>(dim.stride()), 0};
+    }
+    // Kernels take weights as they take everything else, by a pointer to bytes that may be written; they are mapped read-only.
+    uint8_t* space = view.in_weights ? const_cast<uint8_t*>(step.plan.weights()) : step.arena;
+    buffer = {};
+    buffer.host = space + view.offset + first * view.element_bytes;
+    buffer.type = view.type;
+    buffer.dimensions = view.dimensions;
+    buffer.dim = dimensions;
+  }
+
+  static void crop(const PlannedView& view, UnitRange range, HalideBuffer& buffer, HalideDimension& dimension) {
+    const int64_t skipped = range.begin * view.split_unit;
+    const int64_t wanted = (range.end - range.begin) * view.split_unit;
+    const int64_t left = dimension.extent - skipped;
+    dimension.min += static_cast<int32_t>(skipped);
+    dimension.extent = static_cast<int32_t>(left < wanted ? left : wanted);
+    buffer.host += skipped * dimension.stride * view.element_bytes;
+  }
+
+  HalideBuffer buffers_[kMaxArguments];
+  HalideDimension dimensions_[kMaxArguments][kMaxDimensions];
+  void* pointers_[kMaxArguments];
+};
+
+void run_calls(void* context, uint32_t thread) {
+  Step& step = *static_cast<Step*>(context);
+  for (const PlannedCall& call : step.plan.calls()) {
+    const int64_t units = evaluate(*call.units, step.shape);
+    const int64_t rows = evaluate(*call.rows, step.shape);
+    if (units == 0 || rows == 0)
+      continue;
+    const UnitRange range = unit_range(units, thread, step.pool.threads());
+    if (!range.empty()) {
+      Arguments arguments(step, call, range);
+      const int result = (rows == 1 ? call.kernel_one : call.kernel)(arguments.pointers());
+      int none = 0;
+      if (result != 0)
+        step.failure.compare_exchange_strong(none, result);
+    }
+    step.pool.barrier();
+  }
+}
+
+}  // namespace
+
+int run_step(const Plan& plan, uint8_t* arena, const StepShape& shape, ThreadPool& pool) {
+  Step step{plan, arena, shape, pool};
+  pool.run(run_calls, &step);
+  return step.failure.load();
+}
+
+}  // namespace quantc::rt

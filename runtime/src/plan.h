@@ -1,0 +1,45 @@
+// The calls of a step as the executor walks them: one program of a checked header with the entry points of one variant.
+#pragma once
+
+#include "array.h"
+#include "artifact_generated.h"
+#include "error.h"
+#include "halide_buffer.h"
+
+namespace quantc::rt {
+
+struct PlannedView {
+  const schema::Dim* dims;  // in the mapped header, innermost first
+  uint64_t offset;          // of the view from the start of the weights segment or of the arena
+  uint32_t split_unit;
+  HalideType type;
+  uint8_t element_bytes;
+  uint8_t dimensions;
+  int8_t split_dim;  // -1: none
+  bool in_weights;
+};
+
+struct PlannedCall {
+  Kernel kernel;      // for several tokens
+  Kernel kernel_one;  // for one
+  const schema::Size* units;
+  const schema::Size* rows;
+  const PlannedView* arguments;
+  uint32_t argument_count;
+};
+
+class Plan {
+public:
+  /// `weights` and `code` are the mapped segments. The header must outlive the plan.
+  qc_status build(const schema::Program& program, const schema::Variant& variant, const uint8_t* weights, const uint8_t* code, qc_error* error);
+
+  const Array<PlannedCall>& calls() const { return calls_; }
+  const uint8_t* weights() const { return weights_; }
+
+private:
+  Array<PlannedCall> calls_;
+  Array<PlannedView> views_;
+  const uint8_t* weights_ = nullptr;
+};
+
+}  // namespace quantc::rt

@@ -1,0 +1,157 @@
+// One sequence of tokens: its arena, its threads and its position.
+#include <string.h>
+
+#include <algorithm>
+#include <new>
+
+#include "cpu_features.h"
+#include "executor.h"
+#include "header_check.h"
+#include "model.h"
+
+struct qc_session {
+  const qc_model* model = nullptr;
+  quantc::rt::Mapping arena;
+  quantc::rt::ThreadPool pool;
+  quantc::rt::StepShape shape = {};  // of the last step
+  uint32_t position = 0;
+};
+
+namespace quantc::rt {
+namespace {
+
+using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
+
+const schema::Port* find_port(const Ports* ports, const char* name) {
+  for (uint32_t i = 0; i < size_of(ports); ++i) {
+    if (strcmp(text_of(ports->Get(i)->name()), name) == 0)
+      return ports->Get(i);
+  }
+  return nullptr;
+}
+
+qc_status unknown_port(qc_error* error, const char* kind, const char* name, const Ports* ports) {
+  return fail(error, QC_ERROR_ARGUMENT, "the model has no %s '%.60s'; the first of its %u is '%.60s'", kind, name, size_of(ports),
+              size_of(ports) ? text_of(ports->Get(0)->name()) : "");
+}
+
+qc_status check_step(const qc_session& session, const int32_t* tokens, uint32_t count, qc_rows rows, qc_error* error) {
+  const qc_model& model = *session.model;
+  const schema::Artifact& header = *model.header;
+  if (count < 1 || count > header.max_sequence())
+    return fail(error, QC_ERROR_ARGUMENT, "a step has %u tokens, expected 1 to %u; divide the tokens among several steps", count,
+                header.max_sequence());
+  if (count > header.context() - session.position)
+    return fail(error, QC_ERROR_CONTEXT, "%u tokens at position %u, expected at most %u in all; shorten the text or compile with a larger --context",
+                count, session.position, header.context());
+  const uint32_t wanted = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
+  if (wanted > header.max_outputs())
+    return fail(error, QC_ERROR_ARGUMENT, "a step is to give %u rows of output, expected at most %u; divide the tokens among several steps", wanted,
+                header.max_outputs());
+  if (!tokens)
+    return QC_OK;
+  if (!model.tokens)
+    return fail(error, QC_ERROR_ARGUMENT, "the model takes no tokens, expected NULL; set its inputs by name");
+  for (uint32_t i = 0; i < count; ++i) {
+    if (tokens[i] < 0 || (header.vocabulary() && static_cast<uint32_t>(tokens[i]) >= header.vocabulary()))
+      return fail(error, QC_ERROR_ARGUMENT, "token %u is %d, expected 0 to %u; use ids of this model's vocabulary", i, tokens[i],
+                  header.vocabulary() - 1);
+  }
+  return QC_OK;
+}
+
+qc_status start_session(qc_session& session, const qc_model& model, const qc_session_options& options, qc_error* error) {
+  session.model = &model;
+  const uint32_t threads = options.threads ? options.threads : std::min(usable_cores(), kMaxThreads);
+  if (threads > kMaxThreads)
+    return fail(error, QC_ERROR_ARGUMENT, "%u threads, expected at most %u; ask for fewer", threads, kMaxThreads);
+  if (const qc_status status = session.arena.map_arena(model.program->arena_bytes(), error))
+    return status;
+  return session.pool.start(threads, error);
+}
+
+}  // namespace
+}  // namespace quantc::rt
+
+using namespace quantc::rt;
+namespace schema = quantc::schema;
+
+qc_status qc_session_create(const qc_model* model, const qc_session_options* options, qc_session** out_session, qc_error* error) {
+  if (!model || !out_session)
+    return fail(error, QC_ERROR_ARGUMENT, "model and out_session must not be NULL; give both");
+  *out_session = nullptr;
+  void* memory = aligned_alloc(alignof(qc_session), sizeof(qc_session));
+  if (!memory)
+    return fail(error, QC_ERROR_MEMORY, "%zu bytes could not be had; free some memory", sizeof(qc_session));
+  qc_session* session = new (memory) qc_session;
+  const qc_status status = start_session(*session, *model, options ? *options : qc_session_options{}, error);
+  if (status == QC_OK)
+    *out_session = session;
+  else
+    qc_session_destroy(session);
+  return status;
+}
+
+void qc_session_destroy(qc_session* session) {
+  if (!session)
+    return;
+  session->~qc_session();
+  free(session);
+}
+
+uint32_t qc_session_position(const qc_session* session) { return session->position; }
+
+qc_status qc_session_truncate(qc_session* session, uint32_t position) {
+  if (position > session->position)
+    return QC_ERROR_ARGUMENT;
+  session->position = position;
+  return QC_OK;
+}
+
+qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits, qc_error* error) {
+  const qc_model& model = *session->model;
+  if (const qc_status status = check_step(*session, tokens, count, rows, error))
+    return status;
+  if (out_logits && !model.logits)
+    return fail(error, QC_ERROR_ARGUMENT, "the model gives no logits, expected out_logits to be NULL; get its outputs by name");
+  if (tokens)
+    memcpy(session->arena.data() + model.tokens->offset(), tokens, count * sizeof *tokens);
+
+  const int64_t outputs = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
+  session->shape = {count, session->position, outputs};
+  if (const int failure = run_step(model.plan, session->arena.data(), session->shape, session->pool))
+    return fail(error, QC_ERROR_KERNEL, "a kernel of the artifact failed with %d; compile it again", failure);
+  session->position += count;
+  if (out_logits)
+    *out_logits = reinterpret_cast<const float*>(session->arena.data() + model.logits->offset());
+  return QC_OK;
+}
+
+qc_status qc_session_set_input(qc_session* session, const char* name, const void* data, size_t bytes, qc_error* error) {
+  const qc_model& model = *session->model;
+  const schema::Port* port = find_port(model.header->inputs(), name);
+  if (!port)
+    return unknown_port(error, "input", name, model.header->inputs());
+  const schema::Buffer& buffer = *find_buffer(*model.program, text_of(port->buffer()));
+  if (bytes > buffer.bytes())
+    return fail(error, QC_ERROR_ARGUMENT, "input '%.60s' gets %zu bytes, expected at most %llu; give fewer tokens", name, bytes,
+                static_cast<unsigned long long>(buffer.bytes()));
+  memcpy(session->arena.data() + buffer.offset(), data, bytes);
+  return QC_OK;
+}
+
+qc_status qc_session_get_output(const qc_session* session, const char* name, const void** out_data, size_t* out_bytes, qc_error* error) {
+  const qc_model& model = *session->model;
+  const schema::Port* port = find_port(model.header->outputs(), name);
+  if (!port)
+    return unknown_port(error, "output", name, model.header->outputs());
+  const schema::Buffer* buffer = find_buffer(*model.program, text_of(port->buffer()));
+  uint64_t elements = 1;
+  for (uint32_t d = 0; d < size_of(port->shape()); ++d)
+    elements *= static_cast<uint64_t>(evaluate(*port->shape()->Get(d), session->shape));
+  if (buffer == model.logits && elements > 0)
+    elements = static_cast<uint64_t>(session->shape.outputs - 1) * model.logits_stride + model.header->vocabulary();
+  *out_data = session->arena.data() + buffer->offset();
+  *out_bytes = elements * element_bytes(port->element());
+  return QC_OK;
+}
