@@ -5,10 +5,10 @@
 #include <optional>
 #include <unordered_map>
 
-#include <onnx/onnx_pb.h>
 
 #include "compiler/support/Error.h"
 #include "compiler/support/MappedFile.h"
+#include "compiler/weights/OnnxProto.h"
 #include "compiler/weights/ProtoWire.h"
 
 namespace quantc {
