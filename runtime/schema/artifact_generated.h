@@ -6,6 +6,12 @@
 
 #include "flatbuffers/flatbuffers.h"
 
+// Ensure the included flatbuffers.h is the same version as when this file was
+// generated, otherwise it may not be compatible.
+static_assert(FLATBUFFERS_VERSION_MAJOR == 2 &&
+              FLATBUFFERS_VERSION_MINOR == 0 &&
+              FLATBUFFERS_VERSION_REVISION == 8,
+             "Non-compatible flatbuffers version included");
 
 namespace quantc {
 namespace schema {
@@ -211,33 +217,36 @@ enum SplitMode : uint8_t {
   SplitMode_matches = 1,
   SplitMode_gaps = 2,
   SplitMode_with_next = 3,
+  SplitMode_with_previous = 4,
   SplitMode_MIN = SplitMode_isolated,
-  SplitMode_MAX = SplitMode_with_next
+  SplitMode_MAX = SplitMode_with_previous
 };
 
-inline const SplitMode (&EnumValuesSplitMode())[4] {
+inline const SplitMode (&EnumValuesSplitMode())[5] {
   static const SplitMode values[] = {
     SplitMode_isolated,
     SplitMode_matches,
     SplitMode_gaps,
-    SplitMode_with_next
+    SplitMode_with_next,
+    SplitMode_with_previous
   };
   return values;
 }
 
 inline const char * const *EnumNamesSplitMode() {
-  static const char * const names[5] = {
+  static const char * const names[6] = {
     "isolated",
     "matches",
     "gaps",
     "with_next",
+    "with_previous",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameSplitMode(SplitMode e) {
-  if (flatbuffers::IsOutRange(e, SplitMode_isolated, SplitMode_with_next)) return "";
+  if (flatbuffers::IsOutRange(e, SplitMode_isolated, SplitMode_with_previous)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesSplitMode()[index];
 }

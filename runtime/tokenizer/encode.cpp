@@ -159,13 +159,21 @@ class encoder {
         end = position + read_character(text.data + position, size - position).bytes;
         continue;
       }
-      if (now.mode() != schema::SplitMode_matches && done < position) split(stage + 1, part(text, done, position));
-      done = position;
-      if (now.mode() == schema::SplitMode_with_next) continue;
-      if (now.mode() != schema::SplitMode_gaps) split(stage + 1, part(text, position, end));
-      done = end;
+      done = split_at_match(stage, now.mode(), text, done, position, end);
     }
     if (status_ == QC_OK && now.mode() != schema::SplitMode_matches && done < size) split(stage + 1, part(text, done, size));
+  }
+
+  /// Encodes the pieces that the match [begin, end) ends; returns where the next piece begins.
+  uint32_t split_at_match(size_t stage, schema::SplitMode mode, text_span text, uint32_t done, uint32_t begin, uint32_t end) {
+    if (mode == schema::SplitMode_with_previous) {
+      split(stage + 1, part(text, done, end));
+      return end;
+    }
+    if (mode != schema::SplitMode_matches && done < begin) split(stage + 1, part(text, done, begin));
+    if (mode == schema::SplitMode_with_next) return begin;
+    if (mode != schema::SplitMode_gaps) split(stage + 1, part(text, begin, end));
+    return end;
   }
 
   const qc_tokenizer& t_;
