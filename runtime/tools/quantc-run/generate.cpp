@@ -1,0 +1,149 @@
+// From a prompt to text, ids or a hash of all logits.
+#include <stdio.h>
+
+#include <algorithm>
+
+#include "engine.h"
+#include "text.h"
+
+namespace quantc::run {
+namespace {
+
+/// One SHA-256 over rows of logits.
+class LogitsHash {
+public:
+  LogitsHash() { qc_sha256_begin(&hash_); }
+  void add(const float* row, uint32_t vocabulary) { qc_sha256_add(&hash_, row, vocabulary * sizeof *row); }
+  std::string digits() {
+    uint8_t digest[32];
+    qc_sha256_end(&hash_, digest);
+    std::string digits;
+    for (const uint8_t byte : digest) {
+      digits += "0123456789abcdef"[byte >> 4];
+      digits += "0123456789abcdef"[byte & 15];
+    }
+    return digits;
+  }
+
+private:
+  qc_sha256 hash_;
+};
+
+class Generator {
+public:
+  explicit Generator(Engine& engine)
+      : engine_(engine), options_(engine.options), scratch_(qc_sampler_scratch_bytes(engine.info.vocabulary) / sizeof(uint64_t) + 1) {
+    qc_sampler_begin(&sampler_, &options_.sampling);
+  }
+
+  int run() {
+    qc_error error = {};
+    has_text_ = text_.open(engine_.model.get(), error);
+    if (!has_text_ && (options_.prompt || prints_text()))
+      return report(options_, std::string(error.message) + (options_.ids ? "; or use --print-ids" : "; or give --ids"));
+    const std::vector<int32_t> prompt = options_.ids ? *options_.ids : text_.encode(*options_.prompt);
+    if (prompt.empty())
+      return report(options_, "the prompt has no tokens, expected at least one; give some text");
+    if (prompt.size() > engine_.info.context)
+      return report(options_, "the prompt has " + std::to_string(prompt.size()) + " tokens, expected at most the context's " +
+                                  std::to_string(engine_.info.context) + "; shorten it or compile with a larger --context");
+
+    const double start = now();
+    if (!prefill(prompt, error))
+      return report(options_, error.message);
+    const double prefilled = now();
+    if (!decode(error))
+      return report(options_, error.message);
+    const double decoded = now();
+
+    print_results();
+    print_rate("prompt", prompt.size(), prefilled - start);
+    print_rate("generated", generated_.size(), decoded - prefilled);
+    return kSuccess;
+  }
+
+private:
+  bool prints_text() const { return !options_.print_ids && !options_.logits_hash; }
+
+  bool step(const int32_t* tokens, uint32_t count, qc_rows rows, qc_error& error) {
+    const float* logits = nullptr;
+    if (qc_session_step(engine_.session.get(), tokens, count, rows, &logits, &error) != QC_OK)
+      return false;
+    const uint32_t row_count = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
+    for (uint32_t i = 0; i < row_count && options_.logits_hash; ++i)
+      hash_.add(logits + size_t{i} * engine_.info.logits_stride, engine_.info.vocabulary);
+    if (row_count > 0)
+      last_row_ = logits + size_t{row_count - 1} * engine_.info.logits_stride;
+    return true;
+  }
+
+  bool prefill(const std::vector<int32_t>& prompt, qc_error& error) {
+    uint32_t chunk = options_.chunk ? std::min(options_.chunk, engine_.info.max_sequence) : engine_.info.max_sequence;
+    if (options_.logits_hash)
+      chunk = std::min(chunk, engine_.info.max_outputs);
+    for (size_t done = 0; done < prompt.size(); done += chunk) {
+      const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunk, prompt.size() - done));
+      const bool last = done + count == prompt.size();
+      if (!step(prompt.data() + done, count, options_.logits_hash ? QC_ROWS_ALL : last ? QC_ROWS_LAST : QC_ROWS_NONE, error))
+        return false;
+    }
+    if (prints_text()) {
+      for (const int32_t id : prompt)
+        text_.decode(id);
+    }
+    return true;
+  }
+
+  bool decode(qc_error& error) {
+    while (generated_.size() < options_.max_tokens) {
+      const int32_t id = qc_sampler_next(&sampler_, last_row_, engine_.info.vocabulary, scratch_.data());
+      generated_.push_back(id);
+      if (prints_text())
+        print(text_.decode(id));
+      const bool ended = has_text_ && text_.is_end(id);
+      if (ended || generated_.size() == options_.max_tokens || qc_session_position(engine_.session.get()) == engine_.info.context)
+        break;
+      if (!step(&id, 1, QC_ROWS_LAST, error))
+        return false;
+    }
+    return true;
+  }
+
+  void print_results() {
+    if (prints_text())
+      print(text_.decode_rest() + "\n");
+    if (options_.print_ids) {
+      std::string line;
+      for (const int32_t id : generated_)
+        line += (line.empty() ? "" : ",") + std::to_string(id);
+      print(line + "\n");
+    }
+    if (options_.logits_hash)
+      print(hash_.digits() + "\n");
+  }
+
+  static void print(const std::string& text) {
+    fwrite(text.data(), 1, text.size(), stdout);
+    fflush(stdout);
+  }
+
+  static void print_rate(const char* what, size_t tokens, double seconds) {
+    fprintf(stderr, "%-9s %5zu tokens  %9.1f ms  %9.1f tokens/s\n", what, tokens, seconds * 1e3, seconds > 0 ? static_cast<double>(tokens) / seconds : 0);
+  }
+
+  Engine& engine_;
+  const Options& options_;
+  Text text_;
+  bool has_text_ = false;
+  qc_sampler sampler_;
+  std::vector<uint64_t> scratch_;
+  LogitsHash hash_;
+  const float* last_row_ = nullptr;
+  std::vector<int32_t> generated_;
+};
+
+}  // namespace
+
+int generate(Engine& engine) { return Generator(engine).run(); }
+
+}  // namespace quantc::run

@@ -1,0 +1,84 @@
+// quantc-run: generates text with an artifact, measures it, or tells what it is.
+#include <stdio.h>
+#include <time.h>
+
+#include "engine.h"
+
+namespace quantc::run {
+
+int report(const Options& options, const std::string& sentence) {
+  fflush(stdout);
+  fprintf(stderr, "error: %s: %s\n", options.path.c_str(), sentence.c_str());
+  return kBadInput;
+}
+
+double now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+namespace {
+
+bool open_model(Engine& engine, qc_error& error) {
+  qc_model_options options = {};
+  options.variant = engine.options.variant.empty() ? nullptr : engine.options.variant.c_str();
+  options.verify_segments = engine.options.verify;
+  qc_model* model = nullptr;
+  if (qc_model_open(engine.options.path.c_str(), &options, &model, &error) != QC_OK)
+    return false;
+  engine.model.reset(model);
+  return qc_model_get_info(model, &engine.info) == QC_OK;
+}
+
+bool create_session(Engine& engine, qc_error& error) {
+  qc_session_options options = {};
+  options.threads = engine.options.threads;
+  qc_session* session = nullptr;
+  if (qc_session_create(engine.model.get(), &options, &session, &error) != QC_OK)
+    return false;
+  engine.session.reset(session);
+  return true;
+}
+
+int run(const Options& options) {
+  Engine engine{options, nullptr, {}, nullptr};
+  qc_error error = {};
+  if (!open_model(engine, error))
+    return report(options, error.message);
+  if (options.verify)
+    fprintf(stderr, "verified: all segments of %s have their hashes\n", options.path.c_str());
+  if (options.info)
+    print_info(engine);
+  if (!options.prompt && !options.ids && !options.bench)
+    return kSuccess;
+
+  if (engine.info.vocabulary == 0 || engine.info.max_outputs == 0)
+    return report(options, "gives no logits, expected a model that generates text; see --info for its inputs and outputs");
+  if (!create_session(engine, error))
+    return report(options, error.message);
+  if (options.bench) {
+    const int code = bench(engine);
+    if (code != kSuccess)
+      return code;
+  }
+  return options.prompt || options.ids ? generate(engine) : kSuccess;
+}
+
+}  // namespace
+}  // namespace quantc::run
+
+int main(int count, char** words) {
+  using namespace quantc::run;
+  Options options;
+  const std::string wrong = parse_options(count, words, options);
+  if (!wrong.empty()) {
+    fprintf(stderr, "error: %s\n", wrong.c_str());
+    return kWrongUse;
+  }
+  if (options.help || options.version) {
+    fputs(options.help ? help_text().c_str() : "quantc-run " QUANTC_VERSION "\n", stdout);
+    return kSuccess;
+  }
+  return run(options);
+}

@@ -1,0 +1,36 @@
+// Text in and out by the artifact's own tokenizer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quantc/tokenizer.h"
+
+namespace quantc::run {
+
+class Text {
+public:
+  /// False, with the reason in `error`, where the artifact has no tokenizer that fits together. The model must outlive this.
+  bool open(const qc_model* model, qc_error& error);
+
+  /// The ids of a prompt: special tokens in it count as such, and what the model wants around every text is put there.
+  std::vector<int32_t> encode(const std::string& text) const;
+
+  /// The text that this id completes; what the ids before left unfinished is kept.
+  std::string decode(int32_t id);
+  /// What was left unfinished.
+  std::string decode_rest();
+
+  bool is_end(int32_t id) const { return qc_tokenizer_is_end(tokenizer_.get(), id); }
+
+private:
+  struct Destroy {
+    void operator()(qc_tokenizer* tokenizer) const { qc_tokenizer_destroy(tokenizer); }
+  };
+  std::unique_ptr<qc_tokenizer, Destroy> tokenizer_;
+  qc_decoder decoder_ = {};
+  std::string buffer_;
+};
+
+}  // namespace quantc::run
