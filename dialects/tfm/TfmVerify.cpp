@@ -201,8 +201,8 @@ LogicalResult AttentionOp::verify() {
 
 LogicalResult QuantizeOp::verify() {
   auto type = dyn_cast<QuantizedType>(ranked(getResult()).getElementType());
-  if (!type || !ranked(getInput()).getElementType().isF32())
-    return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected f32 to !tfm.q elements";
+  if (!type || !isa<FloatType>(ranked(getInput()).getElementType()))
+    return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected floats to !tfm.q elements";
   if (type.getScheme() != kActivationScheme && !findScheme(type.getScheme().str()))
     return emitOpError("names scheme '") << type.getScheme() << "', known are " << kActivationScheme << ", " << knownSchemes();
   return success();

@@ -1,0 +1,100 @@
+#include "passes/fuse/Passes.h"
+#include "passes/fuse/ScalarRegion.h"
+
+namespace quantc {
+#define GEN_PASS_DEF_FUSEELEMENTWISEPASS
+#include "passes/fuse/Passes.h.inc"
+
+namespace {
+
+using namespace mlir;
+
+bool isFloatTensor(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getElementType().isF32();
+}
+
+/// The value of a splat float constant, or nothing.
+std::optional<float> splatOf(Value value) {
+  auto constant = value.getDefiningOp<tfm::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+  if (!dense || !dense.isSplat() || !dense.getElementType().isF32())
+    return std::nullopt;
+  return dense.getSplatValue<float>();
+}
+
+/// Weights that an epilogue reads are float32 in the artifact whatever their file holds.
+bool isWeight(Value value) { return value.getDefiningOp<tfm::WeightOp>() != nullptr; }
+
+/// Replaces an elementwise operation by a fused one. `emit` builds the scalar form from its operands' elements.
+LogicalResult fuseOne(Operation* op, RewriterBase& rewriter, function_ref<Value(OpBuilder&, ValueRange)> emit) {
+  SmallVector<Value> inputs;
+  SmallVector<int> source;  // index into inputs, or -1 for a splat
+  for (Value operand : op->getOperands()) {
+    if (splatOf(operand)) {
+      source.push_back(-1);
+      continue;
+    }
+    if (!isFloatTensor(operand) && !isWeight(operand))
+      return rewriter.notifyMatchFailure(op, "requires float32 operands");
+    source.push_back(inputs.size());
+    inputs.push_back(operand);
+  }
+  if (!isFloatTensor(op->getResult(0)))
+    return rewriter.notifyMatchFailure(op, "requires a float32 result");
+  rewriter.setInsertionPoint(op);
+  tfm::FusedOp fused = createFused(rewriter, op->getLoc(), op->getResult(0).getType(), inputs, [&](OpBuilder& builder, ValueRange arguments) {
+    SmallVector<Value> operands;
+    for (auto [i, operand] : llvm::enumerate(op->getOperands()))
+      operands.push_back(source[i] >= 0 ? arguments[source[i]]
+                                        : builder.create<arith::ConstantOp>(op->getLoc(), builder.getF32FloatAttr(*splatOf(operand))).getResult());
+    return emit(builder, operands);
+  });
+  if (!fused)
+    return rewriter.notifyMatchFailure(op, "requires a function that kernels can compute");
+  rewriter.replaceOp(op, fused.getResult());
+  return success();
+}
+
+class FuseElementwise : public impl::FuseElementwisePassBase<FuseElementwise> {
+public:
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    SmallVector<Operation*> candidates;
+    getOperation().walk([&](Operation* op) {
+      if (isa<tfm::UnaryOp, tfm::BinaryOp>(op))
+        candidates.push_back(op);
+    });
+    for (Operation* op : candidates) {
+      (void)fuseOne(op, rewriter, [&](OpBuilder& builder, ValueRange operands) {
+        if (auto unary = dyn_cast<tfm::UnaryOp>(op))
+          return emitUnary(builder, op->getLoc(), unary.getKind(), operands[0]);
+        return emitBinary(builder, op->getLoc(), cast<tfm::BinaryOp>(op).getKind(), operands[0], operands[1]);
+      });
+    }
+    // Consumers first: each takes in its producers before it is taken in itself.
+    SmallVector<tfm::FusedOp> fused;
+    getOperation().walk([&](tfm::FusedOp op) { fused.push_back(op); });
+    for (tfm::FusedOp op : llvm::reverse(fused))
+      takeInProducers(op, rewriter);
+  }
+
+private:
+  void takeInProducers(tfm::FusedOp consumer, RewriterBase& rewriter) {
+    if (consumer->use_empty())
+      return;
+    for (unsigned i = 0; i < consumer.getInputs().size(); ++i) {
+      auto producer = consumer.getInputs()[i].getDefiningOp<tfm::FusedOp>();
+      if (!producer || !producer->hasOneUse() || producer.getResult().getType() != consumer.getResult().getType())
+        continue;
+      consumer = joinFused(rewriter, producer, consumer, i);
+      rewriter.eraseOp(producer);
+      i = ~0u;  // inputs have moved: begin again
+    }
+  }
+};
+
+}  // namespace
+}  // namespace quantc

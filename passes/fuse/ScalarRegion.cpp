@@ -1,0 +1,168 @@
+#include "passes/fuse/ScalarRegion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+
+namespace quantc {
+
+using namespace mlir;
+
+namespace {
+
+Value constant(OpBuilder& builder, Location loc, float value) {
+  return builder.create<arith::ConstantOp>(loc, builder.getF32FloatAttr(value));
+}
+
+/// 1 / (1 + exp(-x))'s denominator.
+Value onePlusExpOfMinus(OpBuilder& builder, Location loc, Value x) {
+  Value exponential = builder.create<math::ExpOp>(loc, builder.create<arith::NegFOp>(loc, x));
+  return builder.create<arith::AddFOp>(loc, constant(builder, loc, 1), exponential);
+}
+
+/// x/2 (1 + t)
+Value halfTimesOnePlus(OpBuilder& builder, Location loc, Value x, Value t) {
+  Value half = builder.create<arith::MulFOp>(loc, constant(builder, loc, 0.5f), x);
+  return builder.create<arith::MulFOp>(loc, half, builder.create<arith::AddFOp>(loc, constant(builder, loc, 1), t));
+}
+
+Value geluTanh(OpBuilder& builder, Location loc, Value x) {
+  Value square = builder.create<arith::MulFOp>(loc, x, x);
+  Value cube = builder.create<arith::MulFOp>(loc, square, x);
+  Value inner = builder.create<arith::AddFOp>(loc, x, builder.create<arith::MulFOp>(loc, constant(builder, loc, 0.044715f), cube));
+  Value scaled = builder.create<arith::MulFOp>(loc, constant(builder, loc, 0.7978845608f), inner);
+  return halfTimesOnePlus(builder, loc, x, builder.create<math::TanhOp>(loc, scaled));
+}
+
+Value power(OpBuilder& builder, Location loc, Value x, Value exponent) {
+  FloatAttr value;
+  if (!matchPattern(exponent, m_Constant(&value)))
+    return {};
+  double e = value.getValueAsDouble();
+  if (e == 2)
+    return builder.create<arith::MulFOp>(loc, x, x);
+  if (e == 3)
+    return builder.create<arith::MulFOp>(loc, builder.create<arith::MulFOp>(loc, x, x), x);
+  if (e == 0.5)
+    return builder.create<math::SqrtOp>(loc, x);
+  if (e == -0.5)
+    return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), builder.create<math::SqrtOp>(loc, x));
+  return {};
+}
+
+}  // namespace
+
+Value emitUnary(OpBuilder& builder, Location loc, tfm::UnaryKind kind, Value x) {
+  switch (kind) {
+  case tfm::UnaryKind::neg: return builder.create<arith::NegFOp>(loc, x);
+  case tfm::UnaryKind::abs: return builder.create<math::AbsFOp>(loc, x);
+  case tfm::UnaryKind::sqrt: return builder.create<math::SqrtOp>(loc, x);
+  case tfm::UnaryKind::reciprocal: return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), x);
+  case tfm::UnaryKind::exp: return builder.create<math::ExpOp>(loc, x);
+  case tfm::UnaryKind::log: return builder.create<math::LogOp>(loc, x);
+  case tfm::UnaryKind::tanh: return builder.create<math::TanhOp>(loc, x);
+  case tfm::UnaryKind::erf: return builder.create<math::ErfOp>(loc, x);
+  case tfm::UnaryKind::sigmoid:
+    return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), onePlusExpOfMinus(builder, loc, x));
+  case tfm::UnaryKind::silu: return builder.create<arith::DivFOp>(loc, x, onePlusExpOfMinus(builder, loc, x));
+  case tfm::UnaryKind::gelu: {
+    Value scaled = builder.create<arith::MulFOp>(loc, x, constant(builder, loc, 0.70710678118f));
+    return halfTimesOnePlus(builder, loc, x, builder.create<math::ErfOp>(loc, scaled));
+  }
+  case tfm::UnaryKind::gelu_tanh: return geluTanh(builder, loc, x);
+  case tfm::UnaryKind::relu: return builder.create<arith::MaximumFOp>(loc, x, constant(builder, loc, 0));
+  default: return {};
+  }
+}
+
+Value emitBinary(OpBuilder& builder, Location loc, tfm::BinaryKind kind, Value lhs, Value rhs) {
+  switch (kind) {
+  case tfm::BinaryKind::add: return builder.create<arith::AddFOp>(loc, lhs, rhs);
+  case tfm::BinaryKind::sub: return builder.create<arith::SubFOp>(loc, lhs, rhs);
+  case tfm::BinaryKind::mul: return builder.create<arith::MulFOp>(loc, lhs, rhs);
+  case tfm::BinaryKind::div: return builder.create<arith::DivFOp>(loc, lhs, rhs);
+  case tfm::BinaryKind::pow: return power(builder, loc, lhs, rhs);
+  case tfm::BinaryKind::max: return builder.create<arith::MaximumFOp>(loc, lhs, rhs);
+  case tfm::BinaryKind::min: return builder.create<arith::MinimumFOp>(loc, lhs, rhs);
+  default: return {};
+  }
+}
+
+tfm::FusedOp createFused(OpBuilder& builder, Location loc, Type resultType, ValueRange inputs,
+                         function_ref<Value(OpBuilder&, ValueRange)> body) {
+  OpBuilder::InsertionGuard guard(builder);
+  auto fused = builder.create<tfm::FusedOp>(loc, resultType, inputs, builder.getStringAttr(""));
+  Block& block = fused.getBody().emplaceBlock();
+  for (size_t i = 0; i < inputs.size(); ++i)
+    block.addArgument(builder.getF32Type(), loc);
+  builder.setInsertionPointToStart(&block);
+  Value result = body(builder, block.getArguments());
+  if (!result) {
+    fused.erase();
+    return {};
+  }
+  builder.create<tfm::YieldOp>(loc, result);
+  return fused;
+}
+
+unsigned argumentOfInput(tfm::FusedOp fused, unsigned input) { return fused.getProducer() == "linear" ? input - 1 : input; }
+
+tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::FusedOp consumer, unsigned input) {
+  bool linear = producer.getProducer() == "linear" || consumer.getProducer() == "linear";
+  assert(!(producer.getProducer() == "linear" && consumer.getProducer() == "linear") && "two producers in one kernel");
+
+  // The linear's own operands come first, then what the epilogue reads, every value once.
+  SmallVector<Value> inputs;
+  auto appendLinearOperands = [&](tfm::FusedOp fused) {
+    if (fused.getProducer() == "linear")
+      inputs.append({fused.getInputs()[0], fused.getInputs()[1]});
+  };
+  appendLinearOperands(producer);
+  appendLinearOperands(consumer);
+  size_t firstEpilogue = inputs.size();
+  auto slotOf = [&](Value value) -> unsigned {
+    for (size_t i = firstEpilogue; i < inputs.size(); ++i)
+      if (inputs[i] == value)
+        return i;
+    inputs.push_back(value);
+    return inputs.size() - 1;
+  };
+  auto epilogueSlots = [&](tfm::FusedOp fused, unsigned skipped) {
+    SmallVector<std::pair<unsigned, unsigned>> slots;  // region argument, input of the joined operation
+    for (unsigned i = fused.getProducer() == "linear" ? 2 : 0; i < fused.getInputs().size(); ++i)
+      if (i != skipped)
+        slots.push_back({argumentOfInput(fused, i), slotOf(fused.getInputs()[i])});
+    return slots;
+  };
+  auto producerSlots = epilogueSlots(producer, ~0u);
+  auto consumerSlots = epilogueSlots(consumer, input);
+
+  rewriter.setInsertionPoint(consumer);
+  Location loc = producer.getProducer() == "linear" ? producer.getLoc() : consumer.getLoc();
+  auto joined = rewriter.create<tfm::FusedOp>(loc, consumer.getResult().getType(), inputs, rewriter.getStringAttr(linear ? "linear" : ""));
+  Block& block = joined.getBody().emplaceBlock();
+  for (size_t i = linear ? 1 : 0; i < inputs.size(); ++i)
+    block.addArgument(rewriter.getF32Type(), loc);
+
+  rewriter.setInsertionPointToStart(&block);
+  auto cloneBody = [&](tfm::FusedOp fused, ArrayRef<std::pair<unsigned, unsigned>> slots, IRMapping& mapping) {
+    Block& body = fused.getBody().front();
+    if (fused.getProducer() == "linear")
+      mapping.map(body.getArgument(0), block.getArgument(0));
+    for (auto [argument, slot] : slots)
+      mapping.map(body.getArgument(argument), block.getArgument(argumentOfInput(joined, slot)));
+    for (Operation& op : body.without_terminator())
+      rewriter.clone(op, mapping);
+    return mapping.lookup(cast<tfm::YieldOp>(body.getTerminator()).getValue());
+  };
+  IRMapping producerMapping, consumerMapping;
+  Value inner = cloneBody(producer, producerSlots, producerMapping);
+  consumerMapping.map(consumer.getBody().front().getArgument(argumentOfInput(consumer, input)), inner);
+  Value outer = cloneBody(consumer, consumerSlots, consumerMapping);
+  rewriter.create<tfm::YieldOp>(loc, outer);
+  rewriter.replaceOp(consumer, joined.getResult());
+  return joined;
+}
+
+}  // namespace quantc

@@ -1,0 +1,98 @@
+// Makes the operations of one kern.program: buffers, constants, views, kernels, calls.
+#pragma once
+
+#include "dialects/kern/Kern.h"
+#include "dialects/schemes/Scheme.h"
+#include "dialects/tfm/Tfm.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "targets/Target.h"
+
+namespace quantc {
+
+/// One dimension of a view.
+struct ViewDim {
+  mlir::AffineExpr min, start, extent;
+  int64_t stride;
+};
+
+/// Where the rows of a tensor [rows, width] lie. float32 or int32: one part. Quantized activations: values, scales and sums behind each other.
+struct Storage {
+  mlir::Value buffer;
+  mlir::Type element;        ///< f32, i32, or !tfm.q<"act8">
+  int64_t width = 0;
+  int64_t rowStride = 0;     ///< elements from row to row; of the values where quantized
+  mlir::AffineExpr rows;
+  mlir::AffineExpr firstRow; ///< index in the buffer of the first row
+  int64_t scalesOffset = 0, sumsOffset = 0;  ///< bytes; quantized only
+
+  bool quantized() const { return mlir::isa<tfm::QuantizedType>(element); }
+  int64_t groups() const { return (width + kActivationGroup - 1) / kActivationGroup; }
+};
+
+/// A weight in the artifact.
+struct Constant {
+  mlir::Value buffer;
+  const Scheme* scheme;
+  PackedSize packed;   ///< of packed constants
+  int64_t rows, columns;
+};
+
+using Params = llvm::SmallVector<std::pair<llvm::StringRef, std::string>>;
+
+/// "%.9g": how numbers stand in parameters.
+std::string formatNumber(double value);
+
+class KernBuilder {
+public:
+  /// Makes `kern.program @<architecture>` at the end of the module.
+  KernBuilder(mlir::ModuleOp module, Architecture architecture, int64_t maxSequence, int64_t context);
+
+  /// Storage of `rows` x `width` float32 or int32, or of quantized activations. `rows` is bounded by the step's maxima.
+  Storage createStorage(const llvm::Twine& name, mlir::Type element, mlir::AffineExpr rows, int64_t width, kern::Space space);
+  mlir::Value createBuffer(const llvm::Twine& name, kern::Space space, int64_t bytes);
+
+  /// A constant in tiles; the same expression and scheme give the same constant.
+  Constant packedConstant(mlir::Attribute expr, const Scheme& scheme, llvm::StringRef role);
+  /// A constant of float32 in row-major order.
+  Constant plainConstant(mlir::Attribute expr, llvm::StringRef role);
+
+  mlir::Value view(mlir::Value buffer, mlir::Type element, int64_t byteOffset, llvm::ArrayRef<ViewDim> dims, int64_t splitDim = -1,
+                   int64_t splitUnit = 1);
+
+  /// Views (width, rows) of a storage: one, or values, scales and sums. `splitRows` crops along rows.
+  llvm::SmallVector<mlir::Value> rowViews(const Storage& storage, bool splitRows);
+  /// Views of a packed constant: values, and scales where the scheme has them.
+  llvm::SmallVector<mlir::Value> weightViews(const Constant& constant);
+
+  /// The symbol of a kernel with these parameters and region (may be null), made when it is new.
+  mlir::FlatSymbolRefAttr kernel(llvm::StringRef family, const Params& params, mlir::Region* program);
+
+  void call(mlir::Location loc, mlir::FlatSymbolRefAttr kernel, mlir::FlatSymbolRefAttr kernelOne, mlir::ValueRange inputs,
+            mlir::ValueRange outputs, mlir::AffineExpr units, mlir::AffineExpr rows);
+
+  void port(llvm::StringRef name, mlir::Value buffer, mlir::Type element, llvm::ArrayRef<mlir::AffineExpr> shape, bool isOutput);
+
+  mlir::AffineExpr constantExpr(int64_t value) { return mlir::getAffineConstantExpr(value, context()); }
+  mlir::AffineExpr symbol(tfm::Symbol symbol) { return tfm::symbolExpr(symbol, context()); }
+  ViewDim wholeDim(int64_t extent, int64_t stride) { return {constantExpr(0), constantExpr(0), constantExpr(extent), stride}; }
+  const WeightLayout& layout() const { return layout_; }
+  int64_t contextLength() const { return context_; }
+  kern::ProgramOp program() { return program_; }
+  mlir::OpBuilder& builder() { return builder_; }
+
+private:
+  mlir::MLIRContext* context() { return module_.getContext(); }
+  int64_t largest(mlir::AffineExpr expr);
+  Constant constant(mlir::Attribute expr, const Scheme& scheme, bool packed, llvm::StringRef role);
+
+  mlir::ModuleOp module_;
+  WeightLayout layout_;
+  int64_t maxSequence_, context_;
+  mlir::OpBuilder builder_;
+  kern::ProgramOp program_;
+  llvm::SmallVector<std::pair<kern::ConstantOp, Constant>> constants_;
+  llvm::DenseMap<mlir::Attribute, llvm::SmallVector<unsigned, 2>> constantsOfExpr_;
+};
+
+}  // namespace quantc

@@ -1,0 +1,30 @@
+#ifndef QUANTC_PASSES_LOWER_TD
+#define QUANTC_PASSES_LOWER_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LowerToKernPass : Pass<"lower-to-kern", "::mlir::ModuleOp"> {
+  let summary = "one `kern.program` per architecture instead of the model's function";
+  let description = [{
+    Runs on the fused form. Every operation becomes a `kern.call`, every tensor a `kern.buffer` or a `kern.constant`, every shape a view;
+    reshapes that keep rows, tails and position rows are views alone. Kernels are shared by the programs, constants are laid out per architecture.
+    All operations that have no kernel are listed in one error.
+  }];
+  let options = [
+    ListOption<"targets", "targets", "std::string", "architectures to make programs for">,
+    Option<"maxSequence", "max-sequence", "int64_t", "64", "tokens per step at most">,
+  ];
+  let dependentDialects = ["::quantc::kern::KernDialect"];
+}
+
+def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
+  let summary = "give every buffer and constant its offset";
+  let description = [{
+    State, inputs and outputs get places of their own; scratch buffers share bytes where they are not alive at the same time: largest first, each
+    at the lowest offset that is free during its life (Pisarchyk & Lee 2020, greedy by size). Offsets are multiples of 64. Sets
+    `kern.arena_bytes` and `kern.weight_bytes` of every program.
+  }];
+  let dependentDialects = ["::quantc::kern::KernDialect"];
+}
+
+#endif

@@ -1,0 +1,102 @@
+#include "passes/lower/Passes.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace quantc {
+#define GEN_PASS_DEF_PLANMEMORYPASS
+#include "passes/lower/Passes.h.inc"
+
+namespace {
+
+using namespace mlir;
+
+constexpr int64_t kAlignment = 64;
+
+/// A buffer and the calls between which it is alive, both included.
+struct Lifetime {
+  kern::BufferOp buffer;
+  int64_t first, last;
+  int64_t offset = -1;
+  bool overlaps(const Lifetime& other) const { return first <= other.last && other.first <= last; }
+};
+
+class PlanMemory : public impl::PlanMemoryPassBase<PlanMemory> {
+public:
+  void runOnOperation() override {
+    for (auto program : getOperation().getOps<kern::ProgramOp>())
+      plan(program);
+  }
+
+private:
+  void plan(kern::ProgramOp program) {
+    Builder builder(&getContext());
+    int64_t weights = 0, fixed = 0;
+    for (auto constant : program.getOps<kern::ConstantOp>()) {
+      constant.setOffset(weights);
+      weights += llvm::alignTo(constant.getBytes(), kAlignment);
+    }
+    for (auto buffer : program.getOps<kern::BufferOp>()) {
+      if (buffer.getSpace() == kern::Space::arena)
+        continue;
+      buffer.setOffset(fixed);
+      fixed += llvm::alignTo(buffer.getBytes(), kAlignment);
+    }
+    int64_t scratch = placeScratch(program, fixed);
+    program->setAttr("kern.weight_bytes", builder.getI64IntegerAttr(weights));
+    program->setAttr("kern.arena_bytes", builder.getI64IntegerAttr(fixed + scratch));
+  }
+
+  /// Offsets of scratch buffers behind `base`; returns how many bytes they take together.
+  static int64_t placeScratch(kern::ProgramOp program, int64_t base) {
+    std::vector<Lifetime> lifetimes = lifetimesOf(program);
+    std::stable_sort(lifetimes.begin(), lifetimes.end(),
+                     [](Lifetime a, Lifetime b) { return a.buffer.getBytes() > b.buffer.getBytes(); });
+    int64_t total = 0;
+    for (size_t i = 0; i < lifetimes.size(); ++i) {
+      Lifetime& lifetime = lifetimes[i];
+      std::vector<std::pair<int64_t, int64_t>> taken;
+      for (size_t j = 0; j < i; ++j)
+        if (lifetimes[j].overlaps(lifetime))
+          taken.push_back({lifetimes[j].offset, lifetimes[j].offset + lifetimes[j].buffer.getBytes()});
+      std::sort(taken.begin(), taken.end());
+      int64_t offset = 0, bytes = lifetime.buffer.getBytes();
+      for (auto [begin, end] : taken) {
+        if (offset + bytes <= begin)
+          break;
+        offset = std::max<int64_t>(offset, llvm::alignTo(end, kAlignment));
+      }
+      lifetime.offset = offset;
+      lifetime.buffer.setOffset(base + offset);
+      total = std::max<int64_t>(total, llvm::alignTo(offset + bytes, kAlignment));
+    }
+    return total;
+  }
+
+  static std::vector<Lifetime> lifetimesOf(kern::ProgramOp program) {
+    std::vector<Lifetime> lifetimes;
+    llvm::DenseMap<Value, size_t> indexOf;
+    for (auto buffer : program.getOps<kern::BufferOp>()) {
+      if (buffer.getSpace() != kern::Space::arena)
+        continue;
+      indexOf[buffer.getResult()] = lifetimes.size();
+      lifetimes.push_back({buffer, INT64_MAX, -1});
+    }
+    int64_t index = 0;
+    for (auto call : program.getOps<kern::CallOp>()) {
+      for (Value view : call.getViews()) {
+        auto it = indexOf.find(view.getDefiningOp<kern::ViewOp>().getBuffer());
+        if (it == indexOf.end())
+          continue;
+        Lifetime& lifetime = lifetimes[it->second];
+        lifetime.first = std::min(lifetime.first, index);
+        lifetime.last = std::max(lifetime.last, index);
+      }
+      ++index;
+    }
+    return lifetimes;
+  }
+};
+
+}  // namespace
+}  // namespace quantc
