@@ -20,9 +20,17 @@ struct StoredTensor {
   std::vector<int64_t> shape;
   const uint8_t* data;
   uint64_t bytes;
+
+  int64_t elements() const { return static_cast<int64_t>(bytes / bytesOf(type)); }
 };
 
-/// Read-only after it was opened; may be shared by threads.
+/// Bytes of a tensor of that shape. False when a dimension is negative or the product exceeds 2^63 - 1.
+bool bytesOfTensor(StoredType type, const std::vector<int64_t>& shape, uint64_t& bytes);
+
+/// "[2, 3]"
+std::string shapeText(const std::vector<int64_t>& shape);
+
+/// Does not change after it was opened; may be shared by threads.
 class WeightFile {
 public:
   virtual ~WeightFile() = default;

@@ -6,21 +6,25 @@
 
 namespace quantc {
 
-/// Opens the files of a module's `tfm.files`. Reading is thread-safe.
+/// Holds the files of a module's `tfm.files` open. Reading is thread-safe. All functions throw UserError where an expression names a file or tensor
+/// that is not there or that is stored with another type.
+///
+/// An expression is seen as a matrix [rows, columns]: its first dimension by the product of the others. A vector of shape [n] is one row of n.
 class WeightReader {
 public:
+  /// Throws UserError where a file cannot be opened.
   explicit WeightReader(mlir::ModuleOp module);
   ~WeightReader();
 
-  /// Rows begin to end - 1 of the expression seen as a matrix [first dimension, product of the others] (a vector is one row... of all its
-  /// elements: shape [n] is read as [1, n]), converted to float32, into out[(end - begin) * columns]. Throws UserError for values that are not
-  /// finite, naming file and tensor.
+  /// Rows begin to end - 1 as float32 into out[(end - begin) * columns]. Throws UserError that names file and tensor where a value is infinite or
+  /// not a number. Rows of a transposed weight are columns of the file: ask for many at a time.
   void readRows(mlir::Attribute expr, int64_t begin, int64_t end, float* out) const;
 
-  /// Tells the system that the file bytes behind rows begin to end - 1 are not needed again soon.
+  /// Tells the system that the file's bytes behind rows begin to end - 1 are not needed again soon. Behind a permutation that is all of the inner
+  /// expression, and it is told with the last row.
   void releaseRows(mlir::Attribute expr, int64_t begin, int64_t end) const;
 
-  /// "model.safetensors:model.layers.0.mlp.up_proj.weight", for messages.
+  /// "model.safetensors:model.layers.0.mlp.up_proj.weight", for messages; several joined by " + ".
   std::string describe(mlir::Attribute expr) const;
 
   const std::vector<std::unique_ptr<WeightFile>>& files() const { return files_; }
