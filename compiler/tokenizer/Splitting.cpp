@@ -1,0 +1,154 @@
+// The normalizer and the pre-tokenizer: what happens to text before the model sees it.
+#include "compiler/tokenizer/ByteLevel.h"
+#include "compiler/tokenizer/PatternCompiler.h"
+#include "compiler/tokenizer/TokenizerJson.h"
+
+namespace quantc::tokenizer_import {
+namespace {
+
+using schema::SplitMode;
+
+void addSplit(TokenizerReading& reading, const std::string& pattern, SplitMode mode) {
+  try {
+    reading.tables.splits.push_back({compilePattern(pattern, reading.classes), mode});
+  } catch (const PatternError& problem) {
+    reading.unsupported.push_back("pattern " + pattern + " with " + problem.what());
+  }
+}
+
+/// {"String": text} or {"Regex": expression}, as an expression.
+std::string readPattern(const JsonPlace& pattern) {
+  if (const auto text = pattern.find("String"))
+    return literalPattern(text->text());
+  return pattern.at("Regex").text();
+}
+
+struct Behavior {
+  const char* name;
+  bool invert;
+  SplitMode mode;
+};
+constexpr Behavior behaviors[] = {
+    {"Isolated", false, schema::SplitMode_isolated},
+    {"Isolated", true, schema::SplitMode_isolated},
+    {"Removed", false, schema::SplitMode_gaps},
+    {"Removed", true, schema::SplitMode_matches},
+    {"MergedWithNext", false, schema::SplitMode_with_next},
+    {"MergedWithPrevious", false, schema::SplitMode_with_previous},
+};
+
+void readSplit(const JsonPlace& split, TokenizerReading& reading) {
+  const std::string& name = split.at("behavior").text();
+  const bool invert = split.flag("invert", false);
+  const std::string pattern = readPattern(split.at("pattern"));
+  for (const Behavior& behavior : behaviors)
+    if (name == behavior.name && invert == behavior.invert)
+      return addSplit(reading, pattern, behavior.mode);
+  reading.unsupported.push_back("pre-tokenizer Split with behavior " + name + (invert ? ", inverted" : ""));
+}
+
+void readByteLevel(const JsonPlace& byteLevel, TokenizerReading& reading) {
+  if (byteLevel.flag("add_prefix_space", true)) {
+    if (!reading.tables.splits.empty())
+      reading.unsupported.push_back("pre-tokenizer ByteLevel with add_prefix_space behind another");
+    reading.tables.prependSpace = schema::PrependSpace_unless_there;
+    reading.tables.spacesLast = true;
+  }
+  if (byteLevel.flag("use_regex", true))
+    addSplit(reading, byteLevelPattern, schema::SplitMode_isolated);
+}
+
+/// One member tells it in new files ("prepend_scheme"), another one in old files ("add_prefix_space").
+std::string prependScheme(const JsonPlace& metaspace) {
+  return metaspace.textOr("prepend_scheme", metaspace.flag("add_prefix_space", true) ? "always" : "never");
+}
+
+void readMetaspace(const JsonPlace& metaspace, TokenizerReading& reading) {
+  TokenizerTables& tables = reading.tables;
+  if (metaspace.textOr("replacement", spaceMarker) != spaceMarker)
+    reading.unsupported.push_back("pre-tokenizer Metaspace with replacement " + metaspace.textOr("replacement", ""));
+  if (tables.replaceSpace || tables.prependSpace != schema::PrependSpace_never || !tables.splits.empty())
+    reading.unsupported.push_back("pre-tokenizer Metaspace behind another replacement of spaces");
+  const std::string scheme = prependScheme(metaspace);
+  if (scheme == "always")
+    tables.prependSpace = schema::PrependSpace_unless_there;
+  else if (scheme == "first")
+    tables.prependSpace = schema::PrependSpace_at_start_unless_there;
+  else if (scheme != "never")
+    reading.unsupported.push_back("pre-tokenizer Metaspace with prepend_scheme " + scheme);
+  tables.replaceSpace = true;
+  tables.spacesLast = true;
+  if (metaspace.flag("split", true))
+    addSplit(reading, spaceMarker, schema::SplitMode_with_next);
+}
+
+void readDigits(const JsonPlace& digits, TokenizerReading& reading) {
+  addSplit(reading, digits.flag("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)", schema::SplitMode_isolated);
+}
+
+void readPunctuation(const JsonPlace& punctuation, TokenizerReading& reading) {
+  const std::string behavior = punctuation.textOr("behavior", "Isolated");
+  const std::string items = R"([\p{P}!-/:-@\[-`{-~])";
+  if (behavior == "Isolated" || behavior == "Contiguous")
+    return addSplit(reading, behavior == "Isolated" ? items : items + "+", schema::SplitMode_isolated);
+  reading.unsupported.push_back("pre-tokenizer Punctuation with behavior " + behavior);
+}
+
+struct PreTokenizerReader {
+  const char* type;
+  void (*read)(const JsonPlace& component, TokenizerReading& reading);
+};
+constexpr PreTokenizerReader preTokenizerReaders[] = {
+    {"ByteLevel", readByteLevel}, {"Split", readSplit}, {"Metaspace", readMetaspace}, {"Digits", readDigits}, {"Punctuation", readPunctuation},
+};
+
+void readOnePreTokenizer(const JsonPlace& component, TokenizerReading& reading) {
+  const std::string& type = component.type();
+  for (const PreTokenizerReader& reader : preTokenizerReaders)
+    if (type == reader.type)
+      return reader.read(component, reading);
+  reading.unsupported.push_back("pre-tokenizer " + type);
+}
+
+/// Whether the normalizer is the one that replaces spaces by U+2581.
+bool replacesSpaces(const JsonPlace& replace) {
+  const std::optional<JsonPlace> text = replace.at("pattern").find("String");
+  return text && text->text() == " " && replace.at("content").text() == spaceMarker;
+}
+
+void readOneNormalizer(const JsonPlace& component, TokenizerReading& reading) {
+  const std::string& type = component.type();
+  if (type == "Prepend" && component.at("prepend").text() == spaceMarker)
+    reading.tables.prependSpace = schema::PrependSpace_always;
+  else if (type == "Replace" && replacesSpaces(component))
+    reading.tables.replaceSpace = true;
+  else
+    reading.unsupported.push_back("normalizer " + type + (type == "Prepend" || type == "Replace" ? " " + component.json().dump() : ""));
+}
+
+}  // namespace
+
+void readNormalizer(const JsonPlace& normalizer, TokenizerReading& reading) {
+  if (normalizer.type() == "Sequence") {
+    const JsonPlace list = normalizer.at("normalizers");
+    for (size_t i = 0; i < list.array().size(); ++i)
+      readOneNormalizer(list.at(i), reading);
+  } else {
+    readOneNormalizer(normalizer, reading);
+  }
+  if (reading.tables.prependSpace != schema::PrependSpace_never && !reading.tables.replaceSpace)
+    reading.unsupported.push_back("normalizer Prepend without Replace");
+}
+
+void readPreTokenizer(const JsonPlace& preTokenizer, TokenizerReading& reading) {
+  if (preTokenizer.type() != "Sequence")
+    return readOnePreTokenizer(preTokenizer, reading);
+  const JsonPlace list = preTokenizer.at("pretokenizers");
+  for (size_t i = 0; i < list.array().size(); ++i) {
+    if (i > 0 && list.at(i - 1).type() == "ByteLevel")
+      reading.unsupported.push_back("pre-tokenizer " + list.at(i).type() + " behind ByteLevel");
+    readOnePreTokenizer(list.at(i), reading);
+  }
+}
+
+}  // namespace quantc::tokenizer_import

@@ -1,0 +1,149 @@
+#include "compiler/tokenizer/TokenizerImport.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "compiler/tokenizer/TokenizerJson.h"
+
+namespace quantc {
+namespace {
+
+using namespace tokenizer_import;
+namespace fs = std::filesystem;
+
+constexpr const char* jsonFile = "tokenizer.json";
+constexpr const char* vocabularyFile = "vocab.json";
+constexpr const char* mergesFile = "merges.txt";
+constexpr const char* configFiles[] = {"config.json", "generation_config.json", "tokenizer_config.json"};
+
+enum class Source { none, json, vocabularyAndMerges };
+
+Source sourceOf(const fs::path& folder) {
+  if (fs::exists(folder / jsonFile))
+    return Source::json;
+  return fs::exists(folder / vocabularyFile) && fs::exists(folder / mergesFile) ? Source::vocabularyAndMerges : Source::none;
+}
+
+std::optional<Json> readIfThere(const fs::path& file) {
+  return fs::exists(file) ? std::optional<Json>(readJsonFile(file)) : std::nullopt;
+}
+
+Json readMergesText(const fs::path& file) {
+  std::ifstream stream(file);
+  if (!stream)
+    throw UserError(file.string(), "cannot be read; check that the file may be read");
+  Json merges = Json::array();
+  std::string line;
+  while (std::getline(stream, line)) {
+    if (!line.empty() && line.back() == '\r')
+      line.pop_back();
+    if (!line.empty() && line.rfind("#version", 0) != 0)
+      merges.push_back(line);
+  }
+  return merges;
+}
+
+/// What GPT-2's pair of files means, written as a tokenizer.json.
+Json jsonOfPair(const fs::path& folder) {
+  Json vocabulary = readJsonFile(folder / vocabularyFile);
+  Json added = Json::array();
+  constexpr const char* endOfText = "<|endoftext|>";
+  if (vocabulary.is_object() && vocabulary.contains(endOfText))
+    added.push_back({{"id", vocabulary[endOfText]}, {"content", endOfText}, {"special", true}, {"normalized", false}});
+  return {{"added_tokens", added},
+          {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+          {"decoder", {{"type", "ByteLevel"}}},
+          {"model", {{"type", "BPE"}, {"vocab", std::move(vocabulary)}, {"merges", readMergesText(folder / mergesFile)}}}};
+}
+
+/// The id of "bos_token" or "eos_token" of tokenizer_config.json: a string, or an object with its content. -1 if there is none.
+int32_t tokenId(const JsonPlace& config, const char* key, const TokenizerTables& tables) {
+  const std::optional<JsonPlace> token = config.find(key);
+  if (!token)
+    return -1;
+  const std::string& text = token->json().is_object() ? token->at("content").text() : token->text();
+  for (const SpecialTokenEntry& special : tables.specials)
+    if (tables.pieces[static_cast<size_t>(special.id)] == text)
+      return special.id;
+  return -1;
+}
+
+/// "add_bos_token" and "add_eos_token", where they are written, decide over what tokenizer.json puts around texts.
+void applyTokenizerConfig(const JsonPlace& config, TokenizerTables& tables) {
+  const int32_t bos = tokenId(config, "bos_token", tables);
+  if (const auto add = config.find("add_bos_token"); add && bos >= 0) {
+    const bool there = !tables.prefix.empty() && tables.prefix.front() == bos;
+    if (add->boolean() && !there)
+      tables.prefix.insert(tables.prefix.begin(), bos);
+    else if (!add->boolean() && there)
+      tables.prefix.erase(tables.prefix.begin());
+  }
+  const int32_t eos = tokenId(config, "eos_token", tables);
+  if (const auto add = config.find("add_eos_token"); add && eos >= 0) {
+    const bool there = !tables.suffix.empty() && tables.suffix.back() == eos;
+    if (add->boolean() && !there)
+      tables.suffix.push_back(eos);
+    else if (!add->boolean() && there)
+      tables.suffix.pop_back();
+  }
+  if (tables.eos.empty() && eos >= 0)
+    tables.eos.push_back(eos);
+}
+
+/// "eos_token_id": one id or a list.
+void readEndIds(const JsonPlace& config, TokenizerTables& tables) {
+  const std::optional<JsonPlace> ids = config.find("eos_token_id");
+  if (!ids)
+    return;
+  const auto add = [&](const JsonPlace& place) {
+    const int64_t id = place.integer();
+    if (id < 0 || id >= static_cast<int64_t>(tables.pieces.size()))
+      place.fail("is " + std::to_string(id) + ", the tokenizer's vocabulary ends at " + std::to_string(tables.pieces.size() - 1) + "; correct the file");
+    if (std::find(tables.eos.begin(), tables.eos.end(), id) == tables.eos.end())
+      tables.eos.push_back(static_cast<int32_t>(id));
+  };
+  if (!ids->json().is_array())
+    return add(*ids);
+  for (size_t i = 0; i < ids->json().size(); ++i)
+    add(ids->at(i));
+}
+
+}  // namespace
+
+bool importTokenizer(const fs::path& folder, TokenizerTables& out) {
+  const Source source = sourceOf(folder);
+  if (source == Source::none)
+    return false;
+  out = TokenizerTables();
+  const fs::path file = folder / (source == Source::json ? jsonFile : vocabularyFile);
+  const Json json = source == Source::json ? readJsonFile(file) : jsonOfPair(folder);
+  readTokenizerJson(JsonPlace(json, file.string()), out);
+  out.sourceDescription = file.filename().string() + ": " + out.sourceDescription;
+  // What generation is configured to end at comes before what the model and the tokenizer name.
+  for (const char* name : {"generation_config.json", "config.json"})
+    if (const auto config = readIfThere(folder / name); config && out.eos.empty())
+      readEndIds(JsonPlace(*config, (folder / name).string()), out);
+  if (const auto config = readIfThere(folder / "tokenizer_config.json"))
+    applyTokenizerConfig(JsonPlace(*config, (folder / "tokenizer_config.json").string()), out);
+  return true;
+}
+
+std::vector<fs::path> tokenizerFiles(const fs::path& folder) {
+  std::vector<fs::path> files;
+  const Source source = sourceOf(folder);
+  if (source == Source::none)
+    return files;
+  for (const char* name : configFiles)
+    if (fs::exists(folder / name))
+      files.push_back(folder / name);
+  if (source == Source::json) {
+    files.push_back(folder / jsonFile);
+  } else {
+    files.push_back(folder / mergesFile);
+    files.push_back(folder / vocabularyFile);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace quantc

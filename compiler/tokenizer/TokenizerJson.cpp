@@ -1,0 +1,126 @@
+#include "compiler/tokenizer/TokenizerJson.h"
+
+#include "compiler/tokenizer/ByteLevel.h"
+
+namespace quantc::tokenizer_import {
+namespace {
+
+constexpr int64_t highestId = (1 << 21) - 1;
+
+struct ModelReader {
+  const char* type;
+  void (*read)(const JsonPlace& model, TokenizerReading& reading);
+};
+constexpr ModelReader modelReaders[] = {{"BPE", readBpeModel}};
+
+void readModel(const JsonPlace& model, TokenizerReading& reading) {
+  // Files older than the member "type" are all BPE.
+  const std::string type = model.textOr("type", "BPE");
+  for (const ModelReader& reader : modelReaders)
+    if (type == reader.type)
+      return reader.read(model, reading);
+  reading.unsupported.push_back("model " + type);
+}
+
+std::string describe(const TokenizerTables& tables) {
+  const char* kind = tables.kind == schema::TokenizerKind_byte_level_bpe ? "byte-level BPE" : "SentencePiece-style BPE";
+  return std::string(kind) + ", " + std::to_string(tables.pieces.size()) + " tokens, " + std::to_string(tables.merges.size()) + " merges";
+}
+
+/// A byte-level vocabulary is recognised by what splits the text before it.
+schema::TokenizerKind kindOf(const JsonPlace& file) {
+  const auto isByteLevel = [](const JsonPlace& component) { return component.textOr("type", "") == "ByteLevel"; };
+  const std::optional<JsonPlace> component = file.find("pre_tokenizer");
+  bool found = component && isByteLevel(*component);
+  if (component && !found && component->textOr("type", "") == "Sequence") {
+    const JsonPlace list = component->at("pretokenizers");
+    for (size_t i = 0; i < list.array().size(); ++i)
+      found = found || isByteLevel(list.at(i));
+  }
+  return found ? schema::TokenizerKind_byte_level_bpe : schema::TokenizerKind_sentencepiece_bpe;
+}
+
+/// The text that is looked for in normalized text.
+std::string normalized(const std::string& text, const TokenizerTables& tables) {
+  if (tables.spacesLast)
+    return text;
+  std::string out = tables.prependSpace == schema::PrependSpace_always ? spaceMarker : "";
+  for (const char c : text)
+    out += tables.replaceSpace && c == ' ' ? spaceMarker : std::string(1, c);
+  return out;
+}
+
+}  // namespace
+
+void TokenizerReading::addToken(const JsonPlace& place, const std::string& name, int64_t id) {
+  if (id < 0 || id > highestId)
+    place.fail("has id " + std::to_string(id) + ", expected 0 to " + std::to_string(highestId) + "; fetch the file again");
+  if (static_cast<size_t>(id) >= tables.pieces.size())
+    tables.pieces.resize(static_cast<size_t>(id) + 1);
+  std::string& piece = tables.pieces[static_cast<size_t>(id)];
+  if (!piece.empty())
+    place.fail("has id " + std::to_string(id) + ", which another token has too; fetch the file again");
+  if (!ids.emplace(name, static_cast<uint32_t>(id)).second)
+    place.fail("is there twice; fetch the file again");
+  piece = byteLevel() ? byteLevelBytes(name).value_or(name) : name;
+}
+
+void readAddedTokens(const JsonPlace& tokens, TokenizerReading& reading) {
+  TokenizerTables& tables = reading.tables;
+  std::map<std::string, size_t> seen;
+  for (size_t i = 0; i < tokens.array().size(); ++i) {
+    const JsonPlace token = tokens.at(i);
+    const std::string& text = token.at("content").text();
+    const int64_t id = token.at("id").integer();
+    if (text.empty())
+      token.fail("has no text; remove the token");
+    if (!seen.emplace(text, i).second)
+      token.fail("repeats the added token \"" + text + "\"; remove one of them");
+    const auto known = reading.ids.find(text);
+    if (known == reading.ids.end())
+      reading.addToken(token, text, id);
+    else if (known->second != id)
+      token.fail("has id " + std::to_string(id) + " for \"" + text + "\", the vocabulary has " + std::to_string(known->second) + "; fetch the file again");
+    SpecialTokenEntry entry;
+    entry.id = static_cast<int32_t>(id);
+    entry.special = token.flag("special", false);
+    entry.lstrip = token.flag("lstrip", false);
+    entry.rstrip = token.flag("rstrip", false);
+    entry.singleWord = token.flag("single_word", false);
+    entry.normalized = token.flag("normalized", !entry.special);
+    entry.text = entry.normalized ? normalized(text, tables) : text;
+    if ((entry.lstrip || entry.rstrip) && tables.spaceClass < 0)
+      tables.spaceClass = static_cast<int32_t>(reading.classes.add("[" + std::string(whiteSpaceItems) + "]"));
+    if (entry.singleWord && tables.wordClass < 0)
+      tables.wordClass = static_cast<int32_t>(reading.classes.add("[" + std::string(wordItems) + "]"));
+    tables.specials.push_back(std::move(entry));
+  }
+}
+
+void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
+  TokenizerReading reading{out};
+  out.kind = kindOf(file);
+  if (const auto normalizer = file.find("normalizer"))
+    readNormalizer(*normalizer, reading);
+  if (const auto preTokenizer = file.find("pre_tokenizer"))
+    readPreTokenizer(*preTokenizer, reading);
+  readModel(file.at("model"), reading);
+  if (const auto addedTokens = file.find("added_tokens"))
+    readAddedTokens(*addedTokens, reading);
+  if (const auto postProcessor = file.find("post_processor"))
+    readPostProcessor(*postProcessor, reading);
+  if (const auto decoder = file.find("decoder"))
+    readDecoder(*decoder, reading);
+  else
+    reading.unsupported.push_back("no decoder");
+  if (!reading.unsupported.empty()) {
+    std::string list;
+    for (const std::string& one : reading.unsupported)
+      list += (list.empty() ? "" : ", ") + one;
+    file.fail("asks for what the runtime's tokenizers cannot do: " + list + "; remove the file from the folder and give the model token ids");
+  }
+  out.classes = reading.classes.words();
+  out.sourceDescription = describe(out);
+}
+
+}  // namespace quantc::tokenizer_import
