@@ -9,14 +9,15 @@
 
 namespace quantc {
 
-struct ImportOptions {
-  /// Positions at most; 0 takes what the model states, at most kDefaultContext.
-  int64_t context = 0;
-};
 constexpr int64_t kDefaultContext = 4096;
 
-/// `model` is a folder with config.json, an .onnx file, or .mlir text that quantc printed. Registers nothing: the dialects of the project must
-/// be loaded in `context`. Throws UserError.
+struct ImportOptions {
+  /// Positions at most; 0 takes what the model was made for, but at most kDefaultContext.
+  int64_t context = 0;
+};
+
+/// `model` is a folder with config.json or one .onnx file, an .onnx file, or .mlir text that quantc printed. The caller loads the project's dialects
+/// into `context` before. The module is verified. Throws UserError.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext& context, const std::filesystem::path& model, const ImportOptions& options);
 
 }  // namespace quantc

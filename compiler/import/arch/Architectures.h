@@ -1,0 +1,30 @@
+// The architectures whose checkpoints are imported directly: one row of Architectures.inc and one file each.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/import/hf/HfBuilder.h"
+
+namespace quantc {
+
+/// What importing gives besides the operations.
+struct ImportedModel {
+  /// Positions that the model was made for.
+  int64_t maximumContext;
+};
+
+struct Architecture {
+  const char* modelType;
+  ImportedModel (*import)(HfBuilder& builder);
+  const char* summary;
+};
+
+/// In the order of the table.
+const std::vector<Architecture>& architectures();
+
+#define ARCHITECTURE(modelType, function, summary) ImportedModel function(HfBuilder& builder);
+#include "compiler/import/arch/Architectures.inc"
+#undef ARCHITECTURE
+
+}  // namespace quantc

@@ -1,0 +1,106 @@
+#include "compiler/import/hf/ConfigJson.h"
+
+#include <cmath>
+
+#include "compiler/support/Error.h"
+#include "compiler/support/Json.h"
+
+namespace quantc {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr JsonLimits kLimits{16 << 20, 32};
+constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
+constexpr const char* kPositive = "a whole number from 1 to 2147483647";
+constexpr const char* kNumber = "a number";
+constexpr const char* kFlag = "true or false";
+constexpr const char* kText = "a string";
+
+}  // namespace
+
+ConfigJson::ConfigJson(const std::filesystem::path& file) : where_(file.string()), values_(readJsonFile(file, kLimits)) {
+  if (!values_.is_object())
+    throw UserError(where_, std::string("is ") + jsonKind(values_) + ", expected an object; " + kCorrect);
+}
+
+const json* ConfigJson::find(const std::string& key) const {
+  auto found = values_.find(key);
+  return found == values_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool ConfigJson::has(const std::string& key) const { return find(key) != nullptr; }
+
+const json& ConfigJson::need(const std::string& key, const char* expected) const {
+  const json* value = find(key);
+  if (!value)
+    fail(key, std::string("is absent, expected ") + expected, kCorrect);
+  return *value;
+}
+
+int64_t ConfigJson::count(const std::string& key) const {
+  const json& value = need(key, kPositive);
+  if (!value.is_number_unsigned() || value.get<uint64_t>() < 1 || value.get<uint64_t>() > INT32_MAX)
+    failKind(key, value, kPositive);
+  return value.get<int64_t>();
+}
+
+int64_t ConfigJson::count(const std::string& key, int64_t absent) const { return has(key) ? count(key) : absent; }
+
+double ConfigJson::number(const std::string& key) const {
+  const json& value = need(key, kNumber);
+  if (!value.is_number() || !std::isfinite(value.get<double>()))
+    failKind(key, value, kNumber);
+  return value.get<double>();
+}
+
+double ConfigJson::number(const std::string& key, double absent) const { return has(key) ? number(key) : absent; }
+
+bool ConfigJson::flag(const std::string& key, bool absent) const {
+  const json* value = find(key);
+  if (value && !value->is_boolean())
+    failKind(key, *value, kFlag);
+  return value ? value->get<bool>() : absent;
+}
+
+std::string ConfigJson::text(const std::string& key) const {
+  const json& value = need(key, kText);
+  if (!value.is_string())
+    failKind(key, value, kText);
+  return value.get<std::string>();
+}
+
+std::string ConfigJson::text(const std::string& key, const std::string& absent) const { return has(key) ? text(key) : absent; }
+
+ConfigJson ConfigJson::section(const std::string& key) const {
+  const json* value = find(key);
+  if (value && !value->is_object())
+    failKind(key, *value, "an object");
+  return ConfigJson(where_, prefix_ + key + ".", value ? *value : json::object());
+}
+
+bool ConfigJson::hasSections() const {
+  for (const json& value : values_)
+    if (value.is_object())
+      return true;
+  return false;
+}
+
+void ConfigJson::fail(const std::string& key, const std::string& what, const std::string& fix) const {
+  throw UserError(where_, "'" + prefix_ + key + "' " + what + "; " + fix);
+}
+
+void ConfigJson::failKind(const std::string& key, const json& value, const char* expected) const {
+  bool scalar = value.is_number() || value.is_boolean();
+  fail(key, "is " + (scalar ? value.dump() : std::string(jsonKind(value))) + ", expected " + expected, kCorrect);
+}
+
+void ConfigJson::failUnknown(const std::string& key, const std::string& value, const std::vector<std::string>& known) const {
+  std::string list;
+  for (const std::string& name : known)
+    list += (list.empty() ? "" : ", ") + name;
+  fail(key, "is '" + value + "', supported are " + list, "export the model to ONNX and compile that");
+}
+
+}  // namespace quantc

@@ -1,0 +1,198 @@
+#include "compiler/import/hf/HfBuilder.h"
+
+#include "compiler/support/Error.h"
+#include "compiler/weights/ElementType.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace quantc {
+
+using namespace mlir;
+using tfm::Symbol;
+
+namespace {
+
+RankedTensorType ranked(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+constexpr int64_t kLargestHeadDim = 4096;
+constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
+
+struct NamedActivation {
+  const char* name;
+  tfm::UnaryKind kind;
+};
+constexpr NamedActivation kActivations[] = {
+    {"silu", tfm::UnaryKind::silu},           {"swish", tfm::UnaryKind::silu},
+    {"gelu", tfm::UnaryKind::gelu},           {"gelu_new", tfm::UnaryKind::gelu_tanh},
+    {"gelu_fast", tfm::UnaryKind::gelu_tanh}, {"gelu_pytorch_tanh", tfm::UnaryKind::gelu_tanh},
+    {"relu", tfm::UnaryKind::relu},
+};
+
+}  // namespace
+
+tfm::UnaryKind activation(const ConfigJson& config, const char* key, const std::string& absent) {
+  std::string name = config.text(key, absent);
+  std::vector<std::string> known;
+  for (const NamedActivation& row : kActivations) {
+    if (name == row.name)
+      return row.kind;
+    known.push_back(row.name);
+  }
+  config.failUnknown(key, name, known);
+}
+
+AttentionShape attentionShape(const ConfigJson& config, int64_t hiddenSize) {
+  AttentionShape shape;
+  shape.heads = config.count("num_attention_heads");
+  shape.kvHeads = config.count("num_key_value_heads", shape.heads);
+  if (shape.heads % shape.kvHeads != 0)
+    config.fail("num_attention_heads", "is " + std::to_string(shape.heads) + ", expected a multiple of num_key_value_heads, which is " +
+                                           std::to_string(shape.kvHeads), kCorrect);
+  if (!config.has("head_dim") && hiddenSize % shape.heads != 0)
+    config.fail("hidden_size", "is " + std::to_string(hiddenSize) + ", expected a multiple of num_attention_heads, which is " +
+                                   std::to_string(shape.heads), kCorrect);
+  shape.headDim = config.has("head_dim") ? config.count("head_dim") : hiddenSize / shape.heads;
+  if (shape.headDim > kLargestHeadDim)
+    config.fail("head_dim", "is " + std::to_string(shape.headDim) + ", expected at most " + std::to_string(kLargestHeadDim), kCorrect);
+  return shape;
+}
+
+HfBuilder::HfBuilder(ModuleOp module, const ConfigJson& config, const Checkpoint& checkpoint)
+    : module_(module), config_(config), checkpoint_(checkpoint), builder_(module.getContext()) {
+  builder_.setInsertionPointToEnd(module.getBody());
+  AffineExpr sequence = tfm::symbolExpr(Symbol::sequence, module.getContext());
+  Type idsType = tfm::makeTensorType({sequence}, builder_.getI32Type());
+  auto function = builder_.create<func::FuncOp>(module.getLoc(), "main", builder_.getFunctionType({idsType}, {}));
+  Block* body = function.addEntryBlock();
+  function.setArgAttr(0, "tfm.name", builder_.getStringAttr("input_ids"));
+  ids_ = body->getArgument(0);
+  builder_.setInsertionPointToEnd(body);
+}
+
+Location HfBuilder::at(const std::string& name) { return NameLoc::get(builder_.getStringAttr(name)); }
+
+RankedTensorType HfBuilder::typeLike(Value value, int64_t width) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(value));
+  dims.back() = getAffineConstantExpr(width, builder_.getContext());
+  return tfm::makeTensorType(dims, builder_.getF32Type());
+}
+
+Attribute HfBuilder::stored(const std::string& name, ArrayRef<int64_t> shape, const std::string& reason) {
+  const CheckpointTensor* found = checkpoint_.find(name);
+  if (!found)
+    throw UserError(checkpoint_.where() + ":" + name, "there is no such tensor, " + config_.where() + " says " + reason +
+                                                          "; fetch config and weights of the same checkpoint");
+  const StoredTensor& tensor = *found->tensor;
+  if (ArrayRef<int64_t>(tensor.shape) != shape)
+    throw UserError(checkpoint_.files()[found->file]->path().string() + ":" + tensor.name,
+                    "has shape " + shapeText(tensor.shape) + ", " + config_.where() + " says " + reason + " and so " + shapeText(shape.vec()) +
+                        "; fetch config and weights of the same checkpoint");
+  used_.insert(tensor.name);
+  return tfm::StoredAttr::get(builder_.getContext(), found->file, builder_.getStringAttr(tensor.name),
+                              tensorType(tensor, builder_.getContext()));
+}
+
+void HfBuilder::ignore(const std::string& name) {
+  if (const CheckpointTensor* found = checkpoint_.find(name))
+    used_.insert(found->tensor->name);
+}
+
+Attribute HfBuilder::transposed(Attribute expr) { return tfm::PermutedAttr::get(builder_.getContext(), expr, {1, 0}); }
+
+Attribute HfBuilder::rows(Attribute expr, int64_t begin, int64_t end) {
+  return tfm::SlicedAttr::get(builder_.getContext(), expr, 0, begin, end);
+}
+
+Value HfBuilder::weight(const std::string& name, Attribute expr) {
+  return builder_.create<tfm::WeightOp>(at(name), tfm::typeOfWeight(expr), expr);
+}
+
+Value HfBuilder::linear(const std::string& name, Value input, Value weight, Attribute bias) {
+  RankedTensorType type = typeLike(input, ranked(weight).getDimSize(0));
+  Value product = builder_.create<tfm::LinearOp>(at(name), type, input, weight);
+  return bias ? binary(name, tfm::BinaryKind::add, product, this->weight(name + ".bias", bias)) : product;
+}
+
+Value HfBuilder::embed(const std::string& name, Value table) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(ids_));
+  dims.push_back(getAffineConstantExpr(ranked(table).getDimSize(1), builder_.getContext()));
+  return builder_.create<tfm::EmbedOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), ids_, table);
+}
+
+Value HfBuilder::positionRows(const std::string& name, Value table) {
+  AffineExpr sequence = tfm::symbolExpr(Symbol::sequence, builder_.getContext());
+  AffineExpr width = getAffineConstantExpr(ranked(table).getDimSize(1), builder_.getContext());
+  return builder_.create<tfm::PositionRowsOp>(at(name), tfm::makeTensorType({sequence, width}, builder_.getF32Type()), table);
+}
+
+Value HfBuilder::rmsNorm(const std::string& name, Value input, double epsilon) {
+  int64_t width = ranked(input).getShape().back();
+  Value scale = weight(name + ".weight", stored(name + ".weight", {width}, "its width is " + std::to_string(width)));
+  return builder_.create<tfm::RmsNormOp>(at(name), input.getType(), input, scale, builder_.getF32FloatAttr(static_cast<float>(epsilon)));
+}
+
+Value HfBuilder::layerNorm(const std::string& name, Value input, double epsilon) {
+  int64_t width = ranked(input).getShape().back();
+  std::string reason = "its width is " + std::to_string(width);
+  Value scale = weight(name + ".weight", stored(name + ".weight", {width}, reason));
+  Value bias = weight(name + ".bias", stored(name + ".bias", {width}, reason));
+  return builder_.create<tfm::LayerNormOp>(at(name), input.getType(), input, scale, bias,
+                                           builder_.getF32FloatAttr(static_cast<float>(epsilon)));
+}
+
+Value HfBuilder::unary(const std::string& name, tfm::UnaryKind kind, Value operand) {
+  return builder_.create<tfm::UnaryOp>(at(name), operand.getType(), kind, operand);
+}
+
+Value HfBuilder::binary(const std::string& name, tfm::BinaryKind kind, Value lhs, Value rhs) {
+  if (!ranked(rhs).getElementType().isF32())
+    rhs = builder_.create<tfm::CastOp>(at(name), tfm::withElement(ranked(rhs), builder_.getF32Type()), rhs);
+  return builder_.create<tfm::BinaryOp>(at(name), lhs.getType(), kind, lhs, rhs);
+}
+
+Value HfBuilder::rope(const std::string& name, Value input, const RopeParameters& rope, int64_t headDim) {
+  return builder_.create<tfm::RopeOp>(at(name), input.getType(), input, builder_.getI64IntegerAttr(headDim),
+                                      builder_.getI64IntegerAttr(rope.rotaryDim), builder_.getBoolAttr(false),
+                                      builder_.getDenseF32ArrayAttr(rope.inverseFrequencies), builder_.getF32FloatAttr(1.0f));
+}
+
+Value HfBuilder::cacheAppend(const std::string& cache, Value input, const AttentionShape& shape) {
+  MLIRContext* context = builder_.getContext();
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
+  dims[dims.size() - 2] = tfm::symbolExpr(Symbol::sequence, context) + tfm::symbolExpr(Symbol::past, context);
+  return builder_.create<tfm::CacheAppendOp>(at(cache), tfm::makeTensorType(dims, builder_.getF32Type()), input,
+                                             builder_.getStringAttr(cache), builder_.getI64IntegerAttr(shape.kvHeads),
+                                             builder_.getI64IntegerAttr(shape.headDim));
+}
+
+Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, const AttentionShape& shape, double scale) {
+  std::string prefix = "layers." + std::to_string(layer);
+  Value keys = cacheAppend(prefix + ".key", key, shape), values = cacheAppend(prefix + ".value", value, shape);
+  return builder_.create<tfm::AttentionOp>(
+      at(prefix + ".attention"), query.getType(), query, keys, values, Value(), builder_.getI64IntegerAttr(shape.heads),
+      builder_.getI64IntegerAttr(shape.kvHeads), builder_.getI64IntegerAttr(shape.headDim), builder_.getF32FloatAttr(static_cast<float>(scale)),
+      tfm::MaskKindAttr::get(builder_.getContext(), tfm::MaskKind::causal), builder_.getI64IntegerAttr(0));
+}
+
+Value HfBuilder::tail(Value input) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
+  dims[dims.size() - 2] = tfm::symbolExpr(Symbol::outputs, builder_.getContext());
+  return builder_.create<tfm::TailOp>(at("tail"), tfm::makeTensorType(dims, builder_.getF32Type()), input);
+}
+
+void HfBuilder::finish(Value logits) {
+  builder_.create<func::ReturnOp>(at("logits"), logits);
+  auto function = cast<func::FuncOp>(builder_.getInsertionBlock()->getParentOp());
+  function.setFunctionType(builder_.getFunctionType(function.getArgumentTypes(), {logits.getType()}));
+  function.setResultAttr(0, "tfm.name", builder_.getStringAttr("logits"));
+  refuseUnusedTensors();
+}
+
+void HfBuilder::refuseUnusedTensors() const {
+  for (const auto& file : checkpoint_.files())
+    for (const StoredTensor& tensor : file->tensors())
+      if (!used_.count(tensor.name))
+        throw UserError(file->path().string() + ":" + tensor.name,
+                        "is no part of the model that " + config_.where() + " describes; fetch config and weights of the same checkpoint");
+}
+
+}  // namespace quantc

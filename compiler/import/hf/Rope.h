@@ -1,0 +1,22 @@
+// Rotary position embedding as config.json describes it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "compiler/import/hf/ConfigJson.h"
+
+namespace quantc {
+
+struct RopeParameters {
+  /// Elements of every head that are rotated.
+  int64_t rotaryDim = 0;
+  /// rotaryDim / 2 frequencies, in radians per position.
+  std::vector<float> inverseFrequencies;
+};
+
+/// Reads `rope_parameters`, or the older `rope_theta` and `rope_scaling`. Knows the types default, linear and llama3; throws UserError for others.
+/// Every operation is rounded to binary32 as the models' own code rounds it.
+RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim);
+
+}  // namespace quantc
