@@ -55,7 +55,7 @@ void bpe_word::offer(uint32_t left, uint32_t right) {
 }
 
 /// Carries out a merge from the queue unless one of its sides has been joined to something else meanwhile.
-void bpe_word::join(const bpe_merge& merge) {
+void bpe_word::join(bpe_merge merge) {
   bpe_symbol& left = symbols_[merge.position];
   if (left.id < 0 || left.next == none) return;
   bpe_symbol& right = symbols_[left.next];

@@ -35,7 +35,7 @@ class bpe_word {
 
  private:
   void offer(uint32_t left, uint32_t right);
-  void join(const bpe_merge& merge);
+  void join(bpe_merge merge);
 
   const qc_tokenizer& tokenizer_;
   bpe_symbol* symbols_;

@@ -6,7 +6,7 @@
 
 #include "pattern.h"
 #include "quantc/tokenizer.h"
-#include "schema/artifact_generated.h"
+#include "artifact_generated.h"
 
 namespace quantc::tokenizer {
 
