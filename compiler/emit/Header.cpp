@@ -1,0 +1,223 @@
+#include "compiler/emit/Header.h"
+
+#include "compiler/emit/Pack.h"
+#include "compiler/support/Error.h"
+#include "compiler/tokenizer/TokenizerImport.h"
+#include "dialects/tfm/Tfm.h"
+#include "mlir/IR/Builders.h"
+#include "runtime/schema/artifact_generated.h"
+#include "runtime/src/format.h"
+
+namespace quantc {
+
+using namespace mlir;
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+namespace {
+
+/// Coefficients of an affine expression of the step's symbols. Throws for one that is not affine in them.
+schema::Size sizeOf(AffineExpr expr) {
+  int64_t constant = tfm::evaluate(expr, 0, 0, 0);
+  int64_t sequence = tfm::evaluate(expr, 1, 0, 0) - constant, past = tfm::evaluate(expr, 0, 1, 0) - constant,
+          outputs = tfm::evaluate(expr, 0, 0, 1) - constant;
+  if (tfm::evaluate(expr, 5, 11, 3) != constant + 5 * sequence + 11 * past + 3 * outputs)
+    throw UserError("", "size " + tfm::toString(expr) + " is not linear in the step's symbols; the artifact can hold only such");
+  return schema::Size(constant, sequence, past, outputs);
+}
+
+schema::ElementType elementOf(Type type) {
+  if (type.isF32())
+    return schema::ElementType_f32;
+  auto integer = cast<IntegerType>(type);
+  switch (integer.getWidth()) {
+  case 8: return integer.isUnsigned() ? schema::ElementType_u8 : schema::ElementType_i8;
+  case 16: return integer.isUnsigned() ? schema::ElementType_u16 : schema::ElementType_i16;
+  case 32: return schema::ElementType_i32;
+  default: return schema::ElementType_i64;
+  }
+}
+
+schema::Space spaceOf(kern::Space space) { return static_cast<schema::Space>(space); }
+
+/// Shape of a constant as the model's reader would write it.
+std::vector<int64_t> shapeOf(kern::ConstantOp constant) { return tfm::typeOfWeight(constant.getExpr()).getShape().vec(); }
+
+class HeaderWriter {
+public:
+  HeaderWriter(const HeaderParts& parts, uint64_t headerBytes, EmitReport& report) : parts(parts), headerBytes(headerBytes), report(report) {
+    // Offsets and hashes that happen to be zero take their place too, so the header's size is known before they are.
+    builder.ForceDefaults(true);
+    for (auto [i, kernel] : llvm::enumerate(module().getOps<kern::KernelOp>()))
+      kernelIndex[kernel.getSymName()] = i;
+  }
+
+  std::vector<uint8_t> run() {
+    std::vector<Offset<schema::Program>> programs;
+    std::vector<kern::ProgramOp> programOps(module().getOps<kern::ProgramOp>().begin(), module().getOps<kern::ProgramOp>().end());
+    for (auto [i, program] : llvm::enumerate(programOps))
+      programs.push_back(writeProgram(program, i));
+    kern::ProgramOp first = programOps.front();
+    auto [inputs, outputs] = writePorts(first);
+    auto tensors = writeTensors(first);
+    auto variants = writeVariants(programOps);
+    auto segments = writeSegments();
+    Offset<schema::Tokenizer> tokenizer = parts.tokenizer ? writeTokenizer(builder, *parts.tokenizer) : Offset<schema::Tokenizer>();
+    auto provenance = schema::CreateProvenanceDirect(builder, "quantc " QUANTC_VERSION, parts.options->source.c_str(), parts.sourceSha256.c_str(),
+                                                     parts.options->options.c_str(), stringAttribute("tfm.license").c_str());
+    std::string name = stringAttribute("tfm.name");
+    uint32_t maxSequence = integerAttribute("kern.max_sequence");
+    fillReport();
+    auto artifact = schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary, maxSequence, &programs,
+                                                 &variants, &segments, &inputs, &outputs, &tensors, tokenizer, provenance, report.residentBound);
+    schema::FinishArtifactBuffer(builder, artifact);
+    return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
+  }
+
+private:
+  ModuleOp module() const { return parts.module; }
+
+  int64_t integerAttribute(StringRef name) {
+    auto attribute = module()->getAttrOfType<IntegerAttr>(name);
+    if (!attribute || attribute.getInt() <= 0 || attribute.getInt() > kMaxContext)
+      throw UserError("", "module attribute " + name.str() + " is missing or out of range; print the IR with quantc --compile-to");
+    return attribute.getInt();
+  }
+
+  std::string stringAttribute(StringRef name) {
+    auto attribute = module()->getAttrOfType<StringAttr>(name);
+    return attribute ? attribute.getValue().str() : std::string();
+  }
+
+  Offset<schema::Program> writeProgram(kern::ProgramOp program, unsigned index) {
+    std::vector<Offset<schema::Buffer>> buffers;
+    bufferIndex.clear();
+    auto addBuffer = [&](Value value, StringRef name, schema::Space space, uint64_t offset, uint64_t bytes) {
+      bufferIndex[value] = buffers.size();
+      buffers.push_back(schema::CreateBufferDirect(builder, name.str().c_str(), space, offset, llvm::alignTo(bytes, kBufferAlignment)));
+    };
+    for (Operation& op : program.getBody().front()) {
+      if (auto constant = dyn_cast<kern::ConstantOp>(op))
+        addBuffer(constant.getResult(), constant.getName(), schema::Space_weights, requireOffset(constant.getOffset()), constant.getBytes());
+      if (auto buffer = dyn_cast<kern::BufferOp>(op))
+        addBuffer(buffer.getResult(), buffer.getName(), spaceOf(buffer.getSpace()), requireOffset(buffer.getOffset()), buffer.getBytes());
+    }
+    std::vector<Offset<schema::Call>> calls;
+    for (auto call : program.getOps<kern::CallOp>())
+      calls.push_back(writeCall(call));
+    std::vector<Offset<schema::Kernel>> kernels;
+    for (size_t i = 0; i < parts.code->specs.size(); ++i)
+      kernels.push_back(schema::CreateKernelDirect(builder, parts.code->symbols[i].c_str(), parts.code->specs[i].family.c_str()));
+    uint64_t arenaBytes = program->getAttrOfType<IntegerAttr>("kern.arena_bytes").getInt();
+    report.arenaBytes = std::max(report.arenaBytes, arenaBytes);
+    return schema::CreateProgramDirect(builder, static_cast<schema::Architecture>(architectureOf(program)), parts.weightsSegments[index], &buffers,
+                                       &calls, arenaBytes, &kernels);
+  }
+
+  static uint64_t requireOffset(std::optional<uint64_t> offset) {
+    if (!offset)
+      throw UserError("", "a buffer has no offset; the module was not planned (phase lower)");
+    return *offset;
+  }
+
+  Offset<schema::Call> writeCall(kern::CallOp call) {
+    std::vector<Offset<schema::View>> views;
+    for (Value value : call.getViews()) {
+      auto view = value.getDefiningOp<kern::ViewOp>();
+      std::vector<schema::Dim> dims;
+      for (unsigned i = 0; i < view.getStrides().size(); ++i)
+        dims.push_back(schema::Dim(sizeOf(view.getMins().getResult(i)), sizeOf(view.getStarts().getResult(i)),
+                                   sizeOf(view.getExtents().getResult(i)), view.getStrides()[i]));
+      views.push_back(schema::CreateViewDirect(builder, bufferIndex.lookup(view.getBuffer()), elementOf(view.getElement()), view.getOffset(), &dims,
+                                               static_cast<int8_t>(view.getSplitDim()), view.getSplitUnit()));
+    }
+    schema::Size units = sizeOf(call.getUnits().getResult(0)), rows = sizeOf(call.getRows().getResult(0));
+    return schema::CreateCallDirect(builder, kernelIndex.lookup(call.getKernel()), kernelIndex.lookup(call.getKernelOne()), &views, &units,
+                                    call.getName().str().c_str(), &rows);
+  }
+
+  std::pair<std::vector<Offset<schema::Port>>, std::vector<Offset<schema::Port>>> writePorts(kern::ProgramOp program) {
+    std::vector<Offset<schema::Port>> inputs, outputs;
+    for (auto port : program.getOps<kern::PortOp>()) {
+      std::vector<schema::Size> shape;
+      for (AffineExpr dim : port.getShape().getResults())
+        shape.push_back(sizeOf(dim));
+      StringRef buffer = port.getBuffer().getDefiningOp<kern::BufferOp>().getName();
+      auto& list = port.getIsOutput() ? outputs : inputs;
+      list.push_back(schema::CreatePortDirect(builder, port.getName().str().c_str(), buffer.str().c_str(), elementOf(port.getElement()), &shape));
+      if (port.getIsOutput() && port.getName() == "logits")
+        vocabulary = shape.back().constant();
+    }
+    return {inputs, outputs};
+  }
+
+  std::vector<Offset<schema::Tensor>> writeTensors(kern::ProgramOp program) {
+    std::vector<Offset<schema::Tensor>> tensors;
+    report.tensors.clear();
+    for (auto constant : program.getOps<kern::ConstantOp>()) {
+      EmittedTensor tensor{constant.getName().str(), constant.getScheme().str(), constant.getRole().str(), shapeOf(constant), constant.getBytes(), 1};
+      for (int64_t size : tensor.shape)
+        tensor.parameters *= size;
+      tensors.push_back(schema::CreateTensorDirect(builder, tensor.name.c_str(), &tensor.shape, tensor.scheme.c_str(), tensor.bytes, tensor.parameters,
+                                                   tensor.role == "linear"));
+      report.tensors.push_back(std::move(tensor));
+    }
+    return tensors;
+  }
+
+  std::vector<Offset<schema::Variant>> writeVariants(const std::vector<kern::ProgramOp>& programs) {
+    std::vector<Offset<schema::Variant>> variants;
+    for (auto [i, variant] : llvm::enumerate(parts.code->variants)) {
+      std::vector<Offset<flatbuffers::String>> features;
+      for (const std::string& feature : variant.target.cpuFeatures)
+        features.push_back(builder.CreateString(feature));
+      uint32_t program = 0;
+      while (architectureOf(programs[program]) != variant.target.architecture)
+        ++program;
+      variants.push_back(schema::CreateVariantDirect(builder, static_cast<schema::Architecture>(variant.target.architecture),
+                                                     variant.target.name.c_str(), &features, variant.target.priority, parts.codeSegments[i],
+                                                     &variant.image.entries, program));
+    }
+    return variants;
+  }
+
+  std::vector<Offset<schema::Segment>> writeSegments() {
+    std::vector<Offset<schema::Segment>> segments;
+    for (const SegmentPlan& segment : parts.segments) {
+      std::vector<uint8_t> hash(segment.sha256.begin(), segment.sha256.end());
+      segments.push_back(schema::CreateSegmentDirect(builder, segment.name.c_str(), segment.offset, segment.bytes, &hash));
+    }
+    return segments;
+  }
+
+  /// One session on one machine: its weights, one variant's code, the header, the arena.
+  void fillReport() {
+    uint64_t weights = 0, code = 0;
+    for (uint32_t segment : parts.weightsSegments)
+      weights = std::max(weights, parts.segments[segment].bytes);
+    report.codeBytes = 0;
+    for (uint32_t segment : parts.codeSegments) {
+      code = std::max(code, parts.segments[segment].bytes);
+      report.codeBytes += parts.segments[segment].bytes;
+    }
+    report.weightBytes = weights;
+    report.headerBytes = headerBytes;
+    report.residentBound = weights + code + headerBytes + sizeof(ArtifactPrefix) + report.arenaBytes;
+  }
+
+  const HeaderParts& parts;
+  uint64_t headerBytes;
+  EmitReport& report;
+  FlatBufferBuilder builder;
+  llvm::StringMap<uint32_t> kernelIndex;
+  llvm::DenseMap<Value, uint32_t> bufferIndex;
+  uint32_t vocabulary = 0;
+};
+
+}  // namespace
+
+std::vector<uint8_t> buildHeader(const HeaderParts& parts, uint64_t headerBytes, EmitReport& report) {
+  return HeaderWriter(parts, headerBytes, report).run();
+}
+
+}  // namespace quantc

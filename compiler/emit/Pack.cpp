@@ -1,0 +1,148 @@
+#include "compiler/emit/Pack.h"
+
+#include <future>
+
+#include "compiler/support/Error.h"
+#include "dialects/schemes/Scheme.h"
+#include "dialects/tfm/Tfm.h"
+#include "mlir/IR/Builders.h"
+
+namespace quantc {
+
+using namespace mlir;
+
+namespace {
+
+/// Floats that one task reads at most, about.
+constexpr int64_t kFloatsPerTask = 1 << 20;
+
+/// Tiles first to last - 1 of a packed constant, or rows of a plain one.
+struct Task {
+  kern::ConstantOp constant;
+  int64_t first, last;
+};
+
+struct Packed {
+  std::vector<uint8_t> values, scales;
+};
+
+std::pair<int64_t, int64_t> matrixShape(Attribute expr) {
+  RankedTensorType type = tfm::typeOfWeight(expr);
+  int64_t columns = type.getRank() == 0 ? 1 : type.getShape().back();
+  return {type.getNumElements() / std::max<int64_t>(columns, 1), columns};
+}
+
+class Packer {
+public:
+  Packer(const WeightLayout& layout, const WeightReader& reader, const ByteSink& sink) : layout(layout), reader(reader), sink(sink) {}
+
+  std::vector<Task> tasksOf(kern::ConstantOp constant) const {
+    auto [rows, columns] = matrixShape(constant.getExpr());
+    int64_t unit = constant.getPacked() ? layout.rowsPerTile : 1, units = (rows + unit - 1) / unit;
+    int64_t perTask = std::max<int64_t>(1, kFloatsPerTask / std::max<int64_t>(1, unit * columns));
+    std::vector<Task> tasks;
+    for (int64_t first = 0; first < units; first += perTask)
+      tasks.push_back({constant, first, std::min(units, first + perTask)});
+    return tasks;
+  }
+
+  Packed pack(const Task& task) const {
+    kern::ConstantOp constant = task.constant;
+    auto [rows, columns] = matrixShape(constant.getExpr());
+    int64_t unit = constant.getPacked() ? layout.rowsPerTile : 1;
+    int64_t begin = task.first * unit, end = std::min(rows, task.last * unit);
+    std::vector<float> floats((end - begin) * columns);
+    reader.readRows(constant.getExpr(), begin, end, floats.data());
+    reader.releaseRows(constant.getExpr(), begin, end);
+    Packed packed;
+    if (!constant.getPacked()) {
+      auto bytes = reinterpret_cast<const uint8_t*>(floats.data());
+      packed.values.assign(bytes, bytes + floats.size() * sizeof(float));
+      return packed;
+    }
+    const Scheme& scheme = *findScheme(constant.getScheme().str());
+    PackedSize size = packedSize(scheme, layout, rows, columns);
+    int64_t tileBytes = size.valuesBytes / size.tiles, scaleBytes = size.groups * layout.rowsPerTile * scheme.bytesPerScale;
+    packed.values.resize((task.last - task.first) * tileBytes);
+    packed.scales.resize((task.last - task.first) * scaleBytes);
+    for (int64_t tile = task.first; tile < task.last; ++tile) {
+      int64_t row = tile * layout.rowsPerTile, slot = tile - task.first;
+      packTile(scheme, layout, floats.data() + (row - begin) * columns, std::min<int64_t>(layout.rowsPerTile, rows - row), columns,
+               packed.values.data() + slot * tileBytes, packed.scales.data() + slot * scaleBytes);
+    }
+    return packed;
+  }
+
+  /// Called for the tasks in their order.
+  void write(const Task& task, const Packed& packed) {
+    if (task.constant != current)
+      begin(task.constant);
+    put(packed.values);
+    scales.insert(scales.end(), packed.scales.begin(), packed.scales.end());
+  }
+
+  void finish(uint64_t total) {
+    endConstant();
+    padTo(total);
+  }
+
+private:
+  void begin(kern::ConstantOp constant) {
+    endConstant();
+    current = constant;
+    padTo(*constant.getOffset());
+  }
+
+  /// Scales stand behind all values of their constant.
+  void endConstant() {
+    if (current && !scales.empty()) {
+      auto [rows, columns] = matrixShape(current.getExpr());
+      padTo(*current.getOffset() + packedSize(*findScheme(current.getScheme().str()), layout, rows, columns).scalesOffset);
+      put(scales);
+    }
+    scales.clear();
+  }
+
+  void put(const std::vector<uint8_t>& bytes) {
+    sink(bytes.data(), bytes.size());
+    position += bytes.size();
+  }
+
+  void padTo(uint64_t offset) {
+    assert(offset >= position && "constants are written in the order of their offsets");
+    put(std::vector<uint8_t>(offset - position, 0));
+  }
+
+  WeightLayout layout;
+  const WeightReader& reader;
+  const ByteSink& sink;
+  kern::ConstantOp current;
+  std::vector<uint8_t> scales;
+  uint64_t position = 0;
+};
+
+}  // namespace
+
+uint64_t weightBytesOf(kern::ProgramOp program) { return program->getAttrOfType<IntegerAttr>("kern.weight_bytes").getInt(); }
+
+void packWeights(kern::ProgramOp program, const WeightLayout& layout, const WeightReader& reader, const EmitOptions& options, const ByteSink& sink) {
+  Packer packer(layout, reader, sink);
+  std::vector<Task> tasks;
+  for (auto constant : program.getOps<kern::ConstantOp>())
+    for (const Task& task : packer.tasksOf(constant))
+      tasks.push_back(task);
+  // A window of tasks runs ahead of the writer, which takes them in order.
+  std::vector<std::future<Packed>> running;
+  size_t started = 0, window = std::max(1, options.jobs);
+  auto policy = options.jobs > 1 ? std::launch::async : std::launch::deferred;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    for (; started < std::min(tasks.size(), i + window); ++started)
+      running.push_back(std::async(policy, [&packer, &task = tasks[started]] { return packer.pack(task); }));
+    packer.write(tasks[i], running[i].get());
+    if (options.progress)
+      options.progress("weights", double(i + 1) / tasks.size());
+  }
+  packer.finish(weightBytesOf(program));
+}
+
+}  // namespace quantc

@@ -1,0 +1,24 @@
+// The weights segment: constants of a program, packed and written in order.
+#pragma once
+
+#include <array>
+#include <functional>
+
+#include "compiler/emit/Emit.h"
+#include "compiler/weights/WeightReader.h"
+#include "dialects/kern/Kern.h"
+#include "targets/Target.h"
+
+namespace quantc {
+
+/// Gets consecutive bytes of the segment.
+using ByteSink = std::function<void(const void* data, size_t bytes)>;
+
+/// Packs every kern.constant of the program at its offset, zeros between, `weightBytes` in all. A few megabytes are in memory at a time; `jobs`
+/// threads pack, and the bytes do not depend on how many. Throws UserError for weights that are not finite.
+void packWeights(kern::ProgramOp program, const WeightLayout& layout, const WeightReader& reader, const EmitOptions& options, const ByteSink& sink);
+
+/// `kern.weight_bytes` of a program.
+uint64_t weightBytesOf(kern::ProgramOp program);
+
+}  // namespace quantc
