@@ -11,6 +11,7 @@ namespace {
 using namespace tokenizer_import;
 namespace fs = std::filesystem;
 
+constexpr JsonLimits jsonLimits = {uint64_t{256} << 20, 64};
 constexpr const char* jsonFile = "tokenizer.json";
 constexpr const char* vocabularyFile = "vocab.json";
 constexpr const char* mergesFile = "merges.txt";
@@ -25,7 +26,7 @@ Source sourceOf(const fs::path& folder) {
 }
 
 std::optional<Json> readIfThere(const fs::path& file) {
-  return fs::exists(file) ? std::optional<Json>(readJsonFile(file)) : std::nullopt;
+  return fs::exists(file) ? std::optional<Json>(readJsonFile(file, jsonLimits)) : std::nullopt;
 }
 
 Json readMergesText(const fs::path& file) {
@@ -45,7 +46,7 @@ Json readMergesText(const fs::path& file) {
 
 /// What GPT-2's pair of files means, written as a tokenizer.json.
 Json jsonOfPair(const fs::path& folder) {
-  Json vocabulary = readJsonFile(folder / vocabularyFile);
+  Json vocabulary = readJsonFile(folder / vocabularyFile, jsonLimits);
   Json added = Json::array();
   constexpr const char* endOfText = "<|endoftext|>";
   if (vocabulary.is_object() && vocabulary.contains(endOfText))
@@ -116,7 +117,7 @@ bool importTokenizer(const fs::path& folder, TokenizerTables& out) {
     return false;
   out = TokenizerTables();
   const fs::path file = folder / (source == Source::json ? jsonFile : vocabularyFile);
-  const Json json = source == Source::json ? readJsonFile(file) : jsonOfPair(folder);
+  const Json json = source == Source::json ? readJsonFile(file, jsonLimits) : jsonOfPair(folder);
   readTokenizerJson(JsonPlace(json, file.string()), out);
   out.sourceDescription = file.filename().string() + ": " + out.sourceDescription;
   // What generation is configured to end at comes before what the model and the tokenizer name.

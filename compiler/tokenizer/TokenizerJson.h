@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "compiler/tokenizer/CharacterClasses.h"
-#include "compiler/tokenizer/JsonFile.h"
+#include "compiler/tokenizer/JsonPlace.h"
 #include "compiler/tokenizer/TokenizerTables.h"
 
 namespace quantc::tokenizer_import {

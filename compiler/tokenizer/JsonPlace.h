@@ -1,19 +1,15 @@
-// JSON files of unknown origin: bounded in size and depth, and read value by value with an error that names the place.
+// JSON of unknown origin, read value by value with an error that names the place.
 #pragma once
 
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "compiler/support/Error.h"
+#include "compiler/support/Json.h"
 
 namespace quantc::tokenizer_import {
 
 using Json = nlohmann::json;
-
-/// Throws UserError for what is absent, larger than 256 MB, nested deeper than 64 or not JSON.
-Json readJsonFile(const std::filesystem::path& file);
 
 /// A value and where it stands; what it is asked for it has, or a UserError says what is wrong.
 class JsonPlace {

@@ -1,37 +1,6 @@
-#include "compiler/tokenizer/JsonFile.h"
-
-#include <fstream>
+#include "compiler/tokenizer/JsonPlace.h"
 
 namespace quantc::tokenizer_import {
-namespace {
-
-constexpr uintmax_t byteLimit = uintmax_t{256} << 20;
-constexpr int depthLimit = 64;
-
-}  // namespace
-
-Json readJsonFile(const std::filesystem::path& file) {
-  std::error_code error;
-  const uintmax_t bytes = std::filesystem::file_size(file, error);
-  if (error)
-    throw UserError(file.string(), "cannot be read (" + error.message() + "); check that the file exists and may be read");
-  if (bytes > byteLimit)
-    throw UserError(file.string(), "has " + std::to_string(bytes) + " bytes, expected at most " + std::to_string(byteLimit) + "; check that it is the right file");
-  std::ifstream stream(file, std::ios::binary);
-  const auto limitDepth = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > depthLimit)
-      throw UserError(file.string(), "is nested deeper than " + std::to_string(depthLimit) + " levels; check that it is the right file");
-    return true;
-  };
-  try {
-    return Json::parse(stream, limitDepth);
-  } catch (const Json::exception& problem) {
-    std::string what = problem.what();
-    if (const size_t behindName = what.find("] "); behindName != std::string::npos)
-      what.erase(0, behindName + 2);
-    throw UserError(file.string(), "is not valid JSON (" + what + "); fetch the file again");
-  }
-}
 
 JsonPlace JsonPlace::at(const std::string& key) const {
   if (std::optional<JsonPlace> member = find(key))
@@ -87,7 +56,7 @@ std::string JsonPlace::textOr(const std::string& key, const std::string& absent)
 }
 
 void JsonPlace::failType(const char* expected) const {
-  fail(std::string("is ") + value->type_name() + ", expected " + expected + "; correct the file");
+  fail(std::string("is ") + jsonKind(*value) + ", expected " + expected + "; correct the file");
 }
 
 }  // namespace quantc::tokenizer_import

@@ -1,0 +1,100 @@
+// Tables that do not fit together are refused when a tokenizer is created, each for its reason.
+#include <functional>
+
+#include "tests/tokenizer/HandMade.h"
+
+namespace quantc::test {
+namespace {
+
+using tokenizer::pattern_op;
+using tokenizer::pattern_word;
+
+struct Corruption {
+  const char* name;
+  std::function<void(HandMade&)> apply;
+  const char* message;
+};
+
+std::ostream& operator<<(std::ostream& out, const Corruption& corruption) { return out << corruption.name; }
+
+class CorruptTables : public testing::TestWithParam<Corruption> {};
+
+TEST_P(CorruptTables, AreRefused) {
+  HandMade made;
+  GetParam().apply(made);
+  const auto tokenizer = made.load();
+  EXPECT_EQ(tokenizer->status, QC_ERROR_FORMAT);
+  EXPECT_EQ(tokenizer->error.message, "the artifact's tokenizer " + std::string(GetParam().message) + "; compile the model again");
+}
+
+const char* const badPattern = "has a pattern that cannot be run";
+const char* const badClasses = "has misshapen character classes";
+
+const Corruption corruptions[] = {
+    {"NoPieces", [](HandMade& t) { t.pieceEnds.clear(); }, "has a vocabulary of a size out of range"},
+    {"PieceEndsDescend", [](HandMade& t) { t.pieceEnds[3] = 1; }, "has pieces that end before they begin"},
+    {"PieceEndsPastBytes", [](HandMade& t) { t.pieceEnds.back() += 1; }, "has pieces that end past their bytes"},
+    {"OrderOutOfRange", [](HandMade& t) { t.pieceOrder[0] = 259; }, "sorts an id that is not in the vocabulary"},
+    {"OrderDescends", [](HandMade& t) { t.pieceOrder = {'b', 'a'}; }, "has pieces out of order"},
+    {"OrderRepeats", [](HandMade& t) { t.pieceOrder = {'a', 'a'}; }, "has pieces out of order"},
+    {"MergesOfAnotherVocabulary", [](HandMade& t) { t.mergeStarts.pop_back(); }, "has merges for another vocabulary"},
+    {"MergesMissing", [](HandMade& t) { t.merges.pop_back(); }, "has merges that do not add up"},
+    {"MergeStartsDescend", [](HandMade& t) { t.mergeStarts[100] = 7; }, "has merges out of order"},
+    {"MergeRightOutOfRange", [](HandMade& t) { t.merges[0] = 259; }, "merges ids that are not in the vocabulary"},
+    {"MergeResultOutOfRange", [](HandMade& t) { t.merges[5] = UINT32_MAX; }, "merges ids that are not in the vocabulary"},
+    {"SpecialOutOfRange", [](HandMade& t) { t.specialId = 259; }, "has a special token that is not in the vocabulary"},
+    {"SpecialNegative", [](HandMade& t) { t.specialId = -1; }, "has a special token that is not in the vocabulary"},
+    {"SpecialWithoutText", [](HandMade& t) { t.specialText.clear(); }, "has a special token without text"},
+    {"NoClassOfSpace", [](HandMade& t) { t.lstrip = true; }, "has no class of white space"},
+    {"ClassOutOfRange", [](HandMade& t) { t.spaceClass = 1; }, "names character classes that it has not"},
+    {"PrefixOutOfRange", [](HandMade& t) { t.prefix = {259}; }, "begins or ends texts with ids that are not in the vocabulary"},
+    {"EndOutOfRange", [](HandMade& t) { t.eos = {-1}; }, "begins or ends texts with ids that are not in the vocabulary"},
+    {"UnknownOutOfRange", [](HandMade& t) { t.unknown = 259; }, "has an unknown token that is not in the vocabulary"},
+    {"BytesIncomplete", [](HandMade& t) { t.byteTokens.pop_back(); }, "has an incomplete list of bytes"},
+    {"BytesMissing", [](HandMade& t) { t.byteTokens.clear(); }, "has no tokens of single bytes"},
+    {"ByteOutOfRange", [](HandMade& t) { t.byteTokens[0] = 259; }, "has tokens of bytes that are not in the vocabulary"},
+    {"KindUnknown", [](HandMade& t) { t.kind = static_cast<schema::TokenizerKind>(200); }, "is of a kind that this runtime does not know"},
+    {"StripUnknown", [](HandMade& t) { t.stripSpace = static_cast<schema::StripSpace>(9); }, "handles spaces in an unknown way"},
+    {"ClassesCutShort", [](HandMade& t) { t.classes.pop_back(); }, badClasses},
+    {"ClassesTooMany", [](HandMade& t) { t.classes[0] = UINT32_MAX; }, badClasses},
+    {"ClassOffsetPastEnd", [](HandMade& t) { t.classes[2] = 6; }, badClasses},
+    {"PatternEmpty", [](HandMade& t) { t.pattern.clear(); }, badPattern},
+    {"PatternWithoutEnd", [](HandMade& t) { t.pattern.pop_back(); }, badPattern},
+    {"PatternOperationUnknown", [](HandMade& t) { t.pattern.back() = tokenizer::pattern_op_count; }, badPattern},
+    {"PatternCutShort", [](HandMade& t) { t.pattern.resize(2); }, badPattern},
+    {"PatternClassOutOfRange", [](HandMade& t) { t.pattern[0] = pattern_word(pattern_op::repeat, 1); }, badPattern},
+    {"PatternCountsSwapped", [](HandMade& t) { t.pattern[1] = 5, t.pattern[2] = 4; }, badPattern},
+    {"PatternJumpsOut", [](HandMade& t) { t.pattern = {pattern_word(pattern_op::jump, 1)}; }, badPattern},
+    {"PatternJumpsBetween", [](HandMade& t) { t.pattern.push_back(pattern_word(pattern_op::jump, 1)); }, badPattern},
+};
+
+INSTANTIATE_TEST_SUITE_P(, CorruptTables, testing::ValuesIn(corruptions), [](const auto& info) { return info.param.name; });
+
+TEST(HostilePatterns, EndInsteadOfRunningOn) {
+  const std::vector<uint32_t> programs[] = {
+      {pattern_word(pattern_op::jump, 0)},
+      {pattern_word(pattern_op::either, 0), pattern_word(pattern_op::jump, 0)},
+      {pattern_word(pattern_op::look), pattern_word(pattern_op::jump, 0)},
+      {pattern_word(pattern_op::leave_atomic), pattern_word(pattern_op::accept)},
+      {pattern_word(pattern_op::leave_look_not), pattern_word(pattern_op::accept)},
+  };
+  for (const std::vector<uint32_t>& program : programs) {
+    HandMade made;
+    made.pattern = program;
+    const auto tokenizer = made.load();
+    ASSERT_EQ(tokenizer->status, QC_OK) << tokenizer->error.message;
+    std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer->get(), 1) / 8 + 1);
+    size_t count = 0;
+    EXPECT_EQ(qc_tokenizer_encode(tokenizer->get(), "a", 1, 0, 0, scratch.data(), nullptr, 0, &count), QC_ERROR_FORMAT);
+  }
+}
+
+TEST(MissingTokenizer, IsSaid) {
+  flatbuffers::FlatBufferBuilder builder;
+  const LoadedTokenizer tokenizer(builder, 0);
+  EXPECT_EQ(tokenizer.status, QC_ERROR_FORMAT);
+  EXPECT_STREQ(tokenizer.error.message, "the artifact's tokenizer is missing; give token ids, or compile a folder that has a tokenizer.json");
+}
+
+}  // namespace
+}  // namespace quantc::test
