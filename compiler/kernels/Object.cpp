@@ -1,0 +1,92 @@
+#include "compiler/kernels/Object.h"
+
+#include <cassert>
+#include <memory>
+
+#include <llvm/ADT/SmallVector.h>
+#include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Linker/Linker.h>
+#include <llvm/Support/SourceMgr.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "compiler/kernels/RiscvModule.h"
+
+namespace quantc::kernels {
+namespace {
+
+// What LLVM may call for filling and copying. Images import nothing, so every object brings them along; the linker keeps one, if any is used.
+constexpr const char* kHelpers = R"(
+define weak hidden ptr @memset(ptr %to, i32 %value, i64 %bytes) "no-builtins" {
+entry:
+  %byte = trunc i32 %value to i8
+  %empty = icmp eq i64 %bytes, 0
+  br i1 %empty, label %done, label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %at = getelementptr i8, ptr %to, i64 %i
+  store i8 %byte, ptr %at
+  %next = add i64 %i, 1
+  %end = icmp eq i64 %next, %bytes
+  br i1 %end, label %done, label %loop
+done:
+  ret ptr %to
+}
+define weak hidden ptr @memcpy(ptr %to, ptr %from, i64 %bytes) "no-builtins" {
+entry:
+  %empty = icmp eq i64 %bytes, 0
+  br i1 %empty, label %done, label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %source = getelementptr i8, ptr %from, i64 %i
+  %at = getelementptr i8, ptr %to, i64 %i
+  %byte = load i8, ptr %source
+  store i8 %byte, ptr %at
+  %next = add i64 %i, 1
+  %end = icmp eq i64 %next, %bytes
+  br i1 %end, label %done, label %loop
+done:
+  ret ptr %to
+}
+)";
+
+void addHelpers(llvm::Module& module) {
+  llvm::SMDiagnostic diagnostic;
+  std::unique_ptr<llvm::Module> helpers = llvm::parseAssemblyString(kHelpers, diagnostic, module.getContext());
+  assert(helpers && "the helpers are LLVM text");
+  helpers->setTargetTriple(module.getTargetTriple());
+  helpers->setDataLayout(module.getDataLayout());
+  const bool failed = llvm::Linker::linkModules(module, std::move(helpers));
+  assert(!failed && "the helpers' names are free");
+  (void)failed;
+}
+
+}  // namespace
+
+Halide::Target halideTargetOf(const TargetVariant& target) {
+  return Halide::Target(target.halideTarget + "-no_runtime-no_asserts-no_bounds_query-strict_float");
+}
+
+Facts factsOf(const TargetVariant& target) {
+  const bool vectors = target.architecture != Architecture::riscv64 || hasVectors(target);
+  const int lanes = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
+  return {target.dotForm, target.layout, lanes};
+}
+
+std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = Halide::compile_module_to_llvm_module(module, context);
+  if (target.architecture == Architecture::riscv64)
+    code = withoutFixedVectorLength(std::move(code), hasVectors(target));
+  addHelpers(*code);
+  llvm::SmallVector<char, 0> buffer;
+  llvm::raw_svector_ostream stream(buffer);
+  if (emit == Emit::object)
+    Halide::compile_llvm_module_to_object(*code, stream);
+  else
+    Halide::compile_llvm_module_to_assembly(*code, stream);
+  return {buffer.begin(), buffer.end()};
+}
+
+}  // namespace quantc::kernels

@@ -1,0 +1,324 @@
+#include "tests/kernels/Cases.h"
+
+#include <algorithm>
+
+namespace quantc::test {
+namespace {
+
+using kernels::KernelSpec;
+using kernels::ScalarOp;
+using kernels::ScalarProgram;
+using Kind = ScalarOp::Kind;
+
+std::string text(float value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.9g", value);
+  return digits;
+}
+
+std::mt19937 seeded(const std::string& name) {
+  uint32_t seed = 1;
+  for (unsigned char c : name)
+    seed = seed * 31 + c;
+  return std::mt19937(seed);
+}
+
+Case start(const std::string& name, KernelSpec spec) {
+  Case test;
+  test.name = name;
+  test.spec = std::move(spec);
+  return test;
+}
+
+/// x * sigmoid(x) * y, the gate of an MLP.
+ScalarProgram gateProgram() {
+  return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::neg, 0}, {Kind::exp, 2}, {Kind::constant, -1, -1, -1, 1.0f}, {Kind::add, 4, 3}, {Kind::div, 0, 5},
+           {Kind::mul, 6, 1}}};
+}
+/// GELU with erf of x + bias, times a constant input.
+ScalarProgram geluProgram() {
+  return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::add, 0, 1}, {Kind::constant, -1, -1, -1, 0.70710678f}, {Kind::mul, 2, 3}, {Kind::erf, 4},
+           {Kind::constant, -1, -1, -1, 1.0f}, {Kind::add, 5, 6}, {Kind::mul, 2, 7}, {Kind::constant, -1, -1, -1, 0.5f}, {Kind::mul, 8, 9},
+           {Kind::input, 2}, {Kind::mul, 10, 11}}};
+}
+/// Every operation once.
+ScalarProgram everyProgram() {
+  return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::abs, 0}, {Kind::sqrt, 2}, {Kind::log, 2}, {Kind::tanh, 1}, {Kind::max, 3, 4}, {Kind::min, 6, 5},
+           {Kind::less, 0, 1}, {Kind::equal, 0, 0}, {Kind::select, 8, 6, 7}, {Kind::sub, 10, 9}, {Kind::erf, 11}, {Kind::neg, 12}, {Kind::add, 13, 0}}};
+}
+ScalarProgram addProgram() { return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::add, 0, 1}}}; }
+ScalarProgram addTwoProgram() { return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::add, 0, 1}, {Kind::input, 2}, {Kind::add, 2, 3}}}; }
+
+void addEmbed(std::vector<Case>& cases, const WeightLayout& layout) {
+  for (const Scheme& scheme : allSchemes()) {
+    for (int width : {32, 40, 172}) {
+      const int rows = 37;
+      const std::vector<int32_t> ids = {0, 36, 5, 17, 5};
+      Case test = start(std::string("embed_") + scheme.name + "_" + std::to_string(width), {"embed", {{"scheme", scheme.name}}, {}});
+      std::mt19937 random = seeded(test.name);
+      const std::vector<float> values = randomFloats(random, static_cast<size_t>(rows) * width);
+      const RefWeights weights = refWeights(scheme, values, rows, width);
+      std::vector<float> expected;
+      for (int32_t id : ids)
+        for (int i = 0; i < width; ++i)
+          expected.push_back(weights.at(id, i));
+      addInput(test, arrayOf(Element::i32, {static_cast<int>(ids.size())}, ids));
+      addWeights(test, scheme, layout, values, rows, width);
+      addOutput(test, arrayOf(Element::f32, {width, static_cast<int>(ids.size())}, expected), width == 40 ? Crop{1, 1, 4} : Crop{});
+      cases.push_back(std::move(test));
+    }
+  }
+}
+
+void addNorm(std::vector<Case>& cases) {
+  for (const char* kind : {"rms", "layer"}) {
+    for (bool quantize : {false, true}) {
+      for (int width : {8, 16, 31, 32, 64, 100, 172, 256}) {
+        for (int tokens : {1, 3}) {
+          const bool layer = std::string(kind) == "layer";
+          Case test = start(std::string("norm_") + kind + (quantize ? "_q_" : "_") + std::to_string(width) + "x" + std::to_string(tokens),
+                            {"norm", {{"kind", kind}, {"epsilon", text(1e-5f)}, {"quantize", quantize ? "1" : "0"}}, {}});
+          std::mt19937 random = seeded(test.name);
+          const std::vector<float> x = randomFloats(random, static_cast<size_t>(tokens) * width, 3), weight = randomFloats(random, width),
+                                   bias = randomFloats(random, width);
+          addInput(test, arrayOf(Element::f32, {width, tokens}, x));
+          addInput(test, arrayOf(Element::f32, {width}, weight));
+          if (layer)
+            addInput(test, arrayOf(Element::f32, {width}, bias));
+          const std::vector<float> y = refNorm(x, weight, layer ? &bias : nullptr, tokens, width, 1e-5f);
+          const Crop crop = width == 64 && tokens == 3 ? Crop{1, 1, 2} : Crop{};
+          if (quantize)
+            addQuantizedOutputs(test, refQuantize(y, tokens, width), tokens, crop);
+          else
+            addOutput(test, arrayOf(Element::f32, {width, tokens}, y), crop);
+          cases.push_back(std::move(test));
+        }
+      }
+    }
+  }
+}
+
+void addMap(std::vector<Case>& cases) {
+  struct Row {
+    const char* name;
+    const char* operands;
+    ScalarProgram program;
+  };
+  for (const Row& row : {Row{"gate", "ff", gateProgram()}, Row{"gelu", "frc", geluProgram()}, Row{"every", "ff", everyProgram()}}) {
+    for (bool quantize : {false, true}) {
+      for (int width : {1, 7, 8, 32, 40, 172}) {
+        const int tokens = 3;
+        Case test = start(std::string("map_") + row.name + (quantize ? "_q_" : "_") + std::to_string(width),
+                          {"map", {{"operands", row.operands}, {"quantize", quantize ? "1" : "0"}}, row.program});
+        std::mt19937 random = seeded(test.name);
+        std::vector<std::vector<float>> inputs;
+        for (char kind : std::string(row.operands)) {
+          const int columns = kind == 'c' ? 1 : width, lines = kind == 'f' ? tokens : 1;
+          inputs.push_back(randomFloats(random, static_cast<size_t>(columns) * lines, 4));
+          if (kind == 'f' && width == 172)  // a group of zeros
+            std::fill(inputs.back().begin() + width, inputs.back().begin() + width + 96, 0.0f);
+          addInput(test, kind == 'f' ? arrayOf(Element::f32, {columns, tokens}, inputs.back()) : arrayOf(Element::f32, {columns}, inputs.back()));
+        }
+        std::vector<float> y;
+        for (int t = 0; t < tokens; ++t) {
+          for (int i = 0; i < width; ++i) {
+            std::vector<float> operands;
+            for (size_t n = 0; n < inputs.size(); ++n)
+              operands.push_back(row.operands[n] == 'f' ? inputs[n][t * width + i] : row.operands[n] == 'r' ? inputs[n][i] : inputs[n][0]);
+            y.push_back(refProgram(row.program, operands));
+          }
+        }
+        const Crop crop = width == 40 ? Crop{1, 2, 3} : Crop{};
+        if (quantize)
+          addQuantizedOutputs(test, refQuantize(y, tokens, width), tokens, crop);
+        else
+          addOutput(test, arrayOf(Element::f32, {width, tokens}, y), crop);
+        cases.push_back(std::move(test));
+      }
+    }
+  }
+}
+
+struct MatmulShape {
+  int columns, rows, tokens;
+  const char* operands;
+  bool cropped;
+};
+
+void addMatmulCase(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, const MatmulShape& shape, bool many) {
+  const std::string operands = shape.operands;
+  const ScalarProgram program = operands.empty() ? ScalarProgram{} : operands.size() == 1 ? addProgram() : addTwoProgram();
+  KernelSpec spec{"matmul", {{"scheme", scheme.name}, {"tokens", many ? "many" : "one"}, {"operands", operands}}, program};
+  Case test = start(std::string("matmul_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(shape.columns) + "x" + std::to_string(shape.rows) +
+                        "x" + std::to_string(shape.tokens) + operands + (shape.cropped ? "_crop" : ""),
+                    std::move(spec));
+  std::mt19937 random = seeded(test.name.substr(test.name.find("x")));
+  const std::vector<float> x = randomFloats(random, static_cast<size_t>(shape.tokens) * shape.columns, 2);
+  const std::vector<float> values = randomFloats(random, static_cast<size_t>(shape.rows) * shape.columns, 0.3f);
+  const RefWeights weights = refWeights(scheme, values, shape.rows, shape.columns);
+  std::vector<float> dots;
+  if (scheme.quantized()) {
+    const Quantized q = refQuantize(x, shape.tokens, shape.columns);
+    addQuantized(test, q, shape.tokens);
+    dots = refMatmul(weights, q, shape.tokens);
+  } else {
+    addInput(test, arrayOf(Element::f32, {shape.columns, shape.tokens}, x));
+    dots = refMatmul(weights, x, shape.tokens);
+  }
+  addWeights(test, scheme, layout, values, shape.rows, shape.columns);
+  const int padded = (shape.rows + layout.rowsPerTile - 1) / layout.rowsPerTile * layout.rowsPerTile;
+  std::vector<std::vector<float>> extra;
+  for (char kind : operands) {
+    extra.push_back(randomFloats(random, static_cast<size_t>(padded) * (kind == 'f' ? shape.tokens : 1)));
+    addInput(test, kind == 'f' ? arrayOf(Element::f32, {padded, shape.tokens}, extra.back()) : arrayOf(Element::f32, {padded}, extra.back()));
+  }
+  std::vector<float> y;
+  for (int t = 0; t < shape.tokens; ++t) {
+    for (int n = 0; n < shape.rows; ++n) {
+      std::vector<float> inputs = {dots[static_cast<size_t>(t) * shape.rows + n]};
+      for (size_t i = 0; i < extra.size(); ++i)
+        inputs.push_back(extra[i][operands[i] == 'f' ? t * padded + n : n]);
+      y.push_back(refProgram(program, inputs));
+    }
+  }
+  const Crop crop = shape.cropped ? Crop{0, layout.rowsPerTile, std::min(3 * layout.rowsPerTile, padded)} : Crop{};
+  addOutput(test, arrayOf(Element::f32, {shape.rows, shape.tokens}, y), crop, padded);
+  cases.push_back(std::move(test));
+}
+
+void addMatmul(std::vector<Case>& cases, const WeightLayout& layout) {
+  for (const Scheme& scheme : allSchemes()) {
+    for (int rows : {1, 7, 8, 9, 40, 172})
+      for (int columns : {32, 40, 172})
+        addMatmulCase(cases, layout, scheme, {columns, rows, 1, "", false}, false);
+    addMatmulCase(cases, layout, scheme, {96, 172, 2, "", false}, false);
+    addMatmulCase(cases, layout, scheme, {256, 172, 1, "fr", true}, false);
+    for (int tokens : {1, 2, 3, 4, 5, 7, 8, 64})
+      addMatmulCase(cases, layout, scheme, {172, 40, tokens, "", false}, true);
+    for (int tokens : {1, 5, 8})
+      addMatmulCase(cases, layout, scheme, {64, 100, tokens, "fr", tokens != 5}, true);
+  }
+}
+
+void addRope(std::vector<Case>& cases) {
+  for (int headDim : {8, 16, 32, 64}) {
+    for (bool interleaved : {false, true}) {
+      for (int rotary : {headDim, headDim / 2}) {
+        for (bool cache : {false, true}) {
+          const int heads = 3, tokens = 4, first = 5, capacity = 20;
+          Case test = start("rope_" + std::to_string(headDim) + "_" + std::to_string(rotary) + (interleaved ? "_interleaved" : "") + (cache ? "_cache" : ""),
+                            {"rope", {{"head_dim", std::to_string(headDim)}, {"rotary_dim", std::to_string(rotary)}, {"interleaved", interleaved ? "1" : "0"}}, {}});
+          std::mt19937 random = seeded(test.name);
+          const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
+          const std::vector<float> cosines = randomFloats(random, rotary / 2 * capacity), sines = randomFloats(random, rotary / 2 * capacity);
+          std::vector<float> y = x;
+          for (int t = 0; t < tokens; ++t) {
+            for (int h = 0; h < heads; ++h) {
+              for (int j = 0; j < rotary / 2; ++j) {
+                const int base = (t * heads + h) * headDim, a = base + (interleaved ? 2 * j : j), b = base + (interleaved ? 2 * j + 1 : j + rotary / 2);
+                const float c = cosines[(first + t) * (rotary / 2) + j], s = sines[(first + t) * (rotary / 2) + j];
+                y[a] = x[a] * c - x[b] * s;
+                y[b] = x[b] * c + x[a] * s;
+              }
+            }
+          }
+          addInput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, first}));
+          addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, cosines));
+          addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, sines));
+          const std::vector<int> strides = cache ? std::vector<int>{capacity, capacity * headDim, 1} : std::vector<int>{};
+          addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}, strides), headDim == 16 ? Crop{2, 1, 3} : Crop{});
+          cases.push_back(std::move(test));
+        }
+      }
+    }
+  }
+}
+
+void addAppend(std::vector<Case>& cases) {
+  for (int headDim : {8, 20, 64}) {
+    for (int kind = 0; kind < 3; ++kind) {
+      const int heads = 2, tokens = 3, capacity = 20;
+      Case test = start("append_" + std::to_string(headDim) + "_" + std::to_string(kind), {"append", {}, {}});
+      std::mt19937 random = seeded(test.name);
+      const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
+      addInput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}));
+      const std::vector<int> strides = kind == 0   ? std::vector<int>{capacity, capacity * headDim, 1}
+                                       : kind == 1 ? std::vector<int>{1, capacity * headDim, headDim}
+                                                   : std::vector<int>{};
+      addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}, strides), kind == 1 ? Crop{2, 1, 3} : Crop{});
+      cases.push_back(std::move(test));
+    }
+  }
+}
+
+struct AttentionRow {
+  int headDim, heads, kvHeads, first, tokens, capacity, window;
+  const char* mask;
+  Crop crop;
+};
+
+void addAttention(std::vector<Case>& cases) {
+  std::vector<AttentionRow> rows;
+  for (int headDim : {8, 16, 32, 64, 100})
+    for (int past : {0, 14, 15, 16, 99})
+      rows.push_back({headDim, 4, 2, past, 1, past + 1 + past % 3, 0, "causal", {}});
+  for (int tokens : {2, 5, 17, 40})
+    rows.push_back({32, 4, 4, tokens == 5 ? 13 : 0, tokens, 60, 0, "causal", tokens == 17 ? Crop{1, 1, 3} : Crop{}});
+  rows.push_back({64, 6, 2, 30, 7, 50, 16, "causal", {}});
+  rows.push_back({32, 2, 1, 0, 9, 9, 0, "full", {}});
+  rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}});
+  for (const AttentionRow& row : rows) {
+    const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
+    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + std::to_string(row.first) + "+" + std::to_string(row.tokens) + "w" +
+                          std::to_string(row.window),
+                      {"attention",
+                       {{"head_dim", std::to_string(row.headDim)},
+                        {"group", std::to_string(row.heads / row.kvHeads)},
+                        {"scale", text(shape.scale)},
+                        {"mask", row.mask},
+                        {"max_positions", "128"},
+                        {"window", std::to_string(row.window)}},
+                       {}});
+    std::mt19937 random = seeded(test.name);
+    const int d = row.headDim, kv = row.kvHeads;
+    const std::vector<float> q = randomFloats(random, static_cast<size_t>(d) * row.heads * row.tokens, 2);
+    std::vector<float> keys = randomFloats(random, static_cast<size_t>(d) * kv * row.capacity, 2), values = randomFloats(random, keys.size(), 2);
+    const std::vector<float> mask = randomFloats(random, static_cast<size_t>(row.capacity) * row.tokens, 3);
+    const std::vector<float> y = refAttention(shape, q, keys, values, mask);
+    std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());
+    for (int k = 0; k < row.capacity; ++k) {
+      for (int h = 0; h < kv; ++h) {
+        for (int i = 0; i < d; ++i) {
+          // What a causal query cannot see may hold anything.
+          const bool garbage = std::string(row.mask) == "causal" && k >= row.first + row.tokens;
+          const float key = garbage ? std::numeric_limits<float>::quiet_NaN() : keys[(k * kv + h) * d + i];
+          keysByPosition[(static_cast<size_t>(h) * d + i) * row.capacity + k] = key;
+          valuesByDim[(static_cast<size_t>(h) * row.capacity + k) * d + i] = garbage ? key : values[(k * kv + h) * d + i];
+        }
+      }
+    }
+    addInput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, q, {0, 0, row.first}));
+    addInput(test, arrayOf(Element::f32, {row.capacity, d, kv}, keysByPosition));
+    addInput(test, arrayOf(Element::f32, {d, row.capacity, kv}, valuesByDim));
+    if (std::string(row.mask) == "tensor")
+      addInput(test, arrayOf(Element::f32, {row.capacity, row.tokens}, mask, {0, row.first}));
+    addOutput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, y, {0, 0, row.first}), row.crop);
+    cases.push_back(std::move(test));
+  }
+}
+
+}  // namespace
+
+std::vector<Case> allCases(const WeightLayout& layout) {
+  std::vector<Case> cases;
+  addEmbed(cases, layout);
+  addNorm(cases);
+  addMap(cases);
+  addMatmul(cases, layout);
+  addRope(cases);
+  addAppend(cases);
+  addAttention(cases);
+  return cases;
+}
+
+}  // namespace quantc::test
