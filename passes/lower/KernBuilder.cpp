@@ -14,13 +14,21 @@ constexpr int64_t kAlignment = 64;
 /// Rows of float32 begin at multiples of 64 bytes, and a kernel may write whole tiles of up to 16 rows of weights.
 constexpr int64_t kRowAlignment = 16;
 
+/// The region as text in which values are numbered by their place in it, so that equal programs give equal text wherever they stand.
 std::string textOf(Region& region) {
   std::string text;
   llvm::raw_string_ostream stream(text);
-  OpPrintingFlags flags;
-  flags.useLocalScope().elideLargeElementsAttrs().printGenericOpForm();
-  for (Operation& op : region.front())
-    op.print(stream, flags);
+  llvm::DenseMap<Value, unsigned> numbers;
+  for (BlockArgument argument : region.getArguments())
+    numbers.try_emplace(argument, numbers.size());
+  for (Operation& op : region.front()) {
+    stream << op.getName() << op.getAttrDictionary();
+    for (Value operand : op.getOperands())
+      stream << " " << numbers.lookup(operand);
+    for (Value result : op.getResults())
+      numbers.try_emplace(result, numbers.size());
+    stream << ";";
+  }
   return text;
 }
 
