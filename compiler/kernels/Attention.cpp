@@ -82,7 +82,7 @@ Family buildAttention(const Params& params, const Facts& facts) {
   }
   score.compute_at(out, p).bound_storage(k, storedPositions).split(k, kb, ki, kPartials, TailStrategy::RoundUp);
   weight.compute_at(out, p).bound_storage(k, storedPositions).split(k, kb, ki, kPartials, TailStrategy::RoundUp);
-  product.compute_at(score, kb);
+  product.compute_at(score, kb).bound_storage(k, kPartials).bound_storage(h, 1).bound_storage(p, 1);
   vectorizeRows(score, ki, kPartials, facts);
   vectorizeRows(weight, ki, kPartials, facts);
   vectorizeRows(product, k, kPartials, facts);

@@ -45,19 +45,26 @@ std::vector<Func> quantized(const Facts& facts, const Expr& value, const Expr& w
   sums(g, t) = overParts(partSum, add);
 
   // Schedule: one loop over the groups makes all three outputs, so that the value is computed once.
-  values.output_buffer().dim(0).set_extent(values.output_buffer().dim(0).extent() / kGroup * kGroup);
+  OutputImageParam scalesBuffer = scales.output_buffer();
+  scalesBuffer.dim(0).set_min(0);
+  for (OutputImageParam buffer : {values.output_buffer(), sums.output_buffer()}) {
+    const int perGroup = buffer.type() == Int(8) ? kGroup : 1;
+    buffer.dim(0).set_bounds(0, scalesBuffer.dim(0).extent() * perGroup);
+    buffer.dim(1).set_bounds(scalesBuffer.dim(1).min(), scalesBuffer.dim(1).extent());
+  }
   values.split(i, g, ii, kGroup);
   scales.compute_with(values, g);
   sums.compute_with(values, g);
   vectorizeRows(values, ii, kGroup, facts);
   for (Func func : perToken)
     func.compute_at(values, t);
+  // Fused loops hide from Halide that each of these holds one group of one token.
   for (Func func : {result, code})
-    vectorizeRows(func.compute_at(values, g), i, kGroup, facts);
+    vectorizeRows(func.compute_at(values, g).bound_storage(i, kGroup).bound_storage(t, 1), i, kGroup, facts);
   for (Func func : {partMaximum, partSum})
-    vectorizeRows(func.compute_at(values, g), l, kParts, facts);
-  maximum.compute_at(values, g);
-  inverse.compute_at(values, g);
+    vectorizeRows(func.compute_at(values, g).bound_storage(l, kParts).bound_storage(g, 1).bound_storage(t, 1), l, kParts, facts);
+  for (Func func : {maximum, inverse})
+    func.compute_at(values, g).bound_storage(g, 1).bound_storage(t, 1);
   for (Func func : {result, code, partMaximum, partSum, maximum, inverse})
     keepOnStack(func);
   return {values, scales, sums};
