@@ -122,7 +122,7 @@ kernels::KernelSpec kernelSpecOf(kern::KernelOp kernel) {
   spec.family = kernel.getFamily().str();
   for (NamedAttribute param : kernel.getParams())
     spec.params[param.getName().str()] = cast<StringAttr>(param.getValue()).getValue().str();
-  if (!kernel.getBody().empty())
+  if (kernel.hasProgram())
     spec.program = programOf(kernel);
   return spec;
 }

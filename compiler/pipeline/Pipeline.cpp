@@ -119,4 +119,12 @@ void runPhases(ModuleOp module, Phase last, const PipelineOptions& options, cons
   }
 }
 
+std::string printModule(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream, OpPrintingFlags().enableDebugInfo());
+  stream << "\n";
+  return text;
+}
+
 }  // namespace quantc

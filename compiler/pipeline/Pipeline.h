@@ -43,4 +43,7 @@ Phase phaseOf(mlir::ModuleOp module);
 /// Runs the phases after the module's own up to `last`. Throws UserError with the first diagnostic when a pass fails; `source` names the model in it.
 void runPhases(mlir::ModuleOp module, Phase last, const PipelineOptions& options, const std::string& source);
 
+/// The module as text that importModel reads back to the same module, with the names of its nodes.
+std::string printModule(mlir::ModuleOp module);
+
 }  // namespace quantc

@@ -14,6 +14,9 @@ def Kern_KernelOp : Kern_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock, N
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$family, DictionaryAttr:$params);
   let regions = (region AnyRegion:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let extraClassDeclaration = [{
+    bool hasProgram() { return !getBody().empty() && !getBody().front().empty(); }
+  }];
   let hasVerifier = 1;
 }
 

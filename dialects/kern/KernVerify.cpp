@@ -13,7 +13,7 @@ LogicalResult KernelOp::verify() {
   for (NamedAttribute param : getParams())
     if (!isa<StringAttr>(param.getValue()))
       return emitOpError("parameter '") << param.getName().getValue() << "' is not a string";
-  if (!getBody().empty() && !isa<tfm::YieldOp>(getBody().front().back()))
+  if (hasProgram() && !isa<tfm::YieldOp>(getBody().front().back()))
     return emitOpError("region does not end with tfm.yield");
   return success();
 }

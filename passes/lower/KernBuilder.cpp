@@ -193,7 +193,7 @@ FlatSymbolRefAttr KernBuilder::kernel(StringRef family, const Params& params, Re
     if (known.getFamily() != family)
       continue;
     ++count;
-    if (known.getParams() == dictionary && (known.getBody().empty() ? std::string() : textOf(known.getBody())) == programText)
+    if (known.getParams() == dictionary && (known.hasProgram() ? textOf(known.getBody()) : std::string()) == programText)
       return FlatSymbolRefAttr::get(known.getSymNameAttr());
   }
   OpBuilder::InsertionGuard guard(builder_);

@@ -187,7 +187,7 @@ private:
 
   LogicalResult lowerMatmul(tfm::FusedOp op, ArrayRef<Value> epilogue, const std::string& operands) {
     const Storage* found = find(op.getInputs()[0]);
-    std::optional<Constant> weight = packed(op.getInputs()[1], "linear");
+    std::optional<Constant> weight = packed(op.getInputs()[1], isResult(op.getResult()) ? "head" : "linear");
     if (!found || !weight || found->quantized() != weight->scheme->quantized())
       return failure();
     Storage input = *found;
