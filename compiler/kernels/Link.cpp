@@ -21,15 +21,17 @@ LLD_HAS_DRIVER(elf)
 namespace quantc::kernels {
 namespace {
 
-// Code and constants in one piece from address 0; tables that only a loader would read go behind it and are left away.
+// Code and constants in one piece; tables that only a loader would read lie elsewhere and are left away.
 constexpr const char* kLinkerScript = R"(
 SECTIONS {
   . = 0;
-  .image : ALIGN(64) { *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.* .srodata .srodata.*) }
+  .image : ALIGN(4096) { *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.* .srodata .srodata.*) }
   .writable : { *(.data .data.* .bss .bss.* .sdata .sdata.* .sbss .sbss.* .tdata .tdata.* .tbss .tbss.* .got .got.* COMMON) }
   /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame) *(.eh_frame_hdr) *(.riscv.attributes) *(.llvm_addrsig) }
 }
 )";
+
+constexpr uint64_t kPage = 4096;  // arm64 addresses constants by page
 
 class TemporaryFolder {
 public:
@@ -146,6 +148,8 @@ CodeImage linkImage(const std::vector<KernelObject>& objects, const TargetVarian
     const llvm::StringRef contents = llvm::cantFail(section.getContents());
     image.bytes.assign(contents.bytes_begin(), contents.bytes_end());
     base = section.getAddress();
+    if (base % kPage != 0)
+      fail(target, "it is not linked for the start of a page");
   }
   std::map<std::string, uint64_t> addresses;
   for (const llvm::object::ELFSymbolRef symbol : elf->symbols())
