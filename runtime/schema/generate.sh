@@ -5,4 +5,4 @@ set -e
 here=$(dirname "$0")
 out=${1:-$here}
 flatc --cpp -o "$out" "$here/artifact.fbs"
-sed -i '/^\/\/ Ensure the included flatbuffers.h/,/"Non-compatible flatbuffers version included");/d' "$out/artifact_generated.h"
+sed -i '/^\/\/ Ensure the included flatbuffers.h/,/^$/d' "$out/artifact_generated.h"

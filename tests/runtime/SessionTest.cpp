@@ -1,0 +1,236 @@
+// Steps of the tiny model: right outputs for any number of threads and any cut of the prompt, and what a session refuses.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+
+#include "quantc/runtime.h"
+#include "tests/runtime/TinyModel.h"
+
+namespace {
+std::atomic<int> allocations{0};
+}
+
+// The linker sends what the test program and the runtime allocate through these.
+extern "C" {
+void* __real_malloc(size_t bytes);
+void* __real_calloc(size_t count, size_t bytes);
+void* __real_realloc(void* memory, size_t bytes);
+void* __real_aligned_alloc(size_t alignment, size_t bytes);
+void* __real_mmap(void* at, size_t bytes, int protection, int flags, int file, off_t offset);
+void* __wrap_malloc(size_t bytes) { return ++allocations, __real_malloc(bytes); }
+void* __wrap_calloc(size_t count, size_t bytes) { return ++allocations, __real_calloc(count, bytes); }
+void* __wrap_realloc(void* memory, size_t bytes) { return ++allocations, __real_realloc(memory, bytes); }
+void* __wrap_aligned_alloc(size_t alignment, size_t bytes) { return ++allocations, __real_aligned_alloc(alignment, bytes); }
+void* __wrap_mmap(void* at, size_t bytes, int protection, int flags, int file, off_t offset) {
+  return ++allocations, __real_mmap(at, bytes, protection, flags, file, offset);
+}
+}
+
+namespace quantc::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct Close {
+  void operator()(qc_model* model) const { qc_model_close(model); }
+  void operator()(qc_session* session) const { qc_session_destroy(session); }
+};
+
+/// The model of `spec` in a session of `threads`.
+struct Running {
+  explicit Running(const ArtifactSpec& spec = tiny_model(), uint32_t threads = 2) : file(artifact_bytes(spec)) {
+    qc_error error = {};
+    qc_model* opened = nullptr;
+    EXPECT_EQ(qc_model_open(file.path(), nullptr, &opened, &error), QC_OK) << error.message;
+    model.reset(opened);
+    qc_session_options options = {};
+    options.threads = threads;
+    qc_session* created = nullptr;
+    EXPECT_EQ(qc_session_create(model.get(), &options, &created, &error), QC_OK) << error.message;
+    session.reset(created);
+  }
+
+  /// The rows of logits that a step gives.
+  std::vector<std::vector<float>> step(const std::vector<int32_t>& tokens, qc_rows rows) {
+    qc_error error = {};
+    const float* logits = nullptr;
+    EXPECT_EQ(qc_session_step(session.get(), tokens.data(), static_cast<uint32_t>(tokens.size()), rows, &logits, &error), QC_OK) << error.message;
+    std::vector<std::vector<float>> result;
+    const size_t count = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : tokens.size();
+    for (size_t i = 0; i < count; ++i)
+      result.emplace_back(logits + i * kLogitsStride, logits + i * kLogitsStride + kVocabulary);
+    return result;
+  }
+
+  TemporaryFile file;
+  std::unique_ptr<qc_model, Close> model;
+  std::unique_ptr<qc_session, Close> session;
+};
+
+const std::vector<int32_t> kPrompt = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 10, 0, 7, 8};
+
+class SessionThreads : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(SessionThreads, GiveTheRightLogitsHoweverThePromptIsCut) {
+  const auto expected = tiny_logits(kPrompt);
+  Running running(tiny_model(), GetParam());
+  for (size_t chunk = 1; chunk <= kMaxSequence; ++chunk) {
+    ASSERT_EQ(qc_session_truncate(running.session.get(), 0), QC_OK);
+    for (size_t at = 0; at < kPrompt.size(); at += chunk) {
+      const size_t count = std::min(chunk, kPrompt.size() - at);
+      const auto rows = running.step({kPrompt.begin() + static_cast<long>(at), kPrompt.begin() + static_cast<long>(at + count)}, QC_ROWS_ALL);
+      for (size_t i = 0; i < count; ++i)
+        EXPECT_EQ(rows[i], expected[at + i]) << "chunk " << chunk << " token " << at + i;
+    }
+    EXPECT_EQ(qc_session_position(running.session.get()), kPrompt.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, SessionThreads, testing::Values(1, 2, 3, 7));
+
+TEST(Session, ComputesOnlyTheRowsAskedFor) {
+  Running running;
+  kernel_log().project_calls = kernel_log().project_one_calls = 0;
+  running.step({3, 1}, QC_ROWS_NONE);
+  EXPECT_EQ(kernel_log().project_calls + kernel_log().project_one_calls, 0);
+  EXPECT_EQ(running.step({4, 1}, QC_ROWS_LAST)[0], tiny_logits({3, 1, 4, 1})[3]);
+  EXPECT_EQ(kernel_log().project_calls, 0);
+  EXPECT_EQ(kernel_log().project_one_calls, 2) << "one per thread";
+  running.step({5, 9}, QC_ROWS_ALL);
+  EXPECT_EQ(kernel_log().project_calls, 2);
+}
+
+TEST(Session, TruncatesToAnEarlierPosition) {
+  Running running;
+  running.step({3, 1, 4, 1, 5}, QC_ROWS_NONE);
+  EXPECT_EQ(qc_session_truncate(running.session.get(), 6), QC_ERROR_ARGUMENT);
+  ASSERT_EQ(qc_session_truncate(running.session.get(), 2), QC_OK);
+  EXPECT_EQ(running.step({7}, QC_ROWS_LAST)[0], tiny_logits({3, 1, 7})[2]);
+}
+
+TEST(Session, SessionsOfOneModelDoNotMix) {
+  Running running;
+  qc_session* other = nullptr;
+  ASSERT_EQ(qc_session_create(running.model.get(), nullptr, &other, nullptr), QC_OK);
+  running.step({3, 1}, QC_ROWS_NONE);
+  const int32_t token = 9;
+  const float* logits = nullptr;
+  ASSERT_EQ(qc_session_step(other, &token, 1, QC_ROWS_LAST, &logits, nullptr), QC_OK);
+  EXPECT_EQ(std::vector<float>(logits, logits + kVocabulary), tiny_logits({9})[0]);
+  EXPECT_EQ(running.step({4}, QC_ROWS_LAST)[0], tiny_logits({3, 1, 4})[2]);
+  qc_session_destroy(other);
+}
+
+TEST(Session, ReadsInputsAndGivesOutputsByName) {
+  Running running;
+  std::vector<float> bias(kVocabulary);
+  for (uint32_t i = 0; i < kVocabulary; ++i)
+    bias[i] = static_cast<float>(i) - 4;
+  qc_error error = {};
+  const size_t bias_bytes = bias.size() * sizeof(float);
+  ASSERT_EQ(qc_session_set_input(running.session.get(), "bias", bias.data(), bias_bytes, &error), QC_OK) << error.message;
+  const std::vector<int32_t> ids = {2, 8};
+  ASSERT_EQ(qc_session_set_input(running.session.get(), "input_ids", ids.data(), ids.size() * sizeof(int32_t), &error), QC_OK) << error.message;
+  ASSERT_EQ(qc_session_step(running.session.get(), nullptr, 2, QC_ROWS_ALL, nullptr, &error), QC_OK) << error.message;
+
+  const void* data = nullptr;
+  size_t bytes = 0;
+  ASSERT_EQ(qc_session_get_output(running.session.get(), "logits", &data, &bytes, &error), QC_OK);
+  EXPECT_EQ(bytes, (kLogitsStride + kVocabulary) * sizeof(float));
+  const float* second = static_cast<const float*>(data) + kLogitsStride;
+  EXPECT_EQ(std::vector<float>(second, second + kVocabulary), tiny_logits(ids, bias)[1]);
+  ASSERT_EQ(qc_session_get_output(running.session.get(), "y", &data, &bytes, &error), QC_OK);
+  EXPECT_EQ(bytes, 2 * kWidth * sizeof(float));
+
+  EXPECT_EQ(qc_session_set_input(running.session.get(), "bias", bias.data(), bias_bytes + 1, &error), QC_ERROR_ARGUMENT);
+  EXPECT_STREQ(error.message, "input 'bias' gets 45 bytes, expected at most 44; give fewer tokens");
+  EXPECT_EQ(qc_session_set_input(running.session.get(), "none", bias.data(), 4, &error), QC_ERROR_ARGUMENT);
+  EXPECT_STREQ(error.message, "the model has no input 'none'; the first of its 2 is 'input_ids'");
+  EXPECT_EQ(qc_session_get_output(running.session.get(), "x", &data, &bytes, &error), QC_ERROR_ARGUMENT);
+}
+
+TEST(Session, RefusesWhatDoesNotFit) {
+  Running running;
+  qc_session* session = running.session.get();
+  const std::vector<int32_t> tokens(kMaxSequence + 1, 1);
+  qc_error error = {};
+  EXPECT_EQ(qc_session_step(session, tokens.data(), 0, QC_ROWS_NONE, nullptr, &error), QC_ERROR_ARGUMENT);
+  EXPECT_EQ(qc_session_step(session, tokens.data(), kMaxSequence + 1, QC_ROWS_NONE, nullptr, &error), QC_ERROR_ARGUMENT);
+  EXPECT_STREQ(error.message, "a step has 6 tokens, expected 1 to 5; divide the tokens among several steps");
+  for (const int32_t bad : {-1, static_cast<int32_t>(kVocabulary), INT32_MAX, INT32_MIN}) {
+    const int32_t pair[] = {0, bad};
+    EXPECT_EQ(qc_session_step(session, pair, 2, QC_ROWS_NONE, nullptr, &error), QC_ERROR_ARGUMENT) << bad;
+    EXPECT_THAT(error.message, HasSubstr("token 1 is " + std::to_string(bad) + ", expected 0 to 10"));
+  }
+  EXPECT_EQ(qc_session_position(session), 0u) << "a refused step changes nothing";
+  for (int i = 0; i < 3; ++i)
+    running.step(std::vector<int32_t>(5, 1), QC_ROWS_NONE);
+  EXPECT_EQ(qc_session_step(session, tokens.data(), 2, QC_ROWS_NONE, nullptr, &error), QC_ERROR_CONTEXT);
+  EXPECT_THAT(error.message, HasSubstr("2 tokens at position 15, expected at most 16 in all"));
+  running.step({1}, QC_ROWS_LAST);
+  EXPECT_EQ(qc_session_step(session, tokens.data(), 1, QC_ROWS_NONE, nullptr, nullptr), QC_ERROR_CONTEXT);
+}
+
+TEST(Session, RefusesMoreRowsThanTheModelGives) {
+  ArtifactSpec spec = tiny_model();
+  spec.max_outputs = 2;
+  Running running(spec);
+  const int32_t tokens[] = {1, 2, 3};
+  qc_error error = {};
+  EXPECT_EQ(qc_session_step(running.session.get(), tokens, 3, QC_ROWS_ALL, nullptr, &error), QC_ERROR_ARGUMENT);
+  EXPECT_THAT(error.message, HasSubstr("is to give 3 rows of output, expected at most 2"));
+  EXPECT_EQ(running.step({1, 2}, QC_ROWS_ALL).size(), 2u);
+}
+
+TEST(Session, RefusesLogitsOfAModelWithoutThem) {
+  ArtifactSpec spec = tiny_model();
+  spec.outputs.erase(spec.outputs.begin());
+  Running running(spec);
+  const int32_t token = 1;
+  const float* logits = nullptr;
+  EXPECT_EQ(qc_session_step(running.session.get(), &token, 1, QC_ROWS_LAST, &logits, nullptr), QC_ERROR_ARGUMENT);
+  EXPECT_EQ(qc_session_step(running.session.get(), &token, 1, QC_ROWS_LAST, nullptr, nullptr), QC_OK);
+}
+
+TEST(Session, RefusesTooManyThreads) {
+  Running running;
+  qc_session_options options = {};
+  options.threads = 257;
+  qc_session* session = nullptr;
+  qc_error error = {};
+  EXPECT_EQ(qc_session_create(running.model.get(), &options, &session, &error), QC_ERROR_ARGUMENT);
+  EXPECT_STREQ(error.message, "257 threads, expected at most 256; ask for fewer");
+  EXPECT_EQ(session, nullptr);
+}
+
+TEST(Session, ReportsAKernelThatGivesUp) {
+  Running running;
+  kernel_log().result = -7;
+  const int32_t tokens[] = {1, 2};
+  qc_error error = {};
+  EXPECT_EQ(qc_session_step(running.session.get(), tokens, 2, QC_ROWS_ALL, nullptr, &error), QC_ERROR_KERNEL);
+  EXPECT_THAT(error.message, HasSubstr("a kernel of the artifact failed with -7"));
+  EXPECT_EQ(qc_session_position(running.session.get()), 0u);
+  kernel_log().result = 0;
+  EXPECT_EQ(running.step({3, 1}, QC_ROWS_ALL)[1], tiny_logits({3, 1})[1]);
+}
+
+TEST(Session, StepsAllocateNothing) {
+  Running running(tiny_model(), 3);
+  EXPECT_GT(allocations, 0) << "opening allocates, so the counter counts";
+  const int32_t tokens[] = {1, 2, 3};
+  const float* logits = nullptr;
+  const int before = allocations;
+  for (int i = 0; i < 50; ++i) {
+    qc_session_step(running.session.get(), tokens, 3, QC_ROWS_ALL, &logits, nullptr);
+    qc_session_step(running.session.get(), tokens, 1, QC_ROWS_LAST, &logits, nullptr);
+    qc_session_truncate(running.session.get(), 0);
+  }
+  const int after = allocations;
+  EXPECT_EQ(after - before, 0);
+}
+
+}  // namespace
+}  // namespace quantc::test
