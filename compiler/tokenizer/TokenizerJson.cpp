@@ -13,13 +13,18 @@ struct ModelReader {
 };
 constexpr ModelReader modelReaders[] = {{"BPE", readBpeModel}};
 
-void readModel(const JsonPlace& model, TokenizerReading& reading) {
+/// False where the model is of a type that is not supported.
+bool readModel(const JsonPlace& model, TokenizerReading& reading) {
   // Files older than the member "type" are all BPE.
   const std::string type = model.textOr("type", "BPE");
-  for (const ModelReader& reader : modelReaders)
-    if (type == reader.type)
-      return reader.read(model, reading);
+  for (const ModelReader& reader : modelReaders) {
+    if (type == reader.type) {
+      reader.read(model, reading);
+      return true;
+    }
+  }
   reading.unsupported.push_back("model " + type);
+  return false;
 }
 
 std::string describe(const TokenizerTables& tables) {
@@ -104,11 +109,12 @@ void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
     readNormalizer(*normalizer, reading);
   if (const auto preTokenizer = file.find("pre_tokenizer"))
     readPreTokenizer(*preTokenizer, reading);
-  readModel(file.at("model"), reading);
-  if (const auto addedTokens = file.find("added_tokens"))
-    readAddedTokens(*addedTokens, reading);
-  if (const auto postProcessor = file.find("post_processor"))
-    readPostProcessor(*postProcessor, reading);
+  if (readModel(file.at("model"), reading)) {
+    if (const auto addedTokens = file.find("added_tokens"))
+      readAddedTokens(*addedTokens, reading);
+    if (const auto postProcessor = file.find("post_processor"))
+      readPostProcessor(*postProcessor, reading);
+  }
   if (const auto decoder = file.find("decoder"))
     readDecoder(*decoder, reading);
   else
