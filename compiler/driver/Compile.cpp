@@ -1,0 +1,169 @@
+#include "compiler/driver/Compile.h"
+
+#include <algorithm>
+#include <set>
+
+#include "compiler/import/Import.h"
+#include "compiler/pipeline/Pipeline.h"
+#include "compiler/support/Error.h"
+#include "compiler/weights/WeightReader.h"
+#include "mlir/IR/Builders.h"
+
+namespace quantc {
+namespace fs = std::filesystem;
+namespace {
+
+/// Sorted, each once, so that the order in which they were named does not decide the bytes.
+std::vector<Architecture> parseTargets(const std::vector<std::string>& names) {
+  std::set<Architecture> targets;
+  for (const std::string& name : names) {
+    Architecture architecture;
+    if (!parseArchitecture(name, architecture))
+      throw UserError("--target", "'" + name + "' is not a known target; use one or several of " + knownArchitectures());
+    targets.insert(architecture);
+  }
+  return {targets.begin(), targets.end()};
+}
+
+/// Without a slash at its end, and with a name even for "." and "..".
+fs::path absolutePath(const fs::path& model) {
+  std::error_code ignored;
+  return (fs::absolute(model, ignored) / "").lexically_normal().parent_path();
+}
+
+// What decided the module so far, kept in it: what a phase printed, read back, has the same provenance.
+constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kTargets = "quantc.targets",
+                              kMaxSequence = "quantc.max_sequence";
+
+class Compilation {
+public:
+  Compilation(const CompileOptions& options, Progress& progress) : options_(options), progress_(progress) {
+    pipeline_.quant = options.quant;
+    pipeline_.targets = parseTargets(options.targets);
+    pipeline_.maxSequence = options.maxSequence;
+    mlir::DialectRegistry registry;
+    registerDialects(registry);
+    context_.disableMultithreading();
+    context_.appendDialectRegistry(registry);
+    context_.loadAllAvailableDialects();
+
+    progress_.begin("import");
+    ImportOptions import;
+    import.context = options.context;
+    module_ = importModel(context_, options.model, import);
+    if (!module_.get()->hasAttr(kSource)) {
+      record(kSource, absolutePath(options.model).filename().string());
+      if (auto context = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.context"))
+        record(kContext, std::to_string(context.getInt()));
+    }
+  }
+
+  void runTo(Phase last) {
+    if (phaseOf(*module_) > last)
+      throw UserError(options_.model, std::string("has been through phase ") + phaseName(phaseOf(*module_)) + ", expected at most " + phaseName(last) +
+                                          "; name a later phase or take an earlier file");
+    for (int phase = static_cast<int>(phaseOf(*module_)) + 1; phase <= static_cast<int>(last); ++phase) {
+      progress_.begin(phaseName(static_cast<Phase>(phase)));
+      runPhases(*module_, static_cast<Phase>(phase), pipeline_, options_.model);
+      recordPhase(static_cast<Phase>(phase));
+    }
+    progress_.finish();
+  }
+
+  std::string print() const {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module_.get()->print(stream, mlir::OpPrintingFlags().useLocalScope().enableDebugInfo());
+    stream << "\n";
+    return text;
+  }
+
+  EmitReport emit(const fs::path& output) {
+    EmitOptions emit;
+    emit.jobs = options_.jobs;
+    emit.kernelCache = options_.kernelCache == "off" ? "" : options_.kernelCache;
+    emit.source = recorded(kSource);
+    emit.options = "--target=" + recorded(kTargets) + " --quant=" + recorded(kQuant) + " --context=" + recorded(kContext) +
+                   " --max-sequence=" + recorded(kMaxSequence);
+    emit.progress = [this](const std::string& what, double share) { progress_.update(what, share); };
+    progress_.begin("emit");
+    EmitReport report = emitArtifact(*module_, output, emit);
+    progress_.finish();
+    return report;
+  }
+
+  std::string assembly() const { return emitAssembly(*module_); }
+
+  /// Bytes of the files that the model is stored in, external data of ONNX included.
+  uint64_t bytesIn() const {
+    uint64_t total = 0;
+    for (const auto& file : WeightReader(*module_).files()) {
+      uint64_t tensors = 0;
+      for (const StoredTensor& tensor : file->tensors())
+        tensors += tensor.bytes;
+      std::error_code ignored;
+      total += std::max<uint64_t>(tensors, fs::file_size(file->path(), ignored));
+    }
+    return total;
+  }
+
+  std::string targets() const { return recorded(kTargets); }
+  std::string quant() const { return recorded(kQuant); }
+
+private:
+  void record(llvm::StringRef name, const std::string& value) { module_.get()->setAttr(name, mlir::StringAttr::get(&context_, value)); }
+
+  std::string recorded(llvm::StringRef name) const {
+    auto value = module_.get()->getAttrOfType<mlir::StringAttr>(name);
+    return value ? value.str() : "";
+  }
+
+  void recordPhase(Phase phase) {
+    if (phase == Phase::compress)
+      record(kQuant, options_.quant);
+    if (phase != Phase::lower)
+      return;
+    std::string names;
+    for (Architecture target : pipeline_.targets)
+      names += (names.empty() ? "" : ",") + std::string(architectureName(target));
+    record(kTargets, names);
+    record(kMaxSequence, std::to_string(options_.maxSequence));
+  }
+
+  const CompileOptions& options_;
+  Progress& progress_;
+  PipelineOptions pipeline_;
+  mlir::MLIRContext context_;
+  mlir::OwningOpRef<mlir::ModuleOp> module_;
+};
+
+}  // namespace
+
+CompileReport compileArtifact(const CompileOptions& options, const fs::path& output, Progress& progress) {
+  Compilation compilation(options, progress);
+  compilation.runTo(Phase::lower);
+  CompileReport report;
+  report.emit = compilation.emit(output);
+  report.bytesIn = compilation.bytesIn();
+  report.targets = compilation.targets();
+  report.quant = compilation.quant();
+  return report;
+}
+
+std::string compileText(const CompileOptions& options, Progress& progress) {
+  Compilation compilation(options, progress);
+  Phase last = Phase::lower;
+  if (!options.compileTo.empty())
+    parsePhase(options.compileTo, last);
+  compilation.runTo(last);
+  return options.emit == "asm" ? compilation.assembly() : compilation.print();
+}
+
+fs::path defaultOutput(const fs::path& model) {
+  std::error_code ignored;
+  const fs::path absolute = absolutePath(model);
+  const fs::path name = fs::is_directory(absolute, ignored) ? absolute.filename() : absolute.stem();
+  return name.string() + ".qc";
+}
+
+}  // namespace quantc

@@ -1,0 +1,28 @@
+// Text outputs: a file that appears whole or not at all, or standard output.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace quantc {
+
+/// Writes beside `output` and renames. Standard output where `output` is empty. Throws UserError.
+void writeText(const std::filesystem::path& output, const std::string& text);
+
+/// Whole content of a file. Throws UserError.
+std::string readText(const std::filesystem::path& file);
+
+/// A folder for temporary files; removed with all that is in it by the destructor.
+class TemporaryFolder {
+public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+private:
+  std::filesystem::path path_;
+};
+
+}  // namespace quantc
