@@ -1,30 +1,20 @@
 // Reading safetensors: a well-formed file, and one corrupt file per rule with the message that it must give.
-#include <functional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "compiler/support/Error.h"
 #include "compiler/weights/WeightFile.h"
+#include "tests/support/ErrorOf.h"
 #include "tests/support/SafetensorsWriter.h"
 #include "tests/support/TemporaryFolder.h"
 
 namespace quantc {
 namespace {
 
+using test::errorOf;
 using test::safetensorsBytes;
 using test::TemporaryFolder;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-std::string errorOf(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Safetensors, GivesTensorsInTheOrderOfTheFile) {
   TemporaryFolder folder;

@@ -10,10 +10,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "compiler/support/Error.h"
 #include "compiler/weights/ElementType.h"
 #include "dialects/tfm/Tfm.h"
 #include "mlir/IR/Builders.h"
+#include "tests/support/ErrorOf.h"
 #include "tests/support/SafetensorsWriter.h"
 #include "tests/support/TemporaryFolder.h"
 
@@ -142,14 +142,10 @@ protected:
   }
 
   std::string errorOf(Attribute expr) {
-    try {
-      WeightReader reader = this->reader();
+    return test::errorOf([&] {
       std::vector<float> out(1000);
-      reader.readRows(expr, 0, 1, out.data());
-    } catch (const UserError& error) {
-      return error.what();
-    }
-    return "no error";
+      reader().readRows(expr, 0, 1, out.data());
+    });
   }
 
   MLIRContext context_;
