@@ -1,0 +1,99 @@
+// One answer everywhere: the hash of all logits is the same on every variant, under emulation, with any number of threads and any chunk.
+#include "targets/Target.h"
+#include "tests/end_to_end/Programs.h"
+
+using namespace quantc;
+using namespace quantc::test;
+
+namespace {
+
+/// A prompt of 70 tokens, so that chunks of 64 leave a rest.
+std::string promptIds() {
+  std::string ids;
+  for (int i = 0; i < 70; ++i)
+    ids += (i ? "," : "") + std::to_string((i * 37 + 11) % 500);
+  return ids;
+}
+
+/// The program that runs an architecture's artifacts here: qemu-user where it is not this machine's. Empty when it was not built.
+std::vector<std::string> runnerOf(Architecture architecture, const std::string& qemuArguments) {
+  Architecture host;
+  parseArchitecture("host", host);
+  if (architecture == host)
+    return {builtProgram("quantc-run")};
+  std::string program = std::string(QUANTC_BINARY_DIR) + "/runtime/" + architectureName(architecture) + "/bin/quantc-run";
+  if (!std::filesystem::exists(program))
+    return {};
+  const char* emulator = architecture == Architecture::arm64 ? "qemu-aarch64" : architecture == Architecture::riscv64 ? "qemu-riscv64" : "qemu-x86_64";
+  std::vector<std::string> command = {emulator};
+  std::istringstream words(qemuArguments);
+  for (std::string word; words >> word;)
+    command.push_back(word);
+  command.push_back(program);
+  return command;
+}
+
+std::string hashOf(std::vector<std::string> runner, const std::filesystem::path& artifact, const std::vector<std::string>& more) {
+  runner.insert(runner.end(), {artifact.string(), "--ids", promptIds(), "--max-tokens", "4", "--temperature", "0", "--logits-hash"});
+  runner.insert(runner.end(), more.begin(), more.end());
+  ProcessResult result = runProcess(runner);
+  EXPECT_EQ(result.exitCode, 0) << result.err;
+  std::istringstream lines(result.out);
+  std::string hash;
+  for (std::string line; std::getline(lines, line);)
+    if (line.size() == 64 && line.find_first_not_of("0123456789abcdef") == std::string::npos)
+      hash = line;
+  EXPECT_EQ(hash.size(), 64u) << result.out;
+  return hash;
+}
+
+class SameBits : public testing::TestWithParam<std::string> {
+protected:
+  void SetUp() override {
+    artifact = temporary.path() / "model.qc";
+    ASSERT_NO_FATAL_FAILURE(compile(talelm(), GetParam(), "x86_64,arm64,riscv64", artifact));
+    runner = {builtProgram("quantc-run")};
+    expected = hashOf(runner, artifact, {"--threads", "1"});
+  }
+  TemporaryFolder temporary;
+  std::filesystem::path artifact;
+  std::vector<std::string> runner;
+  std::string expected;
+};
+
+TEST_P(SameBits, AnyThreadsAndChunks) {
+  for (const char* threads : {"1", "2", "3"})
+    for (const char* chunk : {"1", "7", "64"})
+      EXPECT_EQ(hashOf(runner, artifact, {"--threads", threads, "--chunk", chunk}), expected) << threads << " threads, chunks of " << chunk;
+}
+
+TEST_P(SameBits, EveryVariant) {
+  // Beyond the processors of targets.inc: longer vectors than the code was generated for.
+  struct Extra {
+    const char* variant;
+    const char* qemu;
+  };
+  const Extra extras[] = {{"rvv", "-cpu rv64,v=true,vlen=256,elen=64"}, {"rvv", "-cpu rv64,v=true,vlen=512,elen=64"}};
+  int compared = 0;
+  auto check = [&](const TargetVariant& variant, const std::string& qemu) {
+    std::vector<std::string> program = runnerOf(variant.architecture, qemu);
+    if (program.empty())
+      return;
+    EXPECT_EQ(hashOf(program, artifact, {"--variant=" + variant.name, "--threads", "2", "--chunk", "7"}), expected)
+        << architectureName(variant.architecture) << " " << variant.name << " " << qemu;
+    ++compared;
+  };
+  for (const TargetVariant& variant : allVariants()) {
+    check(variant, variant.qemuArguments);
+    for (const Extra& extra : extras)
+      if (variant.name == extra.variant)
+        check(variant, extra.qemu);
+  }
+  if (compared < static_cast<int>(allVariants().size()))
+    GTEST_SKIP() << "needs all runtimes (cmake --build build --target runtimes); compared " << compared << " of " << allVariants().size() << " variants";
+}
+
+INSTANTIATE_TEST_SUITE_P(Schemes, SameBits, testing::Values("f32", "int8", "int4"),
+                         [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+
+}  // namespace
