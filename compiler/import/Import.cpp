@@ -68,7 +68,8 @@ fs::path onnxFileOf(const fs::path& folder) {
     throw UserError(folder.string(), std::string("has neither config.json nor an .onnx file; ") + kGiveModel);
   std::sort(files.begin(), files.end());
   if (files.size() > 1)
-    throw UserError(folder.string(), "has " + std::to_string(files.size()) + " .onnx files and no config.json; give the path of one of them");
+    throw UserError(folder.string(),
+                    "has " + std::to_string(files.size()) + " .onnx files and no config.json; give the path of one of them");
   return files.front();
 }
 
@@ -100,7 +101,12 @@ OwningOpRef<ModuleOp> importUnverified(MLIRContext& context, const fs::path& mod
 }  // namespace
 
 OwningOpRef<ModuleOp> importModel(MLIRContext& context, const fs::path& model, const ImportOptions& options) {
-  OwningOpRef<ModuleOp> module = importUnverified(context, model, options);
+  OwningOpRef<ModuleOp> module;
+  try {
+    module = importUnverified(context, model, options);
+  } catch (const fs::filesystem_error& error) {
+    throw UserError(error.path1().string(), "cannot be read (" + error.code().message() + "); check the path and its permissions");
+  }
   constexpr const char* fix = "the model cannot be compiled as it is, export it again";
   if (failed(withErrors(context, model, fix, [&] { return verify(*module); })))
     throw UserError(model.string(), std::string("does not fit together; ") + fix);

@@ -58,18 +58,12 @@ json readJsonFile(const std::filesystem::path& file, const JsonLimits& limits) {
 
 const char* jsonKind(const json& value) {
   switch (value.type()) {
-  case json::value_t::null:
-    return "null";
-  case json::value_t::object:
-    return "an object";
-  case json::value_t::array:
-    return "a list";
-  case json::value_t::string:
-    return "a string";
-  case json::value_t::boolean:
-    return "true or false";
-  default:
-    return "a number";
+  case json::value_t::null: return "null";
+  case json::value_t::object: return "an object";
+  case json::value_t::array: return "a list";
+  case json::value_t::string: return "a string";
+  case json::value_t::boolean: return "true or false";
+  default: return "a number";
   }
 }
 

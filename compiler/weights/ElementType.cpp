@@ -7,24 +7,17 @@ namespace quantc {
 mlir::Type elementType(StoredType type, mlir::MLIRContext* context) {
   mlir::Builder builder(context);
   switch (type) {
-  case StoredType::f32:
-    return builder.getF32Type();
-  case StoredType::f16:
-    return builder.getF16Type();
-  case StoredType::bf16:
-    return builder.getBF16Type();
-  case StoredType::f64:
-    return builder.getF64Type();
+  case StoredType::f32: return builder.getF32Type();
+  case StoredType::f16: return builder.getF16Type();
+  case StoredType::bf16: return builder.getBF16Type();
+  case StoredType::f64: return builder.getF64Type();
   case StoredType::u8:
-  case StoredType::u16:
-    return builder.getIntegerType(8 * static_cast<unsigned>(bytesOf(type)), false);
-  case StoredType::boolean:
-    return builder.getI1Type();
+  case StoredType::u16: return builder.getIntegerType(8 * static_cast<unsigned>(bytesOf(type)), false);
+  case StoredType::boolean: return builder.getI1Type();
   case StoredType::i8:
   case StoredType::i16:
   case StoredType::i32:
-  case StoredType::i64:
-    return builder.getIntegerType(8 * static_cast<unsigned>(bytesOf(type)));
+  case StoredType::i64: return builder.getIntegerType(8 * static_cast<unsigned>(bytesOf(type)));
   }
   return {};
 }

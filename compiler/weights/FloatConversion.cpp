@@ -77,28 +77,17 @@ template <typename T> bool convert(const uint8_t* data, int64_t count, float* ou
 
 bool convertToFloat(StoredType type, const uint8_t* data, int64_t count, float* out, int64_t stride) {
   switch (type) {
-  case StoredType::f32:
-    return convert<float>(data, count, out, stride);
-  case StoredType::f16:
-    return convert<Half>(data, count, out, stride);
-  case StoredType::bf16:
-    return convert<BFloat>(data, count, out, stride);
-  case StoredType::f64:
-    return convert<double>(data, count, out, stride);
-  case StoredType::i8:
-    return convert<int8_t>(data, count, out, stride);
-  case StoredType::u8:
-    return convert<uint8_t>(data, count, out, stride);
-  case StoredType::i16:
-    return convert<int16_t>(data, count, out, stride);
-  case StoredType::u16:
-    return convert<uint16_t>(data, count, out, stride);
-  case StoredType::i32:
-    return convert<int32_t>(data, count, out, stride);
-  case StoredType::i64:
-    return convert<int64_t>(data, count, out, stride);
-  case StoredType::boolean:
-    return convert<Boolean>(data, count, out, stride);
+  case StoredType::f32: return convert<float>(data, count, out, stride);
+  case StoredType::f16: return convert<Half>(data, count, out, stride);
+  case StoredType::bf16: return convert<BFloat>(data, count, out, stride);
+  case StoredType::f64: return convert<double>(data, count, out, stride);
+  case StoredType::i8: return convert<int8_t>(data, count, out, stride);
+  case StoredType::u8: return convert<uint8_t>(data, count, out, stride);
+  case StoredType::i16: return convert<int16_t>(data, count, out, stride);
+  case StoredType::u16: return convert<uint16_t>(data, count, out, stride);
+  case StoredType::i32: return convert<int32_t>(data, count, out, stride);
+  case StoredType::i64: return convert<int64_t>(data, count, out, stride);
+  case StoredType::boolean: return convert<Boolean>(data, count, out, stride);
   }
   return false;
 }

@@ -24,8 +24,8 @@ struct NamedType {
   StoredType type;
 };
 constexpr NamedType kTypes[] = {
-    {"F32", StoredType::f32}, {"F16", StoredType::f16}, {"BF16", StoredType::bf16}, {"F64", StoredType::f64},
-    {"I8", StoredType::i8},   {"U8", StoredType::u8},   {"I16", StoredType::i16},   {"U16", StoredType::u16},
+    {"F32", StoredType::f32}, {"F16", StoredType::f16}, {"BF16", StoredType::bf16},    {"F64", StoredType::f64},
+    {"I8", StoredType::i8},   {"U8", StoredType::u8},   {"I16", StoredType::i16},      {"U16", StoredType::u16},
     {"I32", StoredType::i32}, {"I64", StoredType::i64}, {"BOOL", StoredType::boolean},
 };
 
@@ -59,7 +59,8 @@ private:
     for (uint64_t i = 0; i < kLengthBytes; ++i)
       length |= static_cast<uint64_t>(file_.data()[i]) << (8 * i);
     if (length > file_.size() - kLengthBytes)
-      fail("its header of " + std::to_string(length) + " bytes ends past the end of the file of " + std::to_string(file_.size()) + " bytes");
+      fail("its header of " + std::to_string(length) + " bytes ends past the end of the file of " + std::to_string(file_.size()) +
+           " bytes");
     const char* text = reinterpret_cast<const char*>(file_.data() + kLengthBytes);
     json header = parseJson({text, length}, path().string(), kHeaderLimits);
     if (!header.is_object())
@@ -119,7 +120,8 @@ private:
         return row.type;
       known += (known.empty() ? "" : ", ") + std::string(row.name);
     }
-    throw UserError(path().string() + ":" + tensor, "has elements of type '" + name + "', known are " + known + "; convert the file to one of these");
+    throw UserError(path().string() + ":" + tensor,
+                    "has elements of type '" + name + "', known are " + known + "; convert the file to one of these");
   }
 
   uint64_t readCount(const std::string& tensor, const char* what, const json& value) const {

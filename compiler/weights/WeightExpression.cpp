@@ -85,7 +85,8 @@ private:
 class Sliced final : public AlongAxis {
 public:
   Sliced(Inner inner, Shape shape, size_t axis, int64_t begin)
-      : AlongAxis(std::move(shape), axis), innerRun_(inner->shape()[axis] * inside()), skipped_(begin * inside()), inner_(std::move(inner)) {}
+      : AlongAxis(std::move(shape), axis), innerRun_(inner->shape()[axis] * inside()), skipped_(begin * inside()),
+        inner_(std::move(inner)) {}
 
   void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
     forEachRun(begin, count, [&](int64_t outer, int64_t within, int64_t n) {
@@ -205,9 +206,8 @@ private:
       runStride = target.stride * strides_[contiguous_];
       extents[contiguous_] = 1;
     }
-    visitBox(axis, begins, extents, origin, inner, [&](int64_t element, int64_t innerElement) {
-      inner_->read(innerElement, runLength, target.at(element), runStride);
-    });
+    visitBox(axis, begins, extents, origin, inner,
+             [&](int64_t element, int64_t innerElement) { inner_->read(innerElement, runLength, target.at(element), runStride); });
   }
 
   template <typename Visit>

@@ -12,48 +12,33 @@ namespace quantc {
 size_t bytesOf(StoredType type) {
   switch (type) {
   case StoredType::f64:
-  case StoredType::i64:
-    return 8;
+  case StoredType::i64: return 8;
   case StoredType::f32:
-  case StoredType::i32:
-    return 4;
+  case StoredType::i32: return 4;
   case StoredType::f16:
   case StoredType::bf16:
   case StoredType::i16:
-  case StoredType::u16:
-    return 2;
+  case StoredType::u16: return 2;
   case StoredType::i8:
   case StoredType::u8:
-  case StoredType::boolean:
-    return 1;
+  case StoredType::boolean: return 1;
   }
   return 0;
 }
 
 const char* storedTypeName(StoredType type) {
   switch (type) {
-  case StoredType::f32:
-    return "f32";
-  case StoredType::f16:
-    return "f16";
-  case StoredType::bf16:
-    return "bf16";
-  case StoredType::f64:
-    return "f64";
-  case StoredType::i8:
-    return "i8";
-  case StoredType::u8:
-    return "u8";
-  case StoredType::i16:
-    return "i16";
-  case StoredType::u16:
-    return "u16";
-  case StoredType::i32:
-    return "i32";
-  case StoredType::i64:
-    return "i64";
-  case StoredType::boolean:
-    return "bool";
+  case StoredType::f32: return "f32";
+  case StoredType::f16: return "f16";
+  case StoredType::bf16: return "bf16";
+  case StoredType::f64: return "f64";
+  case StoredType::i8: return "i8";
+  case StoredType::u8: return "u8";
+  case StoredType::i16: return "i16";
+  case StoredType::u16: return "u16";
+  case StoredType::i32: return "i32";
+  case StoredType::i64: return "i64";
+  case StoredType::boolean: return "bool";
   }
   return "";
 }

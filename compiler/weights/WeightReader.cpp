@@ -48,7 +48,8 @@ std::string WeightReader::describe(mlir::Attribute expr) const {
   expr.walk([&](mlir::Attribute part) {
     std::string name;
     if (auto stored = mlir::dyn_cast<tfm::StoredAttr>(part))
-      name = (stored.getFile() < files_.size() ? files_[stored.getFile()]->path().filename().string() + ":" : "") + stored.getTensor().str();
+      name =
+          (stored.getFile() < files_.size() ? files_[stored.getFile()]->path().filename().string() + ":" : "") + stored.getTensor().str();
     else if (mlir::isa<tfm::RopeTableAttr>(part))
       name = "rope table";
     else if (mlir::isa<tfm::LiteralAttr>(part))

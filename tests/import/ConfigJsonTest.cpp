@@ -45,8 +45,10 @@ TEST_F(ConfigJsonTest, AbsentAndNullGiveTheDefault) {
 }
 
 TEST_F(ConfigJsonTest, WrongKindsNameKeyAndExpectation) {
-  ConfigJson c = config(R"({"hidden_size": "256", "zero": 0, "minus": -4, "half": 2.5, "big": 2147483648, "flag": 1, "text": ["a"], "in": {"n": {}}})");
-  EXPECT_THAT(errorOf([&] { c.count("hidden_size"); }), HasSubstr("config.json: 'hidden_size' is a string, expected a whole number from 1"));
+  ConfigJson c = config(
+      R"({"hidden_size": "256", "zero": 0, "minus": -4, "half": 2.5, "big": 2147483648, "flag": 1, "text": ["a"], "in": {"n": {}}})");
+  EXPECT_THAT(errorOf([&] { c.count("hidden_size"); }),
+              HasSubstr("config.json: 'hidden_size' is a string, expected a whole number from 1"));
   EXPECT_THAT(errorOf([&] { c.count("zero"); }), HasSubstr("'zero' is 0, expected"));
   EXPECT_THAT(errorOf([&] { c.count("minus", 1); }), HasSubstr("'minus' is -4, expected"));
   EXPECT_THAT(errorOf([&] { c.count("half"); }), HasSubstr("'half' is 2.5, expected"));

@@ -119,10 +119,10 @@ TEST_F(HfFolder, MasksOfOldCheckpointsAreIgnored) {
 
 TEST_F(HfFolder, Activations) {
   for (auto [name, kind] : std::vector<std::pair<const char*, tfm::UnaryKind>>{{"silu", tfm::UnaryKind::silu},
-                                                                                {"gelu", tfm::UnaryKind::gelu},
-                                                                                {"gelu_new", tfm::UnaryKind::gelu_tanh},
-                                                                                {"gelu_pytorch_tanh", tfm::UnaryKind::gelu_tanh},
-                                                                                {"relu", tfm::UnaryKind::relu}}) {
+                                                                               {"gelu", tfm::UnaryKind::gelu},
+                                                                               {"gelu_new", tfm::UnaryKind::gelu_tanh},
+                                                                               {"gelu_pytorch_tanh", tfm::UnaryKind::gelu_tanh},
+                                                                               {"relu", tfm::UnaryKind::relu}}) {
     HfModel model = tinyLlama();
     model.config["hidden_act"] = name;
     EXPECT_EQ(import(model).all<tfm::UnaryOp>().front().getKind(), kind) << name;
@@ -174,7 +174,8 @@ TEST_F(HfFolder, Shards) {
   }
   folder_.write("model.safetensors.index.json", index.dump());
   folder_.write("a.safetensors", safetensorsBytes(shards[0]));
-  EXPECT_THAT(errorOfFolder(), AllOf(StartsWith(file("model.safetensors.index.json")), HasSubstr("names the file 'b.safetensors', which is not")));
+  EXPECT_THAT(errorOfFolder(),
+              AllOf(StartsWith(file("model.safetensors.index.json")), HasSubstr("names the file 'b.safetensors', which is not")));
 
   folder_.write("b.safetensors", safetensorsBytes(shards[1]));
   Imported imported(folder_.path());
@@ -208,7 +209,8 @@ TEST_F(HfFolder, OneSafetensorsOfAnyNameWillDo) {
 TEST_F(HfFolder, UnknownArchitectureListsTheKnown) {
   HfModel model = tinyLlama();
   model.config["model_type"] = "mamba";
-  EXPECT_EQ(errorOf(model), file("config.json") + ": 'model_type' is 'mamba', supported are gpt2, llama; export the model to ONNX and compile that");
+  EXPECT_EQ(errorOf(model),
+            file("config.json") + ": 'model_type' is 'mamba', supported are gpt2, llama; export the model to ONNX and compile that");
   model.config.erase("model_type");
   EXPECT_THAT(errorOf(model), HasSubstr("'model_type' is absent, expected a string"));
 }
@@ -226,9 +228,11 @@ TEST_F(HfFolder, ConfigAndWeightsThatDisagree) {
   EXPECT_THAT(errorOf(withConfig("intermediate_size", 13)), HasSubstr("intermediate_size 13"));
   EXPECT_THAT(errorOf(withConfig("num_key_value_heads", 2)), HasSubstr("num_key_value_heads * head_dim 8"));
   EXPECT_THAT(errorOf(withConfig("head_dim", 8)), HasSubstr("num_attention_heads * head_dim 16"));
-  EXPECT_THAT(errorOf(withConfig("num_hidden_layers", 2)), HasSubstr("model.safetensors:layers.1.input_layernorm.weight: there is no such tensor"));
+  EXPECT_THAT(errorOf(withConfig("num_hidden_layers", 2)),
+              HasSubstr("model.safetensors:layers.1.input_layernorm.weight: there is no such tensor"));
   EXPECT_THAT(errorOf(withConfig("attention_bias", true)), HasSubstr("q_proj.bias: there is no such tensor"));
-  EXPECT_THAT(errorOf(withConfig("num_key_value_heads", 3)), HasSubstr("'num_attention_heads' is 2, expected a multiple of num_key_value_heads"));
+  EXPECT_THAT(errorOf(withConfig("num_key_value_heads", 3)),
+              HasSubstr("'num_attention_heads' is 2, expected a multiple of num_key_value_heads"));
   EXPECT_THAT(errorOf(withConfig("num_attention_heads", 3)), HasSubstr("expected a multiple of"));
   EXPECT_THAT(errorOf(withConfig("head_dim", 2147483646)), HasSubstr("'head_dim' is 2147483646, expected at most 4096"));
 }

@@ -29,7 +29,8 @@ struct HfModel {
     tensors.push_back({name, "F32", shape, std::string(static_cast<size_t>(count) * 4, '\0')});
   }
   void remove(const std::string& name) {
-    tensors.erase(std::remove_if(tensors.begin(), tensors.end(), [&](const TensorToWrite& tensor) { return tensor.name == name; }), tensors.end());
+    tensors.erase(std::remove_if(tensors.begin(), tensors.end(), [&](const TensorToWrite& tensor) { return tensor.name == name; }),
+                  tensors.end());
   }
   void rename(const std::function<std::string(const std::string&)>& newName) {
     for (TensorToWrite& tensor : tensors)
@@ -44,8 +45,9 @@ struct HfModel {
 /// One layer, width 8, 2 heads over 1 KV head, MLP 12, vocabulary 10, tied head.
 inline HfModel tinyLlama() {
   HfModel model;
-  model.config = {{"model_type", "llama"}, {"hidden_size", 8}, {"num_hidden_layers", 1}, {"intermediate_size", 12}, {"vocab_size", 10},
-                  {"num_attention_heads", 2}, {"num_key_value_heads", 1}, {"hidden_act", "silu"}, {"rms_norm_eps", 1e-5},
+  model.config = {{"model_type", "llama"},         {"hidden_size", 8},           {"num_hidden_layers", 1},
+                  {"intermediate_size", 12},       {"vocab_size", 10},           {"num_attention_heads", 2},
+                  {"num_key_value_heads", 1},      {"hidden_act", "silu"},       {"rms_norm_eps", 1e-5},
                   {"max_position_embeddings", 64}, {"tie_word_embeddings", true}};
   model.add("model.embed_tokens.weight", {10, 8});
   model.add("model.layers.0.input_layernorm.weight", {8});

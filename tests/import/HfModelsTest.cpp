@@ -13,8 +13,16 @@ using test::Imported;
 using Counts = std::map<std::string, int>;
 
 Counts llamaCounts(int layers, bool tied) {
-  return {{"weight", 9 * layers + (tied ? 2 : 3)}, {"embed", 1}, {"rms_norm", 2 * layers + 1}, {"linear", 7 * layers + 1},
-          {"rope", 2 * layers}, {"cache_append", 2 * layers}, {"attention", layers}, {"binary", 3 * layers}, {"unary", layers}, {"tail", 1}};
+  return {{"weight", 9 * layers + (tied ? 2 : 3)},
+          {"embed", 1},
+          {"rms_norm", 2 * layers + 1},
+          {"linear", 7 * layers + 1},
+          {"rope", 2 * layers},
+          {"cache_append", 2 * layers},
+          {"attention", layers},
+          {"binary", 3 * layers},
+          {"unary", layers},
+          {"tail", 1}};
 }
 
 TEST(HfModels, EmbeddedModel) {
@@ -57,8 +65,8 @@ TEST(HfModels, ZooLlama3Rope) {
 
 TEST(HfModels, ZooGpt2) {
   QUANTC_NEED_SHARED("zoo/gpt2");
-  Counts expected = {{"weight", 2 + 2 * 16 + 2}, {"embed", 1}, {"position_rows", 1}, {"layer_norm", 5}, {"linear", 2 * 6 + 1}, {"cache_append", 4},
-                     {"attention", 2}, {"binary", 1 + 2 * (6 + 2)}, {"unary", 2}, {"tail", 1}};
+  Counts expected = {{"weight", 2 + 2 * 16 + 2}, {"embed", 1},     {"position_rows", 1},        {"layer_norm", 5}, {"linear", 2 * 6 + 1},
+                     {"cache_append", 4},        {"attention", 2}, {"binary", 1 + 2 * (6 + 2)}, {"unary", 2},      {"tail", 1}};
   EXPECT_EQ(Imported(test::sharedFolder() / "zoo/gpt2").counts(), expected);
 }
 

@@ -39,8 +39,17 @@ TEST(Safetensors, GivesTensorsInTheOrderOfTheFile) {
 TEST(Safetensors, KnowsEveryTypeByItsSize) {
   TemporaryFolder folder;
   std::vector<test::TensorToWrite> tensors;
-  for (auto [name, bytes] : std::vector<std::pair<std::string, int>>{
-           {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}})
+  for (auto [name, bytes] : std::vector<std::pair<std::string, int>>{{"F64", 8},
+                                                                     {"F32", 4},
+                                                                     {"F16", 2},
+                                                                     {"BF16", 2},
+                                                                     {"I64", 8},
+                                                                     {"I32", 4},
+                                                                     {"I16", 2},
+                                                                     {"U16", 2},
+                                                                     {"I8", 1},
+                                                                     {"U8", 1},
+                                                                     {"BOOL", 1}})
     tensors.push_back({name, name, {3}, std::string(3 * bytes, '\0')});
   auto file = openWeightFile(folder.write("w.safetensors", safetensorsBytes(tensors)));
   for (const test::TensorToWrite& tensor : tensors)
@@ -104,7 +113,8 @@ std::vector<Corruption> corruptions() {
       {"fractionalSize", fileWith(entry("\"F32\"", "[2.0]", "[0,8]")), "x: its 'shape' holds 2.0, expected whole numbers from 0"},
       {"sizeAbove63Bits", fileWith(entry("\"F32\"", "[18446744073709551614]", "[0,8]")), "expected whole numbers from 0"},
       {"productOverflows", fileWith(entry("\"F32\"", "[4294967296,4294967296,2]", "[0,8]")), "has more elements than can be counted"},
-      {"productOverflowsToRightSize", fileWith(entry("\"F32\"", "[2305843009213693953,2]", "[0,8]")), "has more elements than can be counted"},
+      {"productOverflowsToRightSize", fileWith(entry("\"F32\"", "[2305843009213693953,2]", "[0,8]")),
+       "has more elements than can be counted"},
       {"manyDimensions", fileWith(entry("\"F32\"", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]", "[0,8]")), "has 17 dimensions, at most 16"},
       {"shapeAndBytesDisagree", fileWith(entry("\"F32\"", "[3]", "[0,8]")), "x: has 8 bytes, expected 12 for f32 [3]"},
       {"oneOffset", fileWith(entry("\"F32\"", "[2]", "[0]")), "x: its 'data_offsets' has 1 numbers, expected 2"},
@@ -114,7 +124,8 @@ std::vector<Corruption> corruptions() {
       {"overlap", safetensorsBytes("{\"x\":" + good + ",\"y\":" + entry("\"F16\"", "[2]", "[4,8]") + "}", std::string(8, '\0')),
        "y: its bytes overlap with those of tensor 'x'"},
       {"duplicateName", safetensorsBytes("{\"x\":" + good + ",\"x\":" + good + "}", std::string(8, '\0')), "has the key 'x' twice"},
-      {"duplicateField", fileWith("{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}"), "has the key 'dtype' twice"},
+      {"duplicateField", fileWith("{\"dtype\":\"F32\",\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}"),
+       "has the key 'dtype' twice"},
   };
 }
 

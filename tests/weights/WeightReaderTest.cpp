@@ -254,7 +254,8 @@ TEST_F(WeightReaderTest, NamesTheTensorWhoseValuesAreNotFinite) {
 TEST_F(WeightReaderTest, NamesWhatDoesNotFitTheFile) {
   stored("x", {2, 2});
   auto expr = [&](unsigned file, const char* name, Shape shape) -> Attribute {
-    return tfm::StoredAttr::get(&context_, file, StringAttr::get(&context_, name), RankedTensorType::get(shape, Float32Type::get(&context_)));
+    return tfm::StoredAttr::get(&context_, file, StringAttr::get(&context_, name),
+                                RankedTensorType::get(shape, Float32Type::get(&context_)));
   };
   EXPECT_EQ(errorOf(expr(0, "x", {2, 2})), "no error");
   EXPECT_THAT(errorOf(expr(0, "y", {2, 2})), HasSubstr("w.safetensors:y: there is no such tensor"));

@@ -43,9 +43,10 @@ Checkpoint::Checkpoint(const fs::path& folder) {
       throw UserError(folder.string(), "has " + std::to_string(candidates.size()) +
                                            " .safetensors files and no model.safetensors.index.json that lists them; fetch that file too");
     if (candidates.empty())
-      throw UserError(folder.string(), std::string("has no model.safetensors") +
-                                           (filesWithExtension(folder, ".bin").empty() ? "; fetch the checkpoint's weights"
-                                                                                       : ", only PyTorch .bin files; convert them to safetensors"));
+      throw UserError(folder.string(),
+                      std::string("has no model.safetensors") + (filesWithExtension(folder, ".bin").empty()
+                                                                     ? "; fetch the checkpoint's weights"
+                                                                     : ", only PyTorch .bin files; convert them to safetensors"));
     main_ = candidates.front();
     add(main_);
   }

@@ -21,9 +21,8 @@ struct NamedActivation {
   tfm::UnaryKind kind;
 };
 constexpr NamedActivation kActivations[] = {
-    {"silu", tfm::UnaryKind::silu},           {"swish", tfm::UnaryKind::silu},
-    {"gelu", tfm::UnaryKind::gelu},           {"gelu_new", tfm::UnaryKind::gelu_tanh},
-    {"gelu_fast", tfm::UnaryKind::gelu_tanh}, {"gelu_pytorch_tanh", tfm::UnaryKind::gelu_tanh},
+    {"silu", tfm::UnaryKind::silu},          {"swish", tfm::UnaryKind::silu},          {"gelu", tfm::UnaryKind::gelu},
+    {"gelu_new", tfm::UnaryKind::gelu_tanh}, {"gelu_fast", tfm::UnaryKind::gelu_tanh}, {"gelu_pytorch_tanh", tfm::UnaryKind::gelu_tanh},
     {"relu", tfm::UnaryKind::relu},
 };
 
@@ -45,11 +44,15 @@ AttentionShape attentionShape(const ConfigJson& config, int64_t hiddenSize) {
   shape.heads = config.count("num_attention_heads");
   shape.kvHeads = config.count("num_key_value_heads", shape.heads);
   if (shape.heads % shape.kvHeads != 0)
-    config.fail("num_attention_heads", "is " + std::to_string(shape.heads) + ", expected a multiple of num_key_value_heads, which is " +
-                                           std::to_string(shape.kvHeads), kCorrect);
+    config.fail("num_attention_heads",
+                "is " + std::to_string(shape.heads) + ", expected a multiple of num_key_value_heads, which is " +
+                    std::to_string(shape.kvHeads),
+                kCorrect);
   if (!config.has("head_dim") && hiddenSize % shape.heads != 0)
-    config.fail("hidden_size", "is " + std::to_string(hiddenSize) + ", expected a multiple of num_attention_heads, which is " +
-                                   std::to_string(shape.heads), kCorrect);
+    config.fail("hidden_size",
+                "is " + std::to_string(hiddenSize) + ", expected a multiple of num_attention_heads, which is " +
+                    std::to_string(shape.heads),
+                kCorrect);
   shape.headDim = config.has("head_dim") ? config.count("head_dim") : hiddenSize / shape.heads;
   if (shape.headDim > kLargestHeadDim)
     config.fail("head_dim", "is " + std::to_string(shape.headDim) + ", expected at most " + std::to_string(kLargestHeadDim), kCorrect);
@@ -84,8 +87,8 @@ Attribute HfBuilder::stored(const std::string& name, ArrayRef<int64_t> shape, co
   const StoredTensor& tensor = *found->tensor;
   if (ArrayRef<int64_t>(tensor.shape) != shape)
     throw UserError(checkpoint_.files()[found->file]->path().string() + ":" + tensor.name,
-                    "has shape " + shapeText(tensor.shape) + ", " + config_.where() + " says " + reason + " and so " + shapeText(shape.vec()) +
-                        "; fetch config and weights of the same checkpoint");
+                    "has shape " + shapeText(tensor.shape) + ", " + config_.where() + " says " + reason + " and so " +
+                        shapeText(shape.vec()) + "; fetch config and weights of the same checkpoint");
   used_.insert(tensor.name);
   return tfm::StoredAttr::get(builder_.getContext(), found->file, builder_.getStringAttr(tensor.name),
                               tensorType(tensor, builder_.getContext()));
@@ -167,10 +170,11 @@ Value HfBuilder::cacheAppend(const std::string& cache, Value input, const Attent
 Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, const AttentionShape& shape, double scale) {
   std::string prefix = "layers." + std::to_string(layer);
   Value keys = cacheAppend(prefix + ".key", key, shape), values = cacheAppend(prefix + ".value", value, shape);
-  return builder_.create<tfm::AttentionOp>(
-      at(prefix + ".attention"), query.getType(), query, keys, values, Value(), builder_.getI64IntegerAttr(shape.heads),
-      builder_.getI64IntegerAttr(shape.kvHeads), builder_.getI64IntegerAttr(shape.headDim), builder_.getF32FloatAttr(static_cast<float>(scale)),
-      tfm::MaskKindAttr::get(builder_.getContext(), tfm::MaskKind::causal), builder_.getI64IntegerAttr(0));
+  return builder_.create<tfm::AttentionOp>(at(prefix + ".attention"), query.getType(), query, keys, values, Value(),
+                                           builder_.getI64IntegerAttr(shape.heads), builder_.getI64IntegerAttr(shape.kvHeads),
+                                           builder_.getI64IntegerAttr(shape.headDim), builder_.getF32FloatAttr(static_cast<float>(scale)),
+                                           tfm::MaskKindAttr::get(builder_.getContext(), tfm::MaskKind::causal),
+                                           builder_.getI64IntegerAttr(0));
 }
 
 Value HfBuilder::tail(Value input) {

@@ -51,8 +51,9 @@ RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim) {
   RopeParameters rope;
   rope.rotaryDim = static_cast<int64_t>(static_cast<double>(headDim) * partial);
   if (partial <= 0 || partial > 1 || rope.rotaryDim < 2 || rope.rotaryDim % 2 != 0)
-    config.fail("head_dim", "gives " + std::to_string(rope.rotaryDim) + " rotated elements per head, expected an even number from 2 to " +
-                                std::to_string(headDim),
+    config.fail("head_dim",
+                "gives " + std::to_string(rope.rotaryDim) + " rotated elements per head, expected an even number from 2 to " +
+                    std::to_string(headDim),
                 "correct it, or fetch the checkpoint again");
   for (int64_t i = 0; i < rope.rotaryDim; i += 2) {
     float exponent = static_cast<float>(i) / static_cast<float>(rope.rotaryDim);
