@@ -1,0 +1,151 @@
+#include "compiler/import/onnx/GraphImporter.h"
+
+#include <cstring>
+#include <map>
+
+#include "compiler/import/onnx/Ops.h"
+#include "compiler/support/Error.h"
+#include "compiler/weights/ElementType.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+
+namespace {
+
+constexpr uint64_t kMostConstantBytes = 64 * 1024;
+constexpr size_t kMostNodesListed = 3;
+
+struct Row {
+  const char* domain;
+  const char* name;
+  void (*import)(Node&);
+};
+
+constexpr Row kRows[] = {
+#define ONNX_OP(domain, name, function) {domain, name, function},
+#include "compiler/import/onnx/OnnxOps.inc"
+#undef ONNX_OP
+};
+
+const Row* findRow(const onnx::NodeProto& node) {
+  std::string domain = node.domain() == "ai.onnx" ? "" : node.domain();
+  for (const Row& row : kRows)
+    if (domain == row.domain && node.op_type() == row.name)
+      return &row;
+  return nullptr;
+}
+
+int64_t integerAt(const StoredTensor& tensor, size_t i) {
+  auto read = [&](auto number) {
+    std::memcpy(&number, tensor.data + i * sizeof(number), sizeof(number));
+    return static_cast<int64_t>(number);
+  };
+  switch (tensor.type) {
+  case StoredType::i64: return read(int64_t());
+  case StoredType::i32: return read(int32_t());
+  case StoredType::i16: return read(int16_t());
+  case StoredType::u16: return read(uint16_t());
+  case StoredType::i8: return read(int8_t());
+  default: return read(uint8_t());
+  }
+}
+
+DenseElementsAttr denseOf(const StoredTensor& tensor, RankedTensorType type) {
+  if (type.getElementType().isInteger(1)) {
+    SmallVector<bool> values;
+    for (size_t i = 0; i < tensor.bytes; ++i)
+      values.push_back(tensor.data[i] != 0);
+    return DenseElementsAttr::get(type, values);
+  }
+  std::vector<char> aligned(tensor.data, tensor.data + tensor.bytes);
+  return DenseElementsAttr::getFromRawBuffer(type, aligned);
+}
+
+bool isFloat(StoredType type) {
+  return type == StoredType::f32 || type == StoredType::f16 || type == StoredType::bf16 || type == StoredType::f64;
+}
+
+}  // namespace
+
+void GraphImporter::checkSupported(ArrayRef<const onnx::NodeProto*> nodes) const {
+  std::map<std::string, std::vector<std::string>> missing;
+  for (const onnx::NodeProto* node : nodes)
+    if (!findRow(*node))
+      missing[(node->domain().empty() ? "" : node->domain() + ".") + node->op_type()].push_back(
+          node->name().empty() && node->output_size() > 0 ? node->output(0) : node->name());
+  if (missing.empty())
+    return;
+  std::string text;
+  for (const auto& [op, names] : missing) {
+    text += (text.empty() ? "" : ", ") + op + " (";
+    for (size_t i = 0; i < std::min(names.size(), kMostNodesListed); ++i)
+      text += (i ? ", " : "") + names[i];
+    if (names.size() > kMostNodesListed)
+      text += ", and " + std::to_string(names.size() - kMostNodesListed) + " more";
+    text += ")";
+  }
+  std::string count = missing.size() == 1 ? "1 operator is" : std::to_string(missing.size()) + " operators are";
+  throw UserError(model_.path.string(), count + " not supported: " + text + "; export again without them or see docs/supported-models.md");
+}
+
+void GraphImporter::importNodes() {
+  auto nodes = liveNodes(model_.proto.graph());
+  checkSupported(nodes);
+  std::unordered_set<std::string> computed;
+  for (const onnx::NodeProto* proto : nodes) {
+    Node node(*this, *proto);
+    for (const std::string& output : proto->output())
+      if (!output.empty() && !computed.insert(output).second)
+        node.fail("computes tensor '" + output + "', which another node computes too; the model is damaged, export it again");
+    findRow(*proto)->import(node);
+  }
+}
+
+Tensor* GraphImporter::find(const std::string& name) {
+  auto found = tensors_.find(name);
+  if (found != tensors_.end())
+    return &found->second;
+  const StoredTensor* stored = model_.weights->find(name);
+  return stored ? &(tensors_[name] = fromFile(*stored, false)) : nullptr;
+}
+
+Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
+  MLIRContext* context = builder_.getContext();
+  Tensor tensor{tensorType(stored, context), {}, std::nullopt};
+  auto loc = NameLoc::get(builder_.getStringAttr(stored.name));
+  int64_t count = tensor.type.getNumElements();
+  if (!isFloat(stored.type) && count <= kMostKnown) {
+    tensor.known.emplace();
+    for (int64_t i = 0; i < count; ++i)
+      tensor.known->push_back(constantExpr(integerAt(stored, static_cast<size_t>(i)), context));
+  } else if (stored.bytes <= kMostConstantBytes && (!isFloat(stored.type) || constantNode || count <= 1)) {
+    tensor.value = builder_.create<tfm::ConstantOp>(loc, tensor.type, denseOf(stored, tensor.type));
+  } else {
+    auto expr = tfm::StoredAttr::get(context, 0, builder_.getStringAttr(stored.name), tensor.type);
+    tensor.value = builder_.create<tfm::WeightOp>(loc, tensor.type, expr);
+  }
+  return tensor;
+}
+
+Value GraphImporter::materialize(Tensor& tensor, Location loc) {
+  if (tensor.value)
+    return tensor.value;
+  Type element = tensor.type.getElementType();
+  if (auto constants = constantsOf(*tensor.known)) {
+    SmallVector<APInt> values;
+    for (int64_t value : *constants)
+      values.push_back(APInt(element.getIntOrFloatBitWidth(), static_cast<uint64_t>(value), true));
+    return tensor.value = builder_.create<tfm::ConstantOp>(loc, tensor.type, DenseElementsAttr::get(tensor.type, values));
+  }
+  SmallVector<Value> elements;
+  auto one = RankedTensorType::get({1}, element);
+  for (AffineExpr expr : *tensor.known)
+    elements.push_back(builder_.create<tfm::IotaOp>(loc, one, AffineMapAttr::get(tfm::symbolicMap(expr, builder_.getContext())),
+                                                    builder_.getI64IntegerAttr(1)));
+  auto flat = RankedTensorType::get({static_cast<int64_t>(elements.size())}, element);
+  Value value = elements.size() == 1 ? elements[0] : builder_.create<tfm::ConcatOp>(loc, flat, elements, 0);
+  return tensor.value = tensor.type == flat ? value : builder_.create<tfm::ReshapeOp>(loc, tensor.type, value);
+}
+
+}  // namespace quantc::onnx_import

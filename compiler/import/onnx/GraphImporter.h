@@ -1,0 +1,105 @@
+// The state of one import: tensors by name, and what operator functions see of a node.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "compiler/import/onnx/OnnxModel.h"
+#include "compiler/import/onnx/Symbolic.h"
+#include "mlir/IR/Builders.h"
+
+namespace quantc::onnx_import {
+
+/// A tensor of the graph: an SSA value, or elements known as expressions of the symbols (then the value is made when somebody needs it).
+struct Tensor {
+  mlir::RankedTensorType type;
+  mlir::Value value;
+  std::optional<Known> known;
+};
+
+class GraphImporter;
+
+/// One node while it is imported.
+class Node {
+public:
+  Node(GraphImporter& importer, const onnx::NodeProto& proto) : importer_(importer), proto_(proto) {}
+
+  mlir::OpBuilder& builder() const;
+  mlir::MLIRContext* context() const;
+  mlir::Location loc() const;
+  int64_t opset() const;
+
+  unsigned inputs() const { return static_cast<unsigned>(proto_.input_size()); }
+  unsigned outputs() const { return static_cast<unsigned>(proto_.output_size()); }
+  bool has(unsigned input) const { return input < inputs() && !proto_.input(static_cast<int>(input)).empty(); }
+  /// Inputs must exist: a missing one is the user's error.
+  mlir::RankedTensorType type(unsigned input) const;
+  mlir::Value value(unsigned input) const;
+  /// nullptr when the elements are not known.
+  const Known* known(unsigned input) const;
+  /// Elements that must be constants, such as axes.
+  llvm::SmallVector<int64_t> constants(unsigned input, const char* what) const;
+
+  int64_t attribute(const char* name, int64_t otherwise) const;
+  float attribute(const char* name, float otherwise) const;
+  std::optional<llvm::SmallVector<int64_t>> attributeInts(const char* name) const;
+  const onnx::AttributeProto* find(const char* name) const;
+
+  /// An axis from 0 to rank - 1 of one that may count from the end.
+  int64_t axis(int64_t axis, int64_t rank) const;
+  /// Axes of an attribute (older opsets) or of an input; empty when neither is there.
+  llvm::SmallVector<int64_t> axes(unsigned input, int64_t rank) const;
+
+  void set(unsigned output, mlir::Value value) const;
+  void set(unsigned output, mlir::RankedTensorType type, Known known) const;
+  /// The output is the tensor of this initializer or Constant node.
+  void setStored(unsigned output, const StoredTensor& tensor) const;
+  const StoredTensor* stored(const std::string& name) const;
+  const std::string& outputName(unsigned output) const { return proto_.output(static_cast<int>(output)); }
+
+  [[noreturn]] void fail(const std::string& what) const;
+
+  template <typename Op, typename... Args> mlir::Value create(mlir::RankedTensorType type, Args&&... args) const {
+    return builder().create<Op>(loc(), type, std::forward<Args>(args)...);
+  }
+  mlir::RankedTensorType tensorType(llvm::ArrayRef<mlir::AffineExpr> dims, mlir::Type element) const;
+  /// Type of an elementwise result; fails for shapes that do not fit together.
+  mlir::RankedTensorType broadcastType(llvm::ArrayRef<mlir::RankedTensorType> types, mlir::Type element) const;
+  mlir::Value reshape(mlir::Value value, llvm::ArrayRef<mlir::AffineExpr> dims) const;
+  mlir::Value scalar(double value, mlir::Type element) const;
+
+private:
+  Tensor& input(unsigned i) const;
+
+  GraphImporter& importer_;
+  const onnx::NodeProto& proto_;
+};
+
+class GraphImporter {
+public:
+  /// Builds at the builder's insertion point. `model` outlives the importer.
+  GraphImporter(mlir::OpBuilder builder, const OnnxModel& model) : builder_(builder), model_(model) {}
+
+  /// Imports the nodes that the outputs need. Throws UserError that lists every operator without a function in OnnxOps.inc.
+  void importNodes();
+
+  void define(const std::string& name, Tensor tensor) { tensors_[name] = std::move(tensor); }
+  bool isInitializer(const std::string& name) const { return model_.weights->find(name) != nullptr; }
+  /// nullptr when nothing of that name was computed, given or stored.
+  Tensor* find(const std::string& name);
+  mlir::Value materialize(Tensor& tensor, mlir::Location loc);
+  /// A tensor of a file: known elements, a constant, or a weight by its size and type.
+  Tensor fromFile(const StoredTensor& stored, bool constantNode);
+  const OnnxModel& model() const { return model_; }
+
+private:
+  friend class Node;
+  void checkSupported(llvm::ArrayRef<const onnx::NodeProto*> nodes) const;
+
+  mlir::OpBuilder builder_;
+  const OnnxModel& model_;
+  std::unordered_map<std::string, Tensor> tensors_;
+};
+
+}  // namespace quantc::onnx_import

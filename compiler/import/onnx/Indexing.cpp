@@ -1,0 +1,155 @@
+// Operators that take tensors apart and put them together.
+#include "compiler/import/onnx/Ops.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+using tfm::BinaryKind;
+
+namespace {
+
+constexpr int64_t kToTheEnd = INT32_MAX;  // exporters write large numbers for "all"
+
+/// One end of a slice as an expression from 0 to `extent`.
+AffineExpr sliceEnd(Node& node, AffineExpr end, AffineExpr extent) {
+  AffineExpr zero = constantExpr(0, node.context());
+  if (auto constant = constantOf(end)) {
+    if (*constant >= kToTheEnd)
+      return extent;
+    if (*constant <= -kToTheEnd)
+      return zero;
+  }
+  if (isLess(end, zero) == std::optional<bool>(true))
+    end = foldBinary(BinaryKind::max, foldBinary(BinaryKind::add, extent, end), zero);
+  AffineExpr clamped = end ? foldBinary(BinaryKind::min, end, extent) : AffineExpr();
+  return clamped ? clamped : end;
+}
+
+Value slice(Node& node, Value value, int64_t axis, AffineExpr begin, AffineExpr count, int64_t step) {
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+  dims[axis] = count;
+  return node.create<tfm::SliceOp>(node.tensorType(dims, type.getElementType()), value, axis,
+                                   tfm::symbolicMap(begin, node.context()), step);
+}
+
+}  // namespace
+
+void importGather(Node& node) {
+  RankedTensorType data = node.type(0), indices = node.type(1);
+  int64_t axis = node.axis(node.attribute("axis", int64_t(0)), data.getRank());
+  SmallVector<AffineExpr> dims = tfm::dimsOf(data), inner = tfm::dimsOf(indices), result(dims.begin(), dims.begin() + axis);
+  result.append(inner.begin(), inner.end());
+  result.append(dims.begin() + axis + 1, dims.end());
+  RankedTensorType type = node.tensorType(result, data.getElementType());
+  const Known *elements = node.known(0), *wanted = node.known(1);
+  auto positions = elements && wanted && data.getRank() == 1 ? constantsOf(*wanted) : std::nullopt;
+  if (!positions)
+    return node.set(0, node.create<tfm::GatherOp>(type, node.value(0), node.value(1), axis));
+  Known gathered;
+  for (int64_t index : *positions)
+    gathered.push_back((*elements)[node.axis(index, static_cast<int64_t>(elements->size()))]);
+  node.set(0, type, gathered);
+}
+
+void importConcat(Node& node) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0));
+  int64_t axis = node.axis(node.attribute("axis", int64_t(0)), static_cast<int64_t>(dims.size()));
+  bool known = node.known(0) != nullptr && dims.size() == 1;
+  for (unsigned i = 1; i < node.inputs(); ++i) {
+    SmallVector<AffineExpr> other = tfm::dimsOf(node.type(i));
+    if (other.size() != dims.size() || node.type(i).getElementType() != node.type(0).getElementType())
+      node.fail("has inputs that do not fit together; the model is damaged, export it again");
+    for (size_t k = 0; k < dims.size(); ++k)
+      if (static_cast<int64_t>(k) != axis && other[k] != dims[k])
+        node.fail("has inputs whose shapes differ along another axis; the model is damaged, export it again");
+    dims[axis] = foldBinary(BinaryKind::add, dims[axis], other[axis]);
+    known &= node.known(i) != nullptr;
+  }
+  RankedTensorType type = node.tensorType(dims, node.type(0).getElementType());
+  if (known && type.getNumElements() <= kMostKnown) {
+    Known elements;
+    for (unsigned i = 0; i < node.inputs(); ++i)
+      elements.append(*node.known(i));
+    return node.set(0, type, elements);
+  }
+  SmallVector<Value> values;
+  for (unsigned i = 0; i < node.inputs(); ++i)
+    values.push_back(node.value(i));
+  node.set(0, values.size() == 1 ? values[0] : node.create<tfm::ConcatOp>(type, values, axis));
+}
+
+void importSlice(Node& node) {
+  RankedTensorType type = node.type(0);
+  const Known *begins = node.known(1), *ends = node.known(2);
+  if (!begins || !ends || begins->size() != ends->size())
+    node.fail("has ends that depend on the values of tensors; export the model with ends that depend on shapes alone");
+  SmallVector<int64_t> axes, steps(begins->size(), 1);
+  if (node.has(3))
+    axes = node.constants(3, "axes");
+  else
+    for (size_t i = 0; i < begins->size(); ++i)
+      axes.push_back(static_cast<int64_t>(i));
+  if (node.has(4))
+    steps = node.constants(4, "steps");
+  if (axes.size() != begins->size() || steps.size() != begins->size())
+    node.fail("has different numbers of begins, axes and steps; the model is damaged, export it again");
+  const Known* elements = node.known(0);
+  Value value;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    int64_t axis = node.axis(axes[i], type.getRank());
+    AffineExpr extent = tfm::dimsOf(value ? cast<RankedTensorType>(value.getType()) : type)[axis];
+    if (steps[i] <= 0)
+      node.fail("has step " + std::to_string(steps[i]) + ", only positive ones are supported; export the model without it");
+    AffineExpr begin = sliceEnd(node, (*begins)[i], extent), end = sliceEnd(node, (*ends)[i], extent);
+    AffineExpr span = begin && end ? foldBinary(BinaryKind::max, foldBinary(BinaryKind::sub, end, begin), constantExpr(0, node.context())) : AffineExpr();
+    AffineExpr count = !span || steps[i] == 1 ? span
+                                              : foldBinary(BinaryKind::div, span + (steps[i] - 1), constantExpr(steps[i], node.context()));
+    if (!count)
+      node.fail("has ends whose order depends on the lengths of the sequence; export the model again");
+    auto first = constantOf(begin), size = constantOf(count);
+    if (elements && type.getRank() == 1 && first && size && axes.size() == 1) {
+      Known kept;
+      for (int64_t k = 0; k < *size; ++k)
+        kept.push_back((*elements)[*first + k * steps[i]]);
+      return node.set(0, RankedTensorType::get({*size}, type.getElementType()), kept);
+    }
+    if (!value)
+      value = node.value(0);
+    if (count != extent)
+      value = slice(node, value, axis, begin, count, steps[i]);
+  }
+  node.set(0, value ? value : node.value(0));
+}
+
+void importSplit(Node& node) {
+  RankedTensorType type = node.type(0);
+  int64_t axis = node.axis(node.attribute("axis", int64_t(0)), type.getRank());
+  SmallVector<int64_t> sizes;
+  if (node.has(1)) {
+    sizes = node.constants(1, "sizes");
+  } else if (auto given = node.attributeInts("split")) {
+    sizes = *given;
+  } else {
+    int64_t extent = type.getDimSize(axis), parts = node.outputs();
+    if (ShapedType::isDynamic(extent))
+      node.fail("splits a dynamic dimension evenly, which is not supported; export the model with constant sizes");
+    int64_t part = (extent + parts - 1) / parts;
+    for (int64_t i = 0; i < parts; ++i)
+      sizes.push_back(std::min(part, extent - i * part));
+  }
+  int64_t sum = 0;
+  for (int64_t size : sizes)
+    if (size < 0 || __builtin_add_overflow(sum, size, &sum))
+      node.fail("has a size below zero; the model is damaged, export it again");
+  if (sizes.size() != node.outputs() || (!ShapedType::isDynamic(type.getDimSize(axis)) && sum != type.getDimSize(axis)))
+    node.fail("has sizes that do not fit its tensor; the model is damaged, export it again");
+  int64_t begin = 0;
+  for (unsigned i = 0; i < node.outputs(); ++i) {
+    if (!node.outputName(i).empty())
+      node.set(i, slice(node, node.value(0), axis, constantExpr(begin, node.context()), constantExpr(sizes[i], node.context()), 1));
+    begin += sizes[i];
+  }
+}
+
+}  // namespace quantc::onnx_import

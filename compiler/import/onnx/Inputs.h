@@ -1,0 +1,21 @@
+// What the graph's inputs are to the runtime: token ids, positions, caches.
+#pragma once
+
+#include "compiler/import/onnx/OnnxModel.h"
+#include "compiler/import/onnx/Symbolic.h"
+
+namespace quantc::onnx_import {
+
+enum class InputRole { ids, mask, positions, past, other };
+
+struct Input {
+  std::string name;
+  InputRole role;
+  mlir::RankedTensorType type;  // as the graph sees it
+};
+
+/// Roles follow from element types, ranks and shared dimension names; among integer inputs of one shape the names of Optimum decide (input_ids,
+/// attention_mask, position_ids). Batch is 1. Throws UserError for an input whose dimensions cannot be told.
+std::vector<Input> readInputs(const OnnxModel& model, mlir::MLIRContext* context);
+
+}  // namespace quantc::onnx_import

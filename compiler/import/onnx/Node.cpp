@@ -1,0 +1,152 @@
+#include "compiler/import/onnx/GraphImporter.h"
+#include "compiler/support/Error.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+
+namespace {
+
+std::string textOf(RankedTensorType type) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << "[";
+  llvm::interleaveComma(tfm::dimsOf(type), stream);
+  stream << "]";
+  return text;
+}
+
+}  // namespace
+
+OpBuilder& Node::builder() const { return importer_.builder_; }
+MLIRContext* Node::context() const { return importer_.builder_.getContext(); }
+int64_t Node::opset() const { return importer_.model_.opset; }
+
+Location Node::loc() const {
+  const std::string& name = proto_.name().empty() && proto_.output_size() > 0 ? proto_.output(0) : proto_.name();
+  return NameLoc::get(StringAttr::get(context(), name));
+}
+
+void Node::fail(const std::string& what) const {
+  const std::string& name = proto_.name().empty() && proto_.output_size() > 0 ? proto_.output(0) : proto_.name();
+  throw UserError(importer_.model_.path.string() + ":" + name, proto_.op_type() + " " + what);
+}
+
+Tensor& Node::input(unsigned i) const {
+  if (!has(i))
+    fail("has no input " + std::to_string(i) + "; the model is damaged, export it again");
+  const std::string& name = proto_.input(static_cast<int>(i));
+  Tensor* tensor = importer_.find(name);
+  if (!tensor)
+    fail("uses tensor '" + name + "' before anything computes it; the model is damaged or its nodes form a cycle, export it again");
+  return *tensor;
+}
+
+RankedTensorType Node::type(unsigned i) const { return input(i).type; }
+Value Node::value(unsigned i) const { return importer_.materialize(input(i), loc()); }
+
+const Known* Node::known(unsigned i) const {
+  Tensor& tensor = input(i);
+  return tensor.known ? &*tensor.known : nullptr;
+}
+
+SmallVector<int64_t> Node::constants(unsigned i, const char* what) const {
+  const Known* elements = known(i);
+  auto values = elements ? constantsOf(*elements) : std::nullopt;
+  if (!values)
+    fail(std::string("has ") + what + " that are computed from the input; export the model with constant ones");
+  return *values;
+}
+
+const onnx::AttributeProto* Node::find(const char* name) const {
+  for (const onnx::AttributeProto& attribute : proto_.attribute())
+    if (attribute.name() == name)
+      return &attribute;
+  return nullptr;
+}
+
+int64_t Node::attribute(const char* name, int64_t otherwise) const {
+  const onnx::AttributeProto* found = find(name);
+  return found && found->has_i() ? found->i() : otherwise;
+}
+
+float Node::attribute(const char* name, float otherwise) const {
+  const onnx::AttributeProto* found = find(name);
+  return found && found->has_f() ? found->f() : otherwise;
+}
+
+std::optional<SmallVector<int64_t>> Node::attributeInts(const char* name) const {
+  const onnx::AttributeProto* found = find(name);
+  if (!found)
+    return std::nullopt;
+  return SmallVector<int64_t>(found->ints().begin(), found->ints().end());
+}
+
+int64_t Node::axis(int64_t axis, int64_t rank) const {
+  int64_t counted = axis < 0 ? axis + rank : axis;
+  if (counted < 0 || counted >= rank)
+    fail("has axis " + std::to_string(axis) + ", its tensor has " + std::to_string(rank) + " dimensions; export the model again");
+  return counted;
+}
+
+SmallVector<int64_t> Node::axes(unsigned i, int64_t rank) const {
+  SmallVector<int64_t> axes;
+  if (has(i))
+    axes = constants(i, "axes");
+  else if (auto given = attributeInts("axes"))
+    axes = *given;
+  for (int64_t& value : axes)
+    value = axis(value, rank);
+  llvm::sort(axes);
+  if (std::adjacent_find(axes.begin(), axes.end()) != axes.end())
+    fail("names an axis twice; export the model again");
+  return axes;
+}
+
+void Node::set(unsigned output, Value value) const {
+  importer_.define(outputName(output), Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt});
+}
+
+void Node::set(unsigned output, RankedTensorType type, Known known) const {
+  importer_.define(outputName(output), Tensor{type, {}, std::move(known)});
+}
+
+void Node::setStored(unsigned output, const StoredTensor& tensor) const {
+  importer_.define(outputName(output), importer_.fromFile(tensor, true));
+}
+
+const StoredTensor* Node::stored(const std::string& name) const { return importer_.model_.weights->find(name); }
+
+RankedTensorType Node::tensorType(ArrayRef<AffineExpr> dims, Type element) const { return tfm::makeTensorType(dims, element); }
+
+RankedTensorType Node::broadcastType(ArrayRef<RankedTensorType> types, Type element) const {
+  SmallVector<AffineExpr> result;
+  AffineExpr one = constantExpr(1, context());
+  for (RankedTensorType type : types) {
+    SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+    if (dims.size() > result.size())
+      result.insert(result.begin(), dims.size() - result.size(), one);
+    for (size_t i = 0; i < dims.size(); ++i) {
+      AffineExpr& into = result[result.size() - dims.size() + i];
+      if (into == one)
+        into = dims[i];
+      else if (dims[i] != one && dims[i] != into)
+        fail("has inputs of shapes " + textOf(types[0]) + " and " + textOf(type) + ", which do not fit together; export the model again");
+    }
+  }
+  return tensorType(result, element);
+}
+
+Value Node::reshape(Value value, ArrayRef<AffineExpr> dims) const {
+  auto type = tensorType(dims, cast<RankedTensorType>(value.getType()).getElementType());
+  return type == value.getType() ? value : create<tfm::ReshapeOp>(type, value);
+}
+
+Value Node::scalar(double value, Type element) const {
+  auto type = RankedTensorType::get({}, element);
+  Attribute attribute = isa<FloatType>(element) ? Attribute(builder().getFloatAttr(element, value))
+                                                : Attribute(builder().getIntegerAttr(element, static_cast<int64_t>(value)));
+  return create<tfm::ConstantOp>(type, DenseElementsAttr::get(type, attribute));
+}
+
+}  // namespace quantc::onnx_import

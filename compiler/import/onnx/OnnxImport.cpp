@@ -1,0 +1,159 @@
+#include "compiler/import/onnx/OnnxImport.h"
+
+#include "compiler/import/onnx/GraphImporter.h"
+#include "compiler/import/onnx/Inputs.h"
+#include "compiler/support/Error.h"
+#include "compiler/support/Json.h"
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+
+namespace quantc {
+
+using namespace mlir;
+using namespace onnx_import;
+using tfm::Symbol;
+
+namespace {
+
+bool isArgument(InputRole role) { return role == InputRole::ids || role == InputRole::past || role == InputRole::other; }
+
+/// Ids arrive as i32, whatever the graph takes.
+RankedTensorType argumentType(const Input& input) {
+  return input.role == InputRole::ids ? tfm::withElement(input.type, IntegerType::get(input.type.getContext(), 32)) : input.type;
+}
+
+/// The graph's view of an input that is no argument: positions count from `past`, nothing is masked out.
+Value derivedInput(OpBuilder& builder, Location loc, const Input& input) {
+  MLIRContext* context = builder.getContext();
+  Type element = input.type.getElementType();
+  if (input.role == InputRole::mask) {
+    auto scalar = RankedTensorType::get({}, element);
+    Value one = builder.create<tfm::ConstantOp>(loc, scalar, DenseElementsAttr::get(scalar, Attribute(builder.getIntegerAttr(element, 1))));
+    return builder.create<tfm::BroadcastOp>(loc, input.type, one);
+  }
+  auto vector = tfm::makeTensorType(tfm::dimsOf(input.type).back(), element);
+  auto start = AffineMapAttr::get(tfm::symbolicMap(symbolExpr(Symbol::past, context), context));
+  Value positions = builder.create<tfm::IotaOp>(loc, vector, start, builder.getI64IntegerAttr(1));
+  return builder.create<tfm::ReshapeOp>(loc, input.type, positions);
+}
+
+void defineInputs(GraphImporter& importer, OpBuilder& builder, func::FuncOp main, ArrayRef<Input> inputs) {
+  unsigned next = 0;
+  for (const Input& input : inputs) {
+    Location loc = NameLoc::get(builder.getStringAttr(input.name));
+    Value value = isArgument(input.role) ? Value(main.getArgument(next++)) : derivedInput(builder, loc, input);
+    if (value.getType() != input.type)
+      value = builder.create<tfm::CastOp>(loc, input.type, value);
+    importer.define(input.name, Tensor{input.type, value, std::nullopt});
+  }
+}
+
+func::FuncOp createMain(OpBuilder& builder, Location loc, ArrayRef<Input> inputs) {
+  SmallVector<Type> types;
+  SmallVector<StringRef> names;
+  for (const Input& input : inputs)
+    if (isArgument(input.role)) {
+      types.push_back(argumentType(input));
+      names.push_back(input.name);
+    }
+  auto main = builder.create<func::FuncOp>(loc, "main", builder.getFunctionType(types, {}));
+  for (auto [i, name] : llvm::enumerate(names))
+    main.setArgAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(name));
+  builder.setInsertionPointToStart(main.addEntryBlock());
+  return main;
+}
+
+void createReturn(GraphImporter& importer, OpBuilder& builder, func::FuncOp main) {
+  const OnnxModel& model = importer.model();
+  SmallVector<Value> results;
+  SmallVector<Type> types;
+  for (const onnx::ValueInfoProto& output : model.proto.graph().output()) {
+    Tensor* tensor = importer.find(output.name());
+    if (!tensor)
+      throw UserError(model.path.string() + ":" + output.name(), "is an output that nothing computes; the model is damaged, export it again");
+    results.push_back(importer.materialize(*tensor, main.getLoc()));
+    types.push_back(results.back().getType());
+  }
+  builder.create<func::ReturnOp>(main.getLoc(), results);
+  main.setType(builder.getFunctionType(main.getArgumentTypes(), types));
+  for (auto [i, output] : llvm::enumerate(model.proto.graph().output()))
+    main.setResultAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(output.name()));
+}
+
+/// Rows of the smallest weight that is looked up by position: a model cannot go beyond its learned position embeddings.
+std::optional<int64_t> positionRows(func::FuncOp main) {
+  std::optional<int64_t> rows;
+  main.walk([&](tfm::GatherOp gather) {
+    if (!gather.getOperand().getDefiningOp<tfm::WeightOp>() || gather.getAxis() != 0)
+      return;
+    bool positions = false, other = false;
+    SmallVector<Value> pending{gather.getIndices()};
+    while (!pending.empty()) {
+      Operation* op = pending.pop_back_val().getDefiningOp();
+      other |= !op || isa<tfm::GatherOp>(op);
+      positions |= isa_and_nonnull<tfm::IotaOp>(op);
+      if (op)
+        pending.append(op->operand_begin(), op->operand_end());
+    }
+    int64_t extent = cast<RankedTensorType>(gather.getOperand().getType()).getDimSize(0);
+    if (positions && !other)
+      rows = std::min(rows.value_or(extent), extent);
+  });
+  return rows;
+}
+
+int64_t contextOf(func::FuncOp main, const std::filesystem::path& file, const ImportOptions& options) {
+  if (auto rows = positionRows(main)) {
+    if (options.context > *rows)
+      throw UserError(file.string(), "has embeddings of " + std::to_string(*rows) + " positions, a context of " + std::to_string(options.context) +
+                                         " was asked for; give --context=" + std::to_string(*rows) + " or less");
+    return options.context ? options.context : *rows;
+  }
+  if (options.context)
+    return options.context;
+  std::filesystem::path config = file.parent_path() / "config.json";
+  if (!std::filesystem::exists(config))
+    return kDefaultContext;
+  nlohmann::json json = readJsonFile(config);
+  auto stated = json.is_object() ? json.find("max_position_embeddings") : json.end();
+  bool usable = json.is_object() && stated != json.end() && stated->is_number_integer() && stated->get<int64_t>() > 0;
+  return usable ? std::min(stated->get<int64_t>(), kDefaultContext) : kDefaultContext;
+}
+
+/// The file's stem; exporters call most files "model", whose folder says more.
+std::string nameOf(const std::filesystem::path& file) {
+  std::string stem = file.stem().string(), folder = std::filesystem::absolute(file).parent_path().filename().string();
+  return stem.rfind("model", 0) == 0 && !folder.empty() ? folder : stem;
+}
+
+}  // namespace
+
+OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::path& file, const ImportOptions& options) {
+  OnnxModel model = readOnnxModel(file);
+  std::vector<Input> inputs = readInputs(model, &context);
+
+  OpBuilder builder(&context);
+  Location loc = NameLoc::get(builder.getStringAttr(file.filename().string()));
+  OwningOpRef<ModuleOp> module(ModuleOp::create(loc));
+  builder.setInsertionPointToStart(module->getBody());
+  func::FuncOp main = createMain(builder, loc, inputs);
+
+  GraphImporter importer(builder, model);
+  defineInputs(importer, builder, main, inputs);
+  importer.importNodes();
+  builder.setInsertionPointToEnd(&main.getBody().front());
+  createReturn(importer, builder, main);
+
+  ModuleOp result = *module;
+  result->setAttr("tfm.name", builder.getStringAttr(nameOf(file)));
+  result->setAttr("tfm.context", builder.getI64IntegerAttr(contextOf(main, file, options)));
+  result->setAttr("tfm.files", builder.getStrArrayAttr({file.string()}));
+  if (std::filesystem::exists(file.parent_path() / "tokenizer.json"))
+    result->setAttr("tfm.tokenizer", builder.getStringAttr(file.parent_path().string()));
+  if (failed(verify(result)))
+    throw UserError(file.string(), "could not be imported; export the model again");
+  return module;
+}
+
+}  // namespace quantc

@@ -1,0 +1,89 @@
+#include "compiler/import/onnx/OnnxModel.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "compiler/support/Error.h"
+#include "compiler/support/MappedFile.h"
+#include "compiler/weights/OnnxFile.h"
+#include "compiler/weights/ProtoWire.h"
+
+namespace quantc {
+
+namespace {
+
+constexpr int64_t kOldestOpset = 11, kNewestOpset = 21;
+constexpr uint64_t kLargestHeader = uint64_t(1) << 30;
+constexpr uint32_t kGraphField = 7, kInitializerField = 5;
+
+void appendVarint(std::string& out, uint64_t value) {
+  for (; value >= 0x80; value >>= 7)
+    out.push_back(static_cast<char>(value | 0x80));
+  out.push_back(static_cast<char>(value));
+}
+
+/// The serialized model with `graph.initializer` left out, so that weights are never parsed.
+std::string withoutInitializers(const MappedFile& file) {
+  std::string model;
+  WireReader reader({reinterpret_cast<const char*>(file.data()), file.size()});
+  for (WireField field; reader.next(field);) {
+    if (field.number != kGraphField || field.type != WireType::bytes) {
+      model.append(field.whole);
+      continue;
+    }
+    std::string graph;
+    WireReader inner(field.payload);
+    for (WireField part; inner.next(part);)
+      if (part.number != kInitializerField)
+        graph.append(part.whole);
+    appendVarint(model, kGraphField << 3 | static_cast<uint32_t>(WireType::bytes));
+    appendVarint(model, graph.size());
+    model.append(graph);
+  }
+  return model;
+}
+
+int64_t opsetOf(const OnnxModel& model) {
+  for (const onnx::OperatorSetIdProto& set : model.proto.opset_import())
+    if (set.domain().empty() || set.domain() == "ai.onnx")
+      return set.version();
+  throw UserError(model.path.string(), "states no opset; export it again");
+}
+
+}  // namespace
+
+OnnxModel readOnnxModel(const std::filesystem::path& path) {
+  OnnxModel model{path, {}, openOnnxFile(path), 0};
+  std::string header = withoutInitializers(MappedFile(path));
+  if (header.size() > kLargestHeader)
+    throw UserError(path.string(), "has a graph of " + std::to_string(header.size()) + " bytes, at most " + std::to_string(kLargestHeader) +
+                                       " are read; export the weights as initializers");
+  if (!model.proto.ParseFromArray(header.data(), static_cast<int>(header.size())) || model.proto.graph().output_size() == 0)
+    throw UserError(path.string(), "is not an ONNX model; export it again");
+  model.opset = opsetOf(model);
+  if (model.opset < kOldestOpset || model.opset > kNewestOpset)
+    throw UserError(path.string(), "has opset " + std::to_string(model.opset) + ", supported are " + std::to_string(kOldestOpset) + " to " +
+                                       std::to_string(kNewestOpset) + "; export it again with one of these");
+  return model;
+}
+
+std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph) {
+  std::unordered_set<std::string> wanted;
+  for (const onnx::ValueInfoProto& output : graph.output())
+    wanted.insert(output.name());
+  std::vector<const onnx::NodeProto*> nodes;
+  for (int i = graph.node_size(); i-- > 0;) {
+    const onnx::NodeProto& node = graph.node(i);
+    bool live = std::any_of(node.output().begin(), node.output().end(), [&](const std::string& name) { return wanted.count(name) != 0; });
+    if (!live)
+      continue;
+    nodes.push_back(&node);
+    wanted.insert(node.input().begin(), node.input().end());
+  }
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
+}
+
+}  // namespace quantc

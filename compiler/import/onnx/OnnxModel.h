@@ -1,0 +1,26 @@
+// An ONNX model without its initializers' data: what the importer walks.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "compiler/weights/OnnxProto.h"
+#include "compiler/weights/WeightFile.h"
+
+namespace quantc {
+
+struct OnnxModel {
+  std::filesystem::path path;
+  onnx::ModelProto proto;               // graph().initializer() is empty
+  std::unique_ptr<WeightFile> weights;  // initializers and tensors of Constant nodes
+  int64_t opset = 0;                    // of the default domain
+};
+
+/// Throws UserError for what is not an ONNX model of opset 11 to 21.
+OnnxModel readOnnxModel(const std::filesystem::path& path);
+
+/// The nodes that the graph's outputs depend on, in the order of the file.
+std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph);
+
+}  // namespace quantc

@@ -1,0 +1,81 @@
+// Reductions, softmax and norms.
+#include "compiler/import/onnx/Ops.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+
+namespace {
+
+void needNoOtherOutputs(Node& node) {
+  for (unsigned i = 1; i < node.outputs(); ++i)
+    if (!node.outputName(i).empty())
+      node.fail("has a second output, which is not supported; export the model for inference");
+}
+
+/// Norms over the last axis alone are transformers'.
+void needLastAxis(Node& node) {
+  int64_t rank = node.type(0).getRank();
+  if (node.axis(node.attribute("axis", int64_t(-1)), rank) != rank - 1)
+    node.fail("normalizes more than the last axis, which is not supported; export the model without it");
+}
+
+/// A vector of one value as long as the last dimension of input 0.
+Value vectorOf(Node& node, float value) {
+  RankedTensorType type = node.type(0);
+  auto vector = RankedTensorType::get({type.getShape().back()}, type.getElementType());
+  return node.create<tfm::ConstantOp>(vector, DenseElementsAttr::get(vector, Attribute(node.builder().getFloatAttr(type.getElementType(), value))));
+}
+
+}  // namespace
+
+void importReduce(Node& node, tfm::ReduceKind kind) {
+  RankedTensorType type = node.type(0);
+  SmallVector<int64_t> axes = node.axes(1, type.getRank());
+  if (axes.empty()) {
+    if (node.attribute("noop_with_empty_axes", int64_t(0)))
+      return importIdentity(node);
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      axes.push_back(i);
+  }
+  bool keep = node.attribute("keepdims", int64_t(1)) != 0;
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type), kept;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    bool reduced = llvm::is_contained(axes, i);
+    if (!reduced || keep)
+      kept.push_back(reduced ? constantExpr(1, node.context()) : dims[i]);
+  }
+  node.set(0, node.create<tfm::ReduceOp>(node.tensorType(kept, type.getElementType()), kind, node.value(0), axes, keep));
+}
+
+void importSoftmax(Node& node) {
+  RankedTensorType type = node.type(0);
+  int64_t rank = type.getRank(), axis = node.axis(node.attribute("axis", int64_t(node.opset() < 13 ? 1 : -1)), rank);
+  if (node.opset() >= 13 || axis == rank - 1)
+    return node.set(0, node.create<tfm::SoftmaxOp>(type, node.value(0), axis));
+  // Before opset 13 everything from the axis on is one vector.
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type), flat(dims.begin(), dims.begin() + axis);
+  AffineExpr inner = tfm::productOf(ArrayRef(dims).drop_front(axis), node.context());
+  if (!inner)
+    node.fail("joins two dynamic dimensions, which is not supported; export with opset 13 or newer");
+  flat.push_back(inner);
+  Value value = node.reshape(node.value(0), flat);
+  node.set(0, node.reshape(node.create<tfm::SoftmaxOp>(cast<RankedTensorType>(value.getType()), value, axis), dims));
+}
+
+void importLayerNormalization(Node& node) {
+  needNoOtherOutputs(node);
+  needLastAxis(node);
+  Value bias = node.has(2) ? node.value(2) : vectorOf(node, 0);
+  node.set(0, node.create<tfm::LayerNormOp>(node.type(0), node.value(0), node.value(1), bias,
+                                            node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f))));
+}
+
+void importRmsNormalization(Node& node) {
+  needNoOtherOutputs(node);
+  needLastAxis(node);
+  node.set(0, node.create<tfm::RmsNormOp>(node.type(0), node.value(0), node.value(1),
+                                          node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f))));
+}
+
+}  // namespace quantc::onnx_import

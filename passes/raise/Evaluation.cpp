@@ -1,0 +1,82 @@
+#include "passes/raise/Evaluation.h"
+
+#include <algorithm>
+
+#include "compiler/import/Import.h"
+#include "compiler/support/Error.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace quantc::raise {
+
+using namespace mlir;
+
+namespace {
+
+constexpr int64_t kLongestSquare = 512;  // an evaluated mask has its square elements
+
+bool mentionsPast(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return false;
+  AffineExpr past = symbolExpr(tfm::Symbol::past, type.getContext());
+  return llvm::any_of(tfm::dimsOf(tensor), [&](AffineExpr dim) {
+    bool found = false;
+    dim.walk([&](AffineExpr part) { found |= part == past; });
+    return found;
+  });
+}
+
+}  // namespace
+
+bool Evaluator::hasPast() const {
+  bool found = false;
+  ModuleOp module = module_;
+  module.walk([&](Operation* op) {
+    if (auto function = dyn_cast<func::FuncOp>(op))
+      found |= llvm::any_of(function.getArgumentTypes(), mentionsPast);
+    found |= isa<tfm::CacheAppendOp>(op);
+  });
+  return found;
+}
+
+int64_t Evaluator::context() const {
+  auto context = ModuleOp(module_)->getAttrOfType<IntegerAttr>("tfm.context");
+  return context ? std::max<int64_t>(1, context.getInt()) : kDefaultContext;
+}
+
+std::vector<tfm::StepSize> Evaluator::smallSteps() const {
+  std::vector<tfm::StepSize> steps{{2, 0}, {5, 0}, {1, 0}};
+  if (hasPast())
+    steps.insert(steps.end(), {{1, 1}, {3, 4}, {2, 9}});
+  steps.erase(std::remove_if(steps.begin(), steps.end(), [&](const tfm::StepSize& step) { return step.sequence + step.past > context(); }), steps.end());
+  return steps;
+}
+
+std::vector<tfm::StepSize> Evaluator::longSteps() const {
+  std::vector<tfm::StepSize> steps = smallSteps();
+  steps.push_back({std::min(context(), kLongestSquare), 0});
+  if (hasPast() && context() > 7)
+    steps.push_back({7, context() - 7});
+  return steps;
+}
+
+std::optional<tfm::Array> Evaluator::evaluate(Value value, tfm::StepSize step) {
+  if (!opened_ && module_->hasAttr("tfm.files")) {
+    opened_ = true;
+    try {
+      weights_ = std::make_unique<WeightReader>(module_);
+    } catch (const UserError& error) {
+      reason_ = error.what();
+      return std::nullopt;
+    }
+  }
+  tfm::Interpreter interpreter(step, weights_.get());
+  const tfm::Array* array = interpreter.evaluate(value);
+  if (!array) {
+    reason_ = interpreter.reason();
+    return std::nullopt;
+  }
+  return *array;
+}
+
+}  // namespace quantc::raise

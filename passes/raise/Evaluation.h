@@ -1,0 +1,38 @@
+// Subgraphs that depend on positions alone, evaluated for several steps to find out what they are.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "compiler/weights/WeightReader.h"
+#include "dialects/tfm/Interpreter.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace quantc::raise {
+
+/// Opens the module's files when a subgraph reads weights.
+class Evaluator {
+public:
+  explicit Evaluator(mlir::ModuleOp module) : module_(module) {}
+
+  /// Whether the model takes earlier steps into account: positions count from `past` only then.
+  bool hasPast() const;
+  int64_t context() const;
+
+  /// A few small steps, with and without a past where the model has one.
+  std::vector<tfm::StepSize> smallSteps() const;
+  /// Steps that reach the end of the context.
+  std::vector<tfm::StepSize> longSteps() const;
+
+  /// nullopt with reason() when the value depends on arguments or is too large.
+  std::optional<tfm::Array> evaluate(mlir::Value value, tfm::StepSize step);
+  const std::string& reason() const { return reason_; }
+
+private:
+  mlir::ModuleOp module_;
+  std::unique_ptr<WeightReader> weights_;
+  bool opened_ = false;
+  std::string reason_;
+};
+
+}  // namespace quantc::raise

@@ -1,0 +1,95 @@
+#include "passes/raise/Mask.h"
+
+#include <algorithm>
+
+#include "dialects/tfm/InterpreterMath.h"
+
+namespace quantc::raise {
+
+using namespace mlir;
+
+namespace {
+
+constexpr double kHidden = -1e4;  // exp of the difference to any sensible score is 0
+
+/// visible[query * total + key] of one step; nullopt when a value is neither 0 nor hugely negative.
+std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator& evaluator, tfm::StepSize step, std::string& why) {
+  int64_t total = step.sequence + (evaluator.hasPast() ? step.past : 0);
+  std::vector<bool> visible(step.sequence * total, true);
+  for (const MaskTerm& term : terms) {
+    auto array = evaluator.evaluate(term.value, step);
+    if (!array) {
+      why = "mask cannot be evaluated: " + evaluator.reason();
+      return std::nullopt;
+    }
+    int64_t rank = static_cast<int64_t>(array->shape.size());
+    for (int64_t axis = 0; axis + 2 < rank; ++axis)
+      if (array->shape[axis] != 1) {
+        why = "mask differs between heads";
+        return std::nullopt;
+      }
+    SmallVector<int64_t> inner(array->shape.end() - std::min<int64_t>(rank, 2), array->shape.end()), shape{step.sequence, total};
+    for (int64_t back = 1; back <= static_cast<int64_t>(inner.size()); ++back)
+      if (inner[inner.size() - back] != 1 && inner[inner.size() - back] != shape[2 - back]) {
+        why = "mask does not have the shape of the scores";
+        return std::nullopt;
+      }
+    array->shape = inner;
+    tfm::Array full = tfm::interpret::strided(*array, 0, tfm::interpret::broadcastStrides(inner, shape), shape);
+    for (size_t i = 0; i < visible.size(); ++i) {
+      double value = full.values[i];
+      bool hides = term.use == MaskTerm::Use::added ? value <= kHidden : (value != 0) == (term.use == MaskTerm::Use::dropWhere);
+      if (term.use == MaskTerm::Use::added && !hides && value != 0) {
+        why = "mask adds " + std::to_string(value) + " to a score";
+        return std::nullopt;
+      }
+      visible[i] = visible[i] && !hides;
+    }
+  }
+  return visible;
+}
+
+bool agrees(const std::vector<bool>& visible, tfm::StepSize step, int64_t total, MaskClass mask) {
+  for (int64_t row = 0; row < step.sequence; ++row)
+    for (int64_t key = 0; key < total; ++key) {
+      int64_t position = total - step.sequence + row;
+      bool expected = mask.kind == tfm::MaskKind::full || (key <= position && (mask.window == 0 || key > position - mask.window));
+      if (visible[row * total + key] != expected)
+        return false;
+    }
+  return true;
+}
+
+}  // namespace
+
+std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Evaluator& evaluator, std::string& why) {
+  std::optional<MaskClass> full = MaskClass{tfm::MaskKind::full, 0}, causal = MaskClass{tfm::MaskKind::causal, 0}, windowed;
+  if (terms.empty())
+    return full;
+  std::vector<tfm::StepSize> steps = evaluator.longSteps();
+  std::vector<std::vector<bool>> results;
+  std::vector<int64_t> totals;
+  for (tfm::StepSize step : steps) {
+    auto visible = visibility(terms, evaluator, step, why);
+    if (!visible)
+      return std::nullopt;
+    int64_t total = static_cast<int64_t>(visible->size()) / step.sequence;
+    // The last query of any step sees as many keys as the window has, once there are that many.
+    int64_t seen = std::count(visible->end() - total, visible->end(), true);
+    if (seen < total && (!windowed || windowed->window < seen))
+      windowed = MaskClass{tfm::MaskKind::causal, seen};
+    results.push_back(std::move(*visible));
+    totals.push_back(total);
+  }
+  for (std::optional<MaskClass> candidate : {full, causal, windowed}) {
+    bool all = candidate.has_value();
+    for (size_t i = 0; i < steps.size() && all; ++i)
+      all = agrees(results[i], steps[i], totals[i], *candidate);
+    if (all)
+      return candidate;
+  }
+  why = "mask is neither causal nor a window";
+  return std::nullopt;
+}
+
+}  // namespace quantc::raise

@@ -1,0 +1,88 @@
+#ifndef QUANTC_PASSES_RAISE_TD
+#define QUANTC_PASSES_RAISE_TD
+
+include "mlir/Pass/PassBase.td"
+
+class RaisePass<string argument> : Pass<argument, "::mlir::ModuleOp"> {
+  let dependentDialects = ["::quantc::tfm::TfmDialect"];
+}
+
+def SimplifyPass : RaisePass<"simplify"> {
+  let summary = "drop what changes nothing, fold constants, move reshapes out of the way";
+  let description = [{
+    Casts to the same type, reshapes of reshapes, transposes of transposes, broadcasts that the elementwise operation behind them does anyway,
+    multiplication by one; operations on small constants are evaluated. Reshapes move behind elementwise operations, and views of weights
+    become weight expressions:
+
+        %1 = tfm.reshape %x : (tensor<1x?x64xf32>) -> tensor<?x64xf32>        %1 = tfm.unary tanh %x
+        %2 = tfm.unary tanh %1                                            =>  %2 = tfm.reshape %1
+  }];
+}
+
+def RaiseLinearPass : RaisePass<"raise-linear"> {
+  let summary = "matrix products with a weight become `tfm.linear`";
+  let description = [{
+    `tfm.matmul %x, %w` with a weight [in, out] becomes `tfm.linear` with the permuted weight [out, in], on the input before a reshape of its leading
+    dimensions. A linear of which only slices are used becomes one linear per slice, with sliced weight and bias.
+  }];
+}
+
+def RaiseNormPass : RaisePass<"raise-norm"> {
+  let summary = "recognize RMS norm and layer norm";
+  let description = [{
+    x times or divided by the (reciprocal) root of mean(x^2) + epsilon along the last dimension becomes `tfm.rms_norm`, the same of x - mean(x)
+    `tfm.layer_norm`; vectors that multiply or are added to the result become its weight and bias.
+  }];
+}
+
+def RaiseActivationPass : RaisePass<"raise-activation"> {
+  let summary = "recognize SiLU and both forms of GELU";
+  let description = [{
+    A product whose operands are scalar functions of one tensor is evaluated at sample points: where it agrees with an activation function it
+    becomes that `tfm.unary`, in whatever order the exporter wrote it down.
+  }];
+}
+
+def RaiseEmbeddingPass : RaisePass<"raise-embedding"> {
+  let summary = "lookups by token id become `tfm.embed`, lookups by position `tfm.position_rows`";
+  let description = [{
+    `tfm.gather` of rows of a weight. Positions are recognized by evaluating the indices for several steps; a constant offset (OPT) becomes a
+    slice of the table.
+  }];
+}
+
+def RaiseRopePass : RaisePass<"raise-rope"> {
+  let summary = "recognize rotary position embeddings";
+  let description = [{
+    x * cos + rotate_half(x) * sin, where cos and sin depend on positions alone, becomes `tfm.rope` on [1, sequence, heads * head_dim] before the
+    heads are split and moved. The frequencies are the angles at position 1; cos and sin are checked at several steps.
+  }];
+}
+
+def RaiseAttentionPass : RaisePass<"raise-attention"> {
+  let summary = "recognize attention with its mask and grouped queries";
+  let description = [{
+    softmax(q k^T, scaled and masked) v becomes `tfm.attention` on flat operands [1, rows, heads * head_dim]; keys and values repeated for groups of
+    heads are taken before the repetition. What is added to the scores is evaluated for several steps up to the full context, and must be
+    nothing, causal, or causal within a window. Runs after raise-rope.
+  }];
+}
+
+def RaiseCachePass : RaisePass<"raise-cache"> {
+  let summary = "keys and values of earlier steps live in caches, not in arguments";
+  let description = [{
+    A concatenation of an argument and this step's keys or values that is also returned becomes `tfm.cache_append`; argument and result vanish.
+    A causal model without such arguments gets caches: its keys and values are appended to them. Arguments without use are removed.
+    Runs after raise-attention.
+  }];
+}
+
+def RaiseOutputsPass : RaisePass<"raise-outputs"> {
+  let summary = "compute only the rows of the output that are wanted";
+  let description = [{
+    The result [1, sequence, width] of a causal model becomes [1, outputs, width]: `tfm.tail` moves up through operations on rows, to before the final norm.
+    Runs last.
+  }];
+}
+
+#endif

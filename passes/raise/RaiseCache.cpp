@@ -1,0 +1,126 @@
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "passes/raise/Evaluation.h"
+#include "passes/raise/Matching.h"
+#include "passes/raise/Passes.h"
+
+namespace quantc {
+#define GEN_PASS_DEF_RAISECACHEPASS
+#include "passes/raise/Passes.h.inc"
+
+using namespace mlir;
+using namespace raise;
+
+namespace {
+
+/// concat(an argument, this step's) behind the flat view that an attention reads.
+struct PastConcat {
+  tfm::ConcatOp concat;
+  int64_t rowAxis;
+};
+
+std::optional<PastConcat> matchPastConcat(Value flat) {
+  auto reshape = flat.getDefiningOp<tfm::ReshapeOp>();
+  if (!reshape)
+    return std::nullopt;
+  auto transpose = reshape.getOperand().getDefiningOp<tfm::TransposeOp>();
+  auto concat = (transpose ? transpose.getOperand() : reshape.getOperand()).getDefiningOp<tfm::ConcatOp>();
+  if (!concat || concat.getOperands().size() != 2 || !isa<BlockArgument>(concat.getOperands()[0]))
+    return std::nullopt;
+  int64_t rank = typeOf(concat).getRank(), axis = concat.getAxis();
+  if (!holdsHeads(typeOf(concat), axis) || (axis == rank - 2) != static_cast<bool>(transpose))
+    return std::nullopt;
+  if (transpose && (transpose.getOrder()[rank - 2] != rank - 3 || transpose.getOrder()[rank - 3] != rank - 2))
+    return std::nullopt;
+  return PastConcat{concat, axis};
+}
+
+/// [1, past + sequence, width] of this step's [1, sequence, width].
+RankedTensorType wholeType(RankedTensorType type) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+  dims[dims.size() - 2] = dims[dims.size() - 2] + symbolExpr(tfm::Symbol::past, type.getContext());
+  return tfm::makeTensorType(dims, type.getElementType());
+}
+
+bool isPerStep(Value value) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(value));
+  return dims.size() >= 2 && dims[dims.size() - 2] == symbolExpr(tfm::Symbol::sequence, value.getContext());
+}
+
+struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
+  void runOnOperation() override {
+    for (func::FuncOp main : getOperation().getOps<func::FuncOp>()) {
+      IRRewriter rewriter(&getContext());
+      (void)runRegionDCE(rewriter, main->getRegions());
+      SmallVector<tfm::AttentionOp> attentions(main.getOps<tfm::AttentionOp>());
+      if (canDeriveCaches(main, attentions))
+        for (auto [layer, attention] : llvm::enumerate(attentions))
+          forBoth(attention, layer, [&](Value operand, const Twine& name) { return append(operand, name, attention); });
+      else
+        for (auto [layer, attention] : llvm::enumerate(attentions))
+          forBoth(attention, layer, [&](Value operand, const Twine& name) { return replacePast(operand, name, attention); });
+      dropReturnedCaches(main);
+      (void)runRegionDCE(rewriter, main->getRegions());
+      dropUnusedArguments(main);
+    }
+  }
+
+  template <typename Rewrite> void forBoth(tfm::AttentionOp attention, size_t layer, Rewrite rewrite) {
+    for (auto [operand, kind] : {std::pair{&attention.getKeyMutable(), "key"}, std::pair{&attention.getValueMutable(), "value"}})
+      if (Value replacement = rewrite(operand->get(), "layers." + Twine(layer) + "." + kind))
+        operand->set(replacement);
+  }
+
+  Value append(Value rows, const Twine& name, tfm::AttentionOp attention) {
+    OpBuilder builder(attention);
+    if (auto existing = appended_.find(rows); existing != appended_.end())
+      return existing->second;
+    return appended_[rows] = builder.create<tfm::CacheAppendOp>(attention.getLoc(), wholeType(typeOf(rows)), rows, name.str(), attention.getKvHeads(),
+                                                                attention.getHeadDim());
+  }
+
+  Value replacePast(Value flat, const Twine& name, tfm::AttentionOp attention) {
+    auto past = matchPastConcat(flat);
+    if (!past)
+      return {};
+    OpBuilder builder(attention);
+    pastConcats_.insert(past->concat);
+    return append(toRows(builder, attention.getLoc(), past->concat.getOperands()[1], past->rowAxis), name, attention);
+  }
+
+  /// A causal model that computes everything anew each time works step by step once its keys and values are kept: rows depend on earlier rows
+  /// through attention alone, and positions count from `past` in rope and position_rows.
+  bool canDeriveCaches(func::FuncOp main, ArrayRef<tfm::AttentionOp> attentions) {
+    bool counts = llvm::any_of(main.getOps(), [](Operation& op) { return isa<tfm::IotaOp, tfm::CacheAppendOp, tfm::SoftmaxOp>(op); });
+    bool causal = llvm::all_of(attentions, [](tfm::AttentionOp op) {
+      return op.getMaskKind() == tfm::MaskKind::causal && isPerStep(op.getKey()) && isPerStep(op.getValue());
+    });
+    return !attentions.empty() && causal && !counts && !Evaluator(getOperation()).hasPast();
+  }
+
+  /// Results that only give back what was appended to.
+  void dropReturnedCaches(func::FuncOp main) {
+    auto terminator = cast<func::ReturnOp>(main.getBody().front().getTerminator());
+    llvm::BitVector dropped(terminator.getNumOperands());
+    for (auto [i, value] : llvm::enumerate(terminator.getOperands()))
+      if (auto concat = value.getDefiningOp<tfm::ConcatOp>(); concat && pastConcats_.contains(concat))
+        dropped.set(static_cast<unsigned>(i));
+    terminator->eraseOperands(dropped);
+    main.eraseResults(dropped);
+  }
+
+  void dropUnusedArguments(func::FuncOp main) {
+    llvm::BitVector unused(main.getNumArguments());
+    for (BlockArgument argument : main.getArguments())
+      if (argument.use_empty())
+        unused.set(argument.getArgNumber());
+    main.eraseArguments(unused);
+  }
+
+  llvm::DenseMap<Value, Value> appended_;
+  llvm::DenseSet<Operation*> pastConcats_;
+};
+
+}  // namespace
+}  // namespace quantc

@@ -1,0 +1,77 @@
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/raise/Evaluation.h"
+#include "passes/raise/Matching.h"
+#include "passes/raise/Passes.h"
+
+namespace quantc {
+#define GEN_PASS_DEF_RAISEEMBEDDINGPASS
+#include "passes/raise/Passes.h.inc"
+
+using namespace mlir;
+using namespace raise;
+
+namespace {
+
+/// offset where the indices are past + offset, past + offset + 1, ... at every step.
+std::optional<int64_t> positionOffset(Value indices, Evaluator& evaluator) {
+  std::optional<int64_t> offset;
+  for (tfm::StepSize step : evaluator.smallSteps()) {
+    auto values = evaluator.evaluate(indices, step);
+    if (!values || values->size() != step.sequence)
+      return std::nullopt;
+    if (!offset)
+      offset = static_cast<int64_t>(values->values[0]) - step.past;
+    for (int64_t i = 0; i < step.sequence; ++i)
+      if (values->values[i] != static_cast<double>(step.past + i + *offset))
+        return std::nullopt;
+  }
+  return offset;
+}
+
+struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
+  RowsOfWeight(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
+
+  LogicalResult matchAndRewrite(tfm::GatherOp op, PatternRewriter& rewriter) const override {
+    Attribute table = weightExprOf(op.getOperand());
+    if (!table || typeOf(op.getOperand()).getRank() != 2 || op.getAxis() != 0 || !isa<FloatType>(typeOf(op.getOperand()).getElementType()))
+      return rewriter.notifyMatchFailure(op, "does not look up rows of a weight");
+    if (isPositional(op.getIndices()))
+      return positionRows(op, table, rewriter);
+
+    Value ids = op.getIndices();
+    while (auto cast = ids.getDefiningOp<tfm::CastOp>())
+      if (isa<IntegerType>(typeOf(cast.getOperand()).getElementType()))
+        ids = cast.getOperand();
+      else
+        return rewriter.notifyMatchFailure(op, "is indexed by numbers that were not integers");
+    rewriter.replaceOpWithNewOp<tfm::EmbedOp>(op, op.getType(), ids, createWeight(rewriter, op.getLoc(), table));
+    return success();
+  }
+
+  LogicalResult positionRows(tfm::GatherOp op, Attribute table, PatternRewriter& rewriter) const {
+    auto offset = positionOffset(op.getIndices(), evaluator);
+    int64_t rows = typeOf(op.getOperand()).getDimSize(0);
+    if (!offset || *offset < 0 || *offset >= rows)
+      return rewriter.notifyMatchFailure(op, "is indexed by something else than the positions: " + evaluator.reason());
+    if (*offset > 0)
+      table = tfm::SlicedAttr::get(op.getContext(), table, 0, *offset, rows);
+    rewriter.replaceOpWithNewOp<tfm::PositionRowsOp>(op, op.getType(), createWeight(rewriter, op.getLoc(), table));
+    return success();
+  }
+
+  Evaluator& evaluator;
+};
+
+struct RaiseEmbeddingPass : impl::RaiseEmbeddingPassBase<RaiseEmbeddingPass> {
+  void runOnOperation() override {
+    Evaluator evaluator(getOperation());
+    RewritePatternSet patterns(&getContext());
+    patterns.add<RowsOfWeight>(&getContext(), evaluator);
+    if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+}  // namespace
+}  // namespace quantc

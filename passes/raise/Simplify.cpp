@@ -1,0 +1,220 @@
+#include "dialects/tfm/Interpreter.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/raise/Matching.h"
+#include "passes/raise/Passes.h"
+
+namespace quantc {
+#define GEN_PASS_DEF_SIMPLIFYPASS
+#include "passes/raise/Passes.h.inc"
+
+using namespace mlir;
+using namespace raise;
+
+namespace {
+
+constexpr int64_t kMostFoldedElements = 4096;
+
+struct DropCast : OpRewritePattern<tfm::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::CastOp op, PatternRewriter& rewriter) const override {
+    if (op.getOperand().getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "changes the type");
+    rewriter.replaceOp(op, op.getOperand());
+    return success();
+  }
+};
+
+struct SimplifyReshape : OpRewritePattern<tfm::ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::ReshapeOp op, PatternRewriter& rewriter) const override {
+    if (auto weight = op.getOperand().getDefiningOp<tfm::WeightOp>()) {
+      rewriter.replaceOp(op, createWeight(rewriter, op.getLoc(), reshaped(weight.getExpr(), typeOf(op).getShape())));
+      return success();
+    }
+    if (op.getOperand().getType() != op.getType() && !op.getOperand().getDefiningOp<tfm::ReshapeOp>())
+      return rewriter.notifyMatchFailure(op, "changes the shape");
+    rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), op.getOperand(), typeOf(op)));
+    return success();
+  }
+};
+
+struct SimplifyTranspose : OpRewritePattern<tfm::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::TransposeOp op, PatternRewriter& rewriter) const override {
+    if (auto weight = op.getOperand().getDefiningOp<tfm::WeightOp>()) {
+      rewriter.replaceOp(op, createWeight(rewriter, op.getLoc(), permuted(weight.getExpr(), op.getOrder())));
+      return success();
+    }
+    Value value = makeTranspose(rewriter, op.getLoc(), op.getOperand(), op.getOrder());
+    auto same = value.getDefiningOp<tfm::TransposeOp>();
+    if (same && same.getOperand() == op.getOperand()) {
+      rewriter.eraseOp(same);
+      return rewriter.notifyMatchFailure(op, "moves elements");
+    }
+    rewriter.replaceOp(op, value);
+    return success();
+  }
+};
+
+struct SimplifyBroadcast : OpRewritePattern<tfm::BroadcastOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::BroadcastOp op, PatternRewriter& rewriter) const override {
+    if (op.getOperand().getType() == op.getType()) {
+      rewriter.replaceOp(op, op.getOperand());
+      return success();
+    }
+    auto inner = op.getOperand().getDefiningOp<tfm::BroadcastOp>();
+    if (!inner)
+      return rewriter.notifyMatchFailure(op, "repeats elements");
+    rewriter.replaceOpWithNewOp<tfm::BroadcastOp>(op, op.getType(), inner.getOperand());
+    return success();
+  }
+};
+
+/// Elementwise operations broadcast by themselves.
+template <typename Op> struct DropImpliedBroadcast : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
+    for (OpOperand& operand : op->getOpOperands()) {
+      auto broadcast = operand.get().template getDefiningOp<tfm::BroadcastOp>();
+      if (!broadcast)
+        continue;
+      SmallVector<RankedTensorType> types;
+      for (OpOperand& other : op->getOpOperands())
+        types.push_back(typeOf(&other == &operand ? broadcast.getOperand() : other.get()));
+      auto dims = broadcastDims(types);
+      if (!dims || *dims != tfm::dimsOf(typeOf(op.getResult())))
+        continue;
+      rewriter.modifyOpInPlace(op, [&] { operand.set(broadcast.getOperand()); });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "no operand is repeated needlessly");
+  }
+};
+
+/// x * 1, x / 1, x + 0, x - 0, x ^ 1.
+struct DropNeutral : OpRewritePattern<tfm::BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::BinaryOp op, PatternRewriter& rewriter) const override {
+    tfm::BinaryKind kind = op.getKind();
+    bool commutes = kind == tfm::BinaryKind::mul || kind == tfm::BinaryKind::add;
+    bool one = kind == tfm::BinaryKind::mul || kind == tfm::BinaryKind::div || kind == tfm::BinaryKind::pow;
+    if (!one && kind != tfm::BinaryKind::add && kind != tfm::BinaryKind::sub)
+      return rewriter.notifyMatchFailure(op, "has no neutral operand");
+    for (auto [kept, other] : bothOrders(op)) {
+      if (scalarOf(other) == (one ? 1.0 : 0.0) && kept.getType() == op.getType() && (commutes || kept == op.getLhs())) {
+        rewriter.replaceOp(op, kept);
+        return success();
+      }
+    }
+    return rewriter.notifyMatchFailure(op, "no operand is neutral");
+  }
+};
+
+struct DropConcat : OpRewritePattern<tfm::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::ConcatOp op, PatternRewriter& rewriter) const override {
+    if (op.getOperands().size() != 1)
+      return rewriter.notifyMatchFailure(op, "has several operands");
+    rewriter.replaceOp(op, op.getOperands()[0]);
+    return success();
+  }
+};
+
+struct DropSlice : OpRewritePattern<tfm::SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::SliceOp op, PatternRewriter& rewriter) const override {
+    if (op.getOperand().getType() != op.getType() || op.getStep() != 1)
+      return rewriter.notifyMatchFailure(op, "drops elements");
+    rewriter.replaceOp(op, op.getOperand());
+    return success();
+  }
+};
+
+/// Evaluates operations whose operands are all small constants.
+struct FoldConstants : RewritePattern {
+  explicit FoldConstants(MLIRContext* context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
+
+  LogicalResult matchAndRewrite(Operation* op, PatternRewriter& rewriter) const override {
+    auto type = op->getNumResults() == 1 ? dyn_cast<RankedTensorType>(op->getResult(0).getType()) : RankedTensorType();
+    bool constants = op->getNumOperands() > 0 && llvm::all_of(op->getOperands(), [](Value value) { return value.getDefiningOp<tfm::ConstantOp>(); });
+    if (!constants || !type || !type.hasStaticShape() || type.getNumElements() > kMostFoldedElements || !type.getElementType().isIntOrFloat() ||
+        isa<tfm::CacheAppendOp>(op))
+      return rewriter.notifyMatchFailure(op, "is not computed from small constants");
+    // A splat that is repeated stays a splat, and stays visible as the scalar that it is.
+    tfm::Interpreter interpreter(tfm::StepSize{});
+    const tfm::Array* array = interpreter.evaluate(op->getResult(0));
+    if (!array)
+      return rewriter.notifyMatchFailure(op, interpreter.reason());
+    Type element = type.getElementType();
+    SmallVector<Attribute> values;
+    for (double value : array->values)
+      values.push_back(isa<FloatType>(element) ? Attribute(rewriter.getFloatAttr(element, value))
+                                               : Attribute(rewriter.getIntegerAttr(element, static_cast<int64_t>(value))));
+    rewriter.replaceOpWithNewOp<tfm::ConstantOp>(op, type, DenseElementsAttr::get(type, values));
+    return success();
+  }
+};
+
+struct SinkReshapeBelowUnary : OpRewritePattern<tfm::UnaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::UnaryOp op, PatternRewriter& rewriter) const override {
+    auto reshape = op.getOperand().getDefiningOp<tfm::ReshapeOp>();
+    if (!reshape)
+      return rewriter.notifyMatchFailure(op, "no reshape in front");
+    Value inner = rewriter.create<tfm::UnaryOp>(op.getLoc(), reshape.getOperand().getType(), op.getKind(), reshape.getOperand());
+    rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), inner, typeOf(op)));
+    return success();
+  }
+};
+
+/// A reshape moves behind an operation with a scalar, with a vector along a last dimension that it keeps, or with a tensor of the same reshape.
+struct SinkReshapeBelowBinary : OpRewritePattern<tfm::BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  static bool commutes(tfm::ReshapeOp reshape, Value other, RankedTensorType result) {
+    RankedTensorType from = typeOf(reshape.getOperand()), to = typeOf(reshape), type = typeOf(other);
+    if (tfm::dimsOf(to) != tfm::dimsOf(result) || from.getRank() == 0 || to.getRank() == 0)
+      return false;
+    bool isVector = type.getRank() == 1 && !type.isDynamicDim(0);
+    bool isScalar = type.hasStaticShape() && type.getNumElements() == 1 && type.getRank() <= std::min(from.getRank(), to.getRank());
+    return isScalar || (isVector && type.getDimSize(0) == from.getShape().back() && type.getDimSize(0) == to.getShape().back());
+  }
+
+  LogicalResult matchAndRewrite(tfm::BinaryOp op, PatternRewriter& rewriter) const override {
+    auto left = op.getLhs().getDefiningOp<tfm::ReshapeOp>(), right = op.getRhs().getDefiningOp<tfm::ReshapeOp>();
+    Value lhs = op.getLhs(), rhs = op.getRhs();
+    RankedTensorType from;
+    if (left && right && left.getType() == right.getType() && left.getOperand().getType() == right.getOperand().getType()) {
+      lhs = left.getOperand();
+      rhs = right.getOperand();
+      from = typeOf(lhs);
+    } else if (left && commutes(left, rhs, typeOf(op))) {
+      lhs = left.getOperand();
+      from = typeOf(lhs);
+    } else if (right && commutes(right, lhs, typeOf(op))) {
+      rhs = right.getOperand();
+      from = typeOf(rhs);
+    } else {
+      return rewriter.notifyMatchFailure(op, "no reshape that commutes with it");
+    }
+    Value inner = rewriter.create<tfm::BinaryOp>(op.getLoc(), tfm::withElement(from, typeOf(op).getElementType()), op.getKind(), lhs, rhs);
+    rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), inner, typeOf(op)));
+    return success();
+  }
+};
+
+struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
+                 DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, FoldConstants, SinkReshapeBelowUnary,
+                 SinkReshapeBelowBinary>(&getContext());
+    if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+}  // namespace
+}  // namespace quantc
