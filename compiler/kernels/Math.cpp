@@ -66,7 +66,7 @@ Expr expOf(const Expr& x) {
 
 Expr logOf(const Expr& x) {
   constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f, kSmallestNormal = 0x1p-126f;
-  Expr subnormal = x < kSmallestNormal;
+  Expr subnormal = strict_float(x < kSmallestNormal);  // also chooses between integers, where Halide would not be strict by itself
   Expr scaled = bitsOf(select(subnormal, x * 0x1p23f, x));
   // The exponent is chosen so that the mantissa lies in [sqrt(1/2), sqrt(2)).
   Expr exponent = reinterpret<int32_t>(scaled - bits(0x3f3504f3)) >> 23;

@@ -5,13 +5,17 @@
 
 #include <llvm/ADT/SmallVector.h>
 #include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/InstIterator.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
+#include <llvm/IR/Operator.h>
 #include <llvm/Linker/Linker.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include "compiler/kernels/RiscvModule.h"
+#include "compiler/support/Error.h"
 
 namespace quantc::kernels {
 namespace {
@@ -62,8 +66,32 @@ void addHelpers(llvm::Module& module) {
   (void)failed;
 }
 
+/// Halide turns LLVM's SLP vectorizer on for every target. Schedules decide what is vectorized, so it is off, for the whole process.
+void withoutSlpVectorizer() {
+  static const bool done = [] {
+    auto& options = llvm::cl::getRegisteredOptions();
+    auto found = options.find("vectorize-slp");
+    assert(found != options.end() && "LLVM 19 has this option");
+    static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(false);
+    return true;
+  }();
+  (void)done;
+}
+
+/// strict_float must have kept every licence to change results out of the code.
+void checkStrict(const llvm::Module& module) {
+  for (const llvm::Function& function : module)
+    for (const llvm::Instruction& instruction : llvm::instructions(function)) {
+      const auto* operation = llvm::dyn_cast<llvm::FPMathOperator>(&instruction);
+      if (operation && operation->getFastMathFlags().any())
+        throw UserError("kernel " + module.getModuleIdentifier(),
+                        std::string("its floating point is not strict (") + instruction.getOpcodeName() + "); this is a mistake of the compiler, please report it");
+    }
+}
+
 }  // namespace
 
+// Without vectors Halide's riscv64 is refused, so the front end is told of some; no schedule uses them and RiscvModule takes them away.
 Halide::Target halideTargetOf(const TargetVariant& target) {
   return Halide::Target(target.halideTarget + "-no_runtime-no_asserts-no_bounds_query-strict_float");
 }
@@ -75,10 +103,12 @@ Facts factsOf(const TargetVariant& target) {
 }
 
 std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit) {
+  withoutSlpVectorizer();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = Halide::compile_module_to_llvm_module(module, context);
   if (target.architecture == Architecture::riscv64)
-    code = withoutFixedVectorLength(std::move(code), hasVectors(target));
+    code = withoutVectorLength(*code, hasVectors(target));
+  checkStrict(*code);
   addHelpers(*code);
   llvm::SmallVector<char, 0> buffer;
   llvm::raw_svector_ostream stream(buffer);
