@@ -1,4 +1,5 @@
 #include "dialects/tfm/Interpreter.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Matching.h"
@@ -205,12 +206,32 @@ struct SinkReshapeBelowBinary : OpRewritePattern<tfm::BinaryOp> {
   }
 };
 
+/// A reshape that keeps the last dimension moves behind an operation on rows.
+template <typename Op> struct SinkReshapeBelowRows : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
+    auto reshape = op.getInput().template getDefiningOp<tfm::ReshapeOp>();
+    RankedTensorType from = reshape ? typeOf(reshape.getOperand()) : RankedTensorType();
+    if (!reshape || from.getRank() == 0 || typeOf(reshape).getRank() == 0 || tfm::dimsOf(from).back() != tfm::dimsOf(typeOf(reshape)).back())
+      return rewriter.notifyMatchFailure(op, "no reshape in front that keeps rows");
+    SmallVector<AffineExpr> dims = tfm::dimsOf(from);
+    dims.back() = tfm::dimsOf(typeOf(op)).back();
+    IRMapping mapping;
+    mapping.map(reshape.getResult(), reshape.getOperand());
+    Operation* inner = rewriter.clone(*op, mapping);
+    inner->getResult(0).setType(tfm::makeTensorType(dims, typeOf(op).getElementType()));
+    rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), inner->getResult(0), typeOf(op)));
+    return success();
+  }
+};
+
 struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
                  DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, FoldConstants, SinkReshapeBelowUnary,
-                 SinkReshapeBelowBinary>(&getContext());
+                 SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>,
+                 SinkReshapeBelowRows<tfm::LayerNormOp>>(&getContext());
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
