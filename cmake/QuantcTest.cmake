@@ -1,6 +1,11 @@
 # quantc_gtest(NAME SOURCES file... LIBRARIES target...): a GoogleTest program whose cases ctest knows one by one.
 # Tests find the project with QUANTC_SOURCE_DIR and shared models with tests/support/Shared.h.
-find_package(GTest REQUIRED)
+if(CMAKE_CROSSCOMPILING)
+  # Debian's libgtest-dev has libraries for the host, and the sources for everything else.
+  add_subdirectory(/usr/src/googletest "${PROJECT_BINARY_DIR}/googletest" EXCLUDE_FROM_ALL)
+else()
+  find_package(GTest REQUIRED)
+endif()
 include(GoogleTest)
 
 function(quantc_gtest name)

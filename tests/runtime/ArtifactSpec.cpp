@@ -92,9 +92,9 @@ void write_header(FlatBufferBuilder& builder, const ArtifactSpec& spec) {
 std::vector<uint8_t> artifact_bytes(const ArtifactSpec& spec) {
   FlatBufferBuilder builder;
   write_header(builder, spec);
-  std::vector<uint8_t> file(sizeof(ArtifactPrefix));
-  file.insert(file.end(), builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
-  const size_t header_end = file.size();
+  const size_t header_end = sizeof(ArtifactPrefix) + builder.GetSize();
+  std::vector<uint8_t> file(header_end);
+  std::memcpy(file.data() + sizeof(ArtifactPrefix), builder.GetBufferPointer(), builder.GetSize());
   for (const SegmentSpec& segment : spec.segments) {
     // A test may move a segment to a place where it cannot be; its data then stay away.
     if (segment.offset < header_end || segment.offset > (1u << 20))
@@ -136,9 +136,9 @@ void TemporaryFile::write(const std::vector<uint8_t>& bytes) {
   std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-void TemporaryFile::patch(size_t offset, uint8_t byte) {
+void TemporaryFile::patch(size_t offset, const void* data, size_t bytes) {
   const int file = open(path_.c_str(), O_WRONLY);
-  EXPECT_EQ(pwrite(file, &byte, 1, static_cast<off_t>(offset)), 1);
+  EXPECT_EQ(pwrite(file, data, bytes, static_cast<off_t>(offset)), static_cast<ssize_t>(bytes));
   close(file);
 }
 

@@ -104,7 +104,8 @@ public:
 
   void write(const std::vector<uint8_t>& bytes);
   /// Changes bytes in place.
-  void patch(size_t offset, uint8_t byte);
+  void patch(size_t offset, const void* data, size_t bytes);
+  void patch(size_t offset, uint8_t byte) { patch(offset, &byte, 1); }
   void truncate(size_t bytes);
   const char* path() const { return path_.c_str(); }
 

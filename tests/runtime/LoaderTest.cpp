@@ -112,16 +112,19 @@ TEST(Loader, SurvivesEveryChangedByteOfAHeaderThatWasSignedAnew) {
   const std::vector<uint8_t> good = artifact_bytes(tiny_model());
   ArtifactPrefix prefix;
   std::memcpy(&prefix, good.data(), sizeof prefix);
-  TemporaryFile file;
+  TemporaryFile file(good);
+  std::vector<uint8_t> bytes = good;
   int rejected = 0;
   for (size_t at = sizeof prefix; at < sizeof prefix + prefix.header_bytes; ++at) {
     for (const int value : {0x00, 0x7f, 0xff}) {
-      std::vector<uint8_t> bytes = good;
       bytes[at] = static_cast<uint8_t>(value);
       sign_header(bytes);
-      file.write(bytes);
+      file.patch(0, bytes.data(), sizeof prefix);
+      file.patch(at, bytes[at]);
       rejected += open_file(file.path()).status != QC_OK;
     }
+    bytes[at] = good[at];
+    file.patch(at, bytes[at]);
   }
   EXPECT_GT(rejected, static_cast<int>(prefix.header_bytes));
 }
