@@ -21,7 +21,8 @@ void readTemplate(const JsonPlace& processor, TokenizerReading& reading) {
     for (size_t k = 0; k < ids.array().size(); ++k) {
       const int64_t id = ids.at(k).integer();
       if (id < 0 || id >= static_cast<int64_t>(reading.tables.pieces.size()))
-        ids.fail("has id " + std::to_string(id) + ", the vocabulary ends at " + std::to_string(reading.tables.pieces.size() - 1) + "; fetch the file again");
+        ids.fail("has id " + std::to_string(id) + ", the vocabulary ends at " + std::to_string(reading.tables.pieces.size() - 1) +
+                 "; fetch the file again");
       (behindText ? after : before).push_back(static_cast<int32_t>(id));
     }
   }

@@ -19,18 +19,13 @@ constexpr size_t programLimit = 1 << 16;
 bool mayBeEmpty(const PatternNode& node) {
   switch (node.kind) {
   case Kind::literal:
-  case Kind::characterClass:
-    return false;
+  case Kind::characterClass: return false;
   case Kind::sequence:
-  case Kind::atomic:
-    return std::all_of(node.children.begin(), node.children.end(), mayBeEmpty);
-  case Kind::alternatives:
-    return std::any_of(node.children.begin(), node.children.end(), mayBeEmpty);
-  case Kind::repeat:
-    return node.least == 0 || mayBeEmpty(node.children[0]);
+  case Kind::atomic: return std::all_of(node.children.begin(), node.children.end(), mayBeEmpty);
+  case Kind::alternatives: return std::any_of(node.children.begin(), node.children.end(), mayBeEmpty);
+  case Kind::repeat: return node.least == 0 || mayBeEmpty(node.children[0]);
   case Kind::look:
-  case Kind::lookNot:
-    return true;
+  case Kind::lookNot: return true;
   }
   return true;
 }
@@ -52,21 +47,11 @@ private:
       for (const PatternNode& child : node.children)
         emit(child);
       break;
-    case Kind::alternatives:
-      emitAlternatives(node);
-      break;
-    case Kind::literal:
-      add(Op::literal, node.value);
-      break;
-    case Kind::characterClass:
-      add(Op::one_of, node.value);
-      break;
-    case Kind::repeat:
-      emitRepeat(node);
-      break;
-    case Kind::look:
-      emitGroup(Op::look, node.children[0], Op::leave_look);
-      break;
+    case Kind::alternatives: emitAlternatives(node); break;
+    case Kind::literal: add(Op::literal, node.value); break;
+    case Kind::characterClass: add(Op::one_of, node.value); break;
+    case Kind::repeat: emitRepeat(node); break;
+    case Kind::look: emitGroup(Op::look, node.children[0], Op::leave_look); break;
     case Kind::lookNot: {
       const size_t look = add(Op::look_not);
       emit(node.children[0]);
@@ -74,9 +59,7 @@ private:
       setTarget(look);
       break;
     }
-    case Kind::atomic:
-      emitGroup(Op::atomic, node.children[0], Op::leave_atomic);
-      break;
+    case Kind::atomic: emitGroup(Op::atomic, node.children[0], Op::leave_atomic); break;
     }
   }
 

@@ -119,26 +119,20 @@ private:
   PatternNode atom(bool caseless, int depth) {
     const char32_t c = take();
     switch (c) {
-    case '(':
-      return group(caseless, depth);
-    case '[':
-      return classNode(bracket(), caseless);
-    case '.':
-      return classNode("[^\\n]", false);
+    case '(': return group(caseless, depth);
+    case '[': return classNode(bracket(), caseless);
+    case '.': return classNode("[^\\n]", false);
     case '\\': {
       const Escape escape = readEscape();
       return escape.isClass ? classNode("[" + escape.items + "]", caseless) : literal(escape.code, caseless);
     }
     case '^':
-    case '$':
-      fail("an anchor");
+    case '$': fail("an anchor");
     case '*':
     case '+':
     case '?':
-    case '{':
-      fail("a quantifier with nothing before it");
-    default:
-      return literal(c, caseless);
+    case '{': fail("a quantifier with nothing before it");
+    default: return literal(c, caseless);
     }
   }
 
@@ -210,30 +204,18 @@ private:
     const char32_t c = take();
     switch (c) {
     case 'p':
-    case 'P':
-      return property(c == 'P');
-    case 's':
-      return Escape{true, 0, whiteSpaceItems};
-    case 'S':
-      return Escape{true, 0, "\\P{White_Space}"};
-    case 'd':
-      return Escape{true, 0, "\\p{Nd}"};
-    case 'D':
-      return Escape{true, 0, "\\P{Nd}"};
-    case 'w':
-      return Escape{true, 0, wordItems};
-    case 'r':
-      return Escape{false, '\r', {}};
-    case 'n':
-      return Escape{false, '\n', {}};
-    case 't':
-      return Escape{false, '\t', {}};
-    case 'f':
-      return Escape{false, '\f', {}};
-    case 'v':
-      return Escape{false, '\v', {}};
-    case 'u':
-      return Escape{false, hex(4, 4), {}};
+    case 'P': return property(c == 'P');
+    case 's': return Escape{true, 0, whiteSpaceItems};
+    case 'S': return Escape{true, 0, "\\P{White_Space}"};
+    case 'd': return Escape{true, 0, "\\p{Nd}"};
+    case 'D': return Escape{true, 0, "\\P{Nd}"};
+    case 'w': return Escape{true, 0, wordItems};
+    case 'r': return Escape{false, '\r', {}};
+    case 'n': return Escape{false, '\n', {}};
+    case 't': return Escape{false, '\t', {}};
+    case 'f': return Escape{false, '\f', {}};
+    case 'v': return Escape{false, '\v', {}};
+    case 'u': return Escape{false, hex(4, 4), {}};
     case 'x': {
       if (!accept('{'))
         return Escape{false, hex(2, 2), {}};

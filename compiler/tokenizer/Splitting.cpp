@@ -99,7 +99,8 @@ struct PreTokenizerReader {
   void (*read)(const JsonPlace& component, TokenizerReading& reading);
 };
 constexpr PreTokenizerReader preTokenizerReaders[] = {
-    {"ByteLevel", readByteLevel}, {"Split", readSplit}, {"Metaspace", readMetaspace}, {"Digits", readDigits}, {"Punctuation", readPunctuation},
+    {"ByteLevel", readByteLevel},     {"Split", readSplit}, {"Metaspace", readMetaspace}, {"Digits", readDigits},
+    {"Punctuation", readPunctuation},
 };
 
 void readOnePreTokenizer(const JsonPlace& component, TokenizerReading& reading) {

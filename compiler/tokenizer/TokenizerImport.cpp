@@ -99,7 +99,8 @@ void readEndIds(const JsonPlace& config, TokenizerTables& tables) {
   const auto add = [&](const JsonPlace& place) {
     const int64_t id = place.integer();
     if (id < 0 || id >= static_cast<int64_t>(tables.pieces.size()))
-      place.fail("is " + std::to_string(id) + ", the tokenizer's vocabulary ends at " + std::to_string(tables.pieces.size() - 1) + "; correct the file");
+      place.fail("is " + std::to_string(id) + ", the tokenizer's vocabulary ends at " + std::to_string(tables.pieces.size() - 1) +
+                 "; correct the file");
     if (std::find(tables.eos.begin(), tables.eos.end(), id) == tables.eos.end())
       tables.eos.push_back(static_cast<int32_t>(id));
   };

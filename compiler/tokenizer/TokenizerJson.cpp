@@ -85,7 +85,8 @@ void readAddedTokens(const JsonPlace& tokens, TokenizerReading& reading) {
     if (known == reading.ids.end())
       reading.addToken(token, text, id);
     else if (known->second != id)
-      token.fail("has id " + std::to_string(id) + " for \"" + text + "\", the vocabulary has " + std::to_string(known->second) + "; fetch the file again");
+      token.fail("has id " + std::to_string(id) + " for \"" + text + "\", the vocabulary has " + std::to_string(known->second) +
+                 "; fetch the file again");
     SpecialTokenEntry entry;
     entry.id = static_cast<int32_t>(id);
     entry.special = token.flag("special", false);
@@ -123,7 +124,8 @@ void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
     std::string list;
     for (const std::string& one : reading.unsupported)
       list += (list.empty() ? "" : ", ") + one;
-    file.fail("asks for what the runtime's tokenizers cannot do: " + list + "; remove the file from the folder and give the model token ids");
+    file.fail("asks for what the runtime's tokenizers cannot do: " + list +
+              "; remove the file from the folder and give the model token ids");
   }
   out.classes = reading.classes.words();
   out.sourceDescription = describe(out);

@@ -15,8 +15,8 @@ namespace quantc::tokenizer_import {
 struct TokenizerReading {
   TokenizerTables& tables;
   CharacterClasses classes = {};
-  std::vector<std::string> unsupported = {};            ///< "normalizer NFC", ... in the order found
-  std::map<std::string, uint32_t> ids = {};             ///< of all tokens, as they are written in the file
+  std::vector<std::string> unsupported = {};  ///< "normalizer NFC", ... in the order found
+  std::map<std::string, uint32_t> ids = {};   ///< of all tokens, as they are written in the file
 
   bool byteLevel() const { return tables.kind == schema::TokenizerKind_byte_level_bpe; }
   /// Records that `id` is the token `name`. A UserError where the id is out of range or taken.

@@ -33,9 +33,9 @@ struct MergeEntry {
 
 struct TokenizerTables {
   schema::TokenizerKind kind = schema::TokenizerKind_none;
-  std::vector<std::string> pieces;     ///< by id, as bytes; empty where an id has no token
-  std::vector<uint32_t> lookupIds;     ///< ids that text is looked up in, in any order
-  std::vector<MergeEntry> merges;      ///< by rank
+  std::vector<std::string> pieces;  ///< by id, as bytes; empty where an id has no token
+  std::vector<uint32_t> lookupIds;  ///< ids that text is looked up in, in any order
+  std::vector<MergeEntry> merges;   ///< by rank
   std::vector<SpecialTokenEntry> specials;
   std::vector<int32_t> prefix;
   std::vector<int32_t> suffix;
@@ -55,7 +55,7 @@ struct TokenizerTables {
   bool decodeSpaces = false;
   bool decodeBytes = false;
   schema::StripSpace stripSpace = schema::StripSpace_none;
-  std::string sourceDescription;       ///< what was read, for the log: "tokenizer.json: byte-level BPE, 2048 tokens, 1791 merges"
+  std::string sourceDescription;  ///< what was read, for the log: "tokenizer.json: byte-level BPE, 2048 tokens, 1791 merges"
 };
 
 }  // namespace quantc

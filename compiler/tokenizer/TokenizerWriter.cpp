@@ -48,19 +48,19 @@ flatbuffers::Offset<schema::Tokenizer> writeTokenizer(flatbuffers::FlatBufferBui
 
   std::vector<flatbuffers::Offset<schema::SpecialToken>> specials;
   for (const SpecialTokenEntry& token : tables.specials)
-    specials.push_back(schema::CreateSpecialToken(builder, token.id, builder.CreateString(token.text), token.special, token.lstrip, token.rstrip,
-                                                  token.normalized, token.singleWord));
+    specials.push_back(schema::CreateSpecialToken(builder, token.id, builder.CreateString(token.text), token.special, token.lstrip,
+                                                  token.rstrip, token.normalized, token.singleWord));
   std::vector<flatbuffers::Offset<schema::Split>> splits;
   for (const SplitEntry& split : tables.splits)
     splits.push_back(schema::CreateSplit(builder, builder.CreateVector(split.pattern), split.mode));
 
-  return schema::CreateTokenizer(builder, tables.kind, builder.CreateVector(pieces), builder.CreateVector(ends), builder.CreateVector(order),
-                                 builder.CreateVector(starts), builder.CreateVector(merges), builder.CreateVector(specials),
-                                 builder.CreateVector(tables.prefix), builder.CreateVector(tables.suffix), builder.CreateVector(tables.eos),
-                                 tables.unknown, tables.fuseUnknown, tables.byteFallback, builder.CreateVector(tables.byteTokens),
-                                 tables.ignoreMerges, tables.prependSpace, tables.replaceSpace, tables.spacesLast, builder.CreateVector(splits),
-                                 builder.CreateVector(tables.classes), tables.spaceClass, tables.wordClass, tables.decodeSpaces, tables.decodeBytes,
-                                 tables.stripSpace);
+  return schema::CreateTokenizer(builder, tables.kind, builder.CreateVector(pieces), builder.CreateVector(ends),
+                                 builder.CreateVector(order), builder.CreateVector(starts), builder.CreateVector(merges),
+                                 builder.CreateVector(specials), builder.CreateVector(tables.prefix), builder.CreateVector(tables.suffix),
+                                 builder.CreateVector(tables.eos), tables.unknown, tables.fuseUnknown, tables.byteFallback,
+                                 builder.CreateVector(tables.byteTokens), tables.ignoreMerges, tables.prependSpace, tables.replaceSpace,
+                                 tables.spacesLast, builder.CreateVector(splits), builder.CreateVector(tables.classes), tables.spaceClass,
+                                 tables.wordClass, tables.decodeSpaces, tables.decodeBytes, tables.stripSpace);
 }
 
 }  // namespace quantc

@@ -22,18 +22,17 @@ constexpr size_t bpe_symbol_bytes = sizeof(bpe_symbol) + 2 * sizeof(bpe_merge);
 
 /// The symbols of one piece of text while they are collected and joined.
 class bpe_word {
- public:
+public:
   /// `space` has bpe_symbol_bytes for each symbol.
   bpe_word(const qc_tokenizer& tokenizer, const workspace& space)
-      : tokenizer_(tokenizer),
-        symbols_(static_cast<bpe_symbol*>(space.symbols)),
+      : tokenizer_(tokenizer), symbols_(static_cast<bpe_symbol*>(space.symbols)),
         queue_(reinterpret_cast<bpe_merge*>(symbols_ + space.symbol_count)) {}
 
   void add(int32_t id) { symbols_[count_++].id = id; }
   /// Joins what can be joined and adds the ids that are left to `sink`.
   void finish(id_sink& sink);
 
- private:
+private:
   void offer(uint32_t left, uint32_t right);
   void join(bpe_merge merge);
 

@@ -9,7 +9,8 @@ const char* check(const qc_tokenizer& tokenizer) { return tokenizer.byte_tokens.
 void encode(const qc_tokenizer& tokenizer, text_span text, const workspace& space, id_sink& sink) {
   if (tokenizer.tables->ignore_merges()) {
     const int32_t whole = find_piece(tokenizer, text);
-    if (whole >= 0) return sink.add(whole);
+    if (whole >= 0)
+      return sink.add(whole);
   }
   const int32_t unknown = tokenizer.tables->unknown();
   bpe_word word(tokenizer, space);

@@ -42,9 +42,10 @@ struct special_match {
 };
 
 class encoder {
- public:
+public:
   encoder(const qc_tokenizer& tokenizer, bool parse_special, text_span text, const workspace& space, id_sink& sink)
-      : t_(tokenizer), parse_special_(parse_special), whole_(text), space_(space), sink_(sink), steps_((uint64_t{1} << 20) + uint64_t{1024} * text.size) {}
+      : t_(tokenizer), parse_special_(parse_special), whole_(text), space_(space), sink_(sink),
+        steps_((uint64_t{1} << 20) + uint64_t{1024} * text.size) {}
 
   qc_status operator()() {
     cut(whole_, false, [&](text_span stretch) {
@@ -56,10 +57,9 @@ class encoder {
     return status_;
   }
 
- private:
+private:
   /// Adds the ids of the special tokens in `text` and hands the stretches between them to `encode_rest`, in order.
-  template <typename EncodeRest>
-  void cut(text_span text, bool normalized, EncodeRest encode_rest) {
+  template <typename EncodeRest> void cut(text_span text, bool normalized, EncodeRest encode_rest) {
     size_t done = 0;
     for (size_t position = 0; position < text.size;) {
       const schema::SpecialToken* token = longest_special(part(text, position, text.size), normalized);
@@ -70,21 +70,27 @@ class encoder {
       const size_t behind = position + token->text()->size();
       special_match match = {token, position, behind};
       position = behind;
-      if ((token->special() && !parse_special_) || (token->single_word() && inside_word(text, match))) continue;
+      if ((token->special() && !parse_special_) || (token->single_word() && inside_word(text, match)))
+        continue;
       widen(text, done, match);
-      if (done < match.begin) encode_rest(part(text, done, match.begin));
+      if (done < match.begin)
+        encode_rest(part(text, done, match.begin));
       sink_.add(token->id());
       done = match.end;
     }
-    if (done < text.size) encode_rest(part(text, done, text.size));
+    if (done < text.size)
+      encode_rest(part(text, done, text.size));
   }
 
   const schema::SpecialToken* longest_special(text_span text, bool normalized) const {
-    if (!t_.special_begins[text[0]]) return nullptr;
+    if (!t_.special_begins[text[0]])
+      return nullptr;
     const schema::SpecialToken* longest = nullptr;
     for (const schema::SpecialToken* token : *t_.tables->specials()) {
-      if (token->normalized() != normalized || (longest && token->text()->size() <= longest->text()->size())) continue;
-      if (starts_with(text, view(token->text()))) longest = token;
+      if (token->normalized() != normalized || (longest && token->text()->size() <= longest->text()->size()))
+        continue;
+      if (starts_with(text, view(token->text())))
+        longest = token;
     }
     return longest;
   }
@@ -97,7 +103,9 @@ class encoder {
 
   bool inside_word(text_span text, const special_match& match) const {
     size_t bytes = 0;
-    if (match.begin > 0 && class_at(t_.tables->word_class(), text, character_before(text.data, 0, static_cast<uint32_t>(match.begin)), &bytes)) return true;
+    if (match.begin > 0 &&
+        class_at(t_.tables->word_class(), text, character_before(text.data, 0, static_cast<uint32_t>(match.begin)), &bytes))
+      return true;
     return match.end < text.size && class_at(t_.tables->word_class(), text, match.end, &bytes);
   }
 
@@ -107,23 +115,27 @@ class encoder {
     size_t bytes = 0;
     while (match.token->lstrip() && match.begin > done) {
       const size_t before = character_before(text.data, static_cast<uint32_t>(done), static_cast<uint32_t>(match.begin));
-      if (!class_at(space, text, before, &bytes)) break;
+      if (!class_at(space, text, before, &bytes))
+        break;
       match.begin = before;
     }
-    while (match.token->rstrip() && match.end < text.size && class_at(space, text, match.end, &bytes)) match.end += bytes;
+    while (match.token->rstrip() && match.end < text.size && class_at(space, text, match.end, &bytes))
+      match.end += bytes;
   }
 
   /// Puts the space before a stretch and replaces its spaces, as the tables ask; in the workspace where that changes anything.
   text_span prepare_spaces(text_span stretch) {
     const bool replace = t_.tables->replace_space();
     const bool prepend = wants_space(stretch);
-    if (!replace && !prepend) return stretch;
+    if (!replace && !prepend)
+      return stretch;
     uint8_t* out = space_.text;
     const auto put_space = [&] {
       memcpy(out, replace ? space_marker : reinterpret_cast<const uint8_t*>(" "), replace ? sizeof space_marker : 1);
       out += replace ? sizeof space_marker : 1;
     };
-    if (prepend) put_space();
+    if (prepend)
+      put_space();
     for (uint8_t byte : stretch) {
       if (byte == ' ')
         put_space();
@@ -136,17 +148,18 @@ class encoder {
   bool wants_space(text_span stretch) const {
     const bool there = stretch[0] == ' ' || (t_.tables->replace_space() && starts_with(stretch, {space_marker, sizeof space_marker}));
     switch (t_.tables->prepend_space()) {
-      case schema::PrependSpace_always: return true;
-      case schema::PrependSpace_unless_there: return !there;
-      case schema::PrependSpace_at_start_unless_there: return !there && stretch.data == whole_.data;
-      default: return false;
+    case schema::PrependSpace_always: return true;
+    case schema::PrependSpace_unless_there: return !there;
+    case schema::PrependSpace_at_start_unless_there: return !there && stretch.data == whole_.data;
+    default: return false;
     }
   }
 
   /// Splits a text by the patterns from `stage` on and encodes the pieces.
   void split(size_t stage, text_span text) {
     const auto* splits = t_.tables->splits();
-    if (!splits || stage == splits->size()) return t_.kind->encode(t_, text, space_, sink_);
+    if (!splits || stage == splits->size())
+      return t_.kind->encode(t_, text, space_, sink_);
     const schema::Split& now = *splits->Get(static_cast<flatbuffers::uoffset_t>(stage));
     const uint32_t size = static_cast<uint32_t>(text.size);
     const size_t choices = space_.symbol_count * t_.kind->symbol_bytes / sizeof(choice);
@@ -154,14 +167,16 @@ class encoder {
     uint32_t done = 0;
     for (uint32_t position = 0, end = 0; position < size && status_ == QC_OK; position = end) {
       const match_result result = match_pattern(matcher, position, &end);
-      if (result == match_result::exhausted) status_ = QC_ERROR_FORMAT;
+      if (result == match_result::exhausted)
+        status_ = QC_ERROR_FORMAT;
       if (result != match_result::matched || end == position) {
         end = position + read_character(text.data + position, size - position).bytes;
         continue;
       }
       done = split_at_match(stage, now.mode(), text, done, position, end);
     }
-    if (status_ == QC_OK && now.mode() != schema::SplitMode_matches && done < size) split(stage + 1, part(text, done, size));
+    if (status_ == QC_OK && now.mode() != schema::SplitMode_matches && done < size)
+      split(stage + 1, part(text, done, size));
   }
 
   /// Encodes the pieces that the match [begin, end) ends; returns where the next piece begins.
@@ -170,9 +185,12 @@ class encoder {
       split(stage + 1, part(text, done, end));
       return end;
     }
-    if (mode != schema::SplitMode_matches && done < begin) split(stage + 1, part(text, done, begin));
-    if (mode == schema::SplitMode_with_next) return begin;
-    if (mode != schema::SplitMode_gaps) split(stage + 1, part(text, begin, end));
+    if (mode != schema::SplitMode_matches && done < begin)
+      split(stage + 1, part(text, done, begin));
+    if (mode == schema::SplitMode_with_next)
+      return begin;
+    if (mode != schema::SplitMode_gaps)
+      split(stage + 1, part(text, begin, end));
     return end;
   }
 
@@ -192,22 +210,26 @@ using namespace quantc::tokenizer;
 
 size_t qc_tokenizer_scratch_bytes(const qc_tokenizer* tokenizer, size_t text_bytes) { return plan_scratch(*tokenizer, text_bytes).total; }
 
-qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special, void* scratch,
-                              int32_t* out_ids, size_t capacity, size_t* out_count) {
+qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special,
+                              void* scratch, int32_t* out_ids, size_t capacity, size_t* out_count) {
   *out_count = 0;
-  if (text_bytes > text_limit) return QC_ERROR_ARGUMENT;
+  if (text_bytes > text_limit)
+    return QC_ERROR_ARGUMENT;
   const scratch_plan plan = plan_scratch(*tokenizer, text_bytes);
   uint8_t* bytes = static_cast<uint8_t*>(scratch);
   const workspace space = {bytes, bytes + plan.text_bytes, plan.symbol_count};
   id_sink sink = {out_ids, capacity};
   if (add_special)
-    for (int32_t id : view(tokenizer->tables->prefix())) sink.add(id);
+    for (int32_t id : view(tokenizer->tables->prefix()))
+      sink.add(id);
   if (text_bytes > 0) {
     const qc_status status = encoder(*tokenizer, parse_special != 0, {reinterpret_cast<const uint8_t*>(text), text_bytes}, space, sink)();
-    if (status != QC_OK) return status;
+    if (status != QC_OK)
+      return status;
   }
   if (add_special)
-    for (int32_t id : view(tokenizer->tables->suffix())) sink.add(id);
+    for (int32_t id : view(tokenizer->tables->suffix()))
+      sink.add(id);
   *out_count = sink.count;
   return QC_OK;
 }

@@ -25,9 +25,9 @@ enum class pattern_op : uint8_t {
   repeat_possessive,  // operand: class, gives nothing back
   look,               // (?= ... leave_look
   leave_look,
-  look_not,           // (?! ... leave_look_not; operand: where to go on if what is between does not match
+  look_not,  // (?! ... leave_look_not; operand: where to go on if what is between does not match
   leave_look_not,
-  atomic,             // (?> ... leave_atomic
+  atomic,  // (?> ... leave_atomic
   leave_atomic,
 };
 constexpr uint32_t pattern_op_count = 15;

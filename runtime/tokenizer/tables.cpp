@@ -22,36 +22,48 @@ bool in_order(text_span a, text_span b) {
 
 bool ids_fit(span<int32_t> ids, uint32_t vocabulary, int32_t lowest) {
   for (int32_t id : ids)
-    if (id < lowest || (id >= 0 && static_cast<uint32_t>(id) >= vocabulary)) return false;
+    if (id < lowest || (id >= 0 && static_cast<uint32_t>(id) >= vocabulary))
+      return false;
   return true;
 }
 
 const char* check_pieces(const qc_tokenizer& t) {
-  if (t.piece_ends.size == 0 || t.piece_ends.size > vocabulary_limit) return "has a vocabulary of a size out of range";
+  if (t.piece_ends.size == 0 || t.piece_ends.size > vocabulary_limit)
+    return "has a vocabulary of a size out of range";
   uint32_t before = 0;
   for (uint32_t end : t.piece_ends) {
-    if (end < before) return "has pieces that end before they begin";
+    if (end < before)
+      return "has pieces that end before they begin";
     before = end;
   }
-  if (before != t.pieces.size) return "has pieces that end past their bytes";
+  if (before != t.pieces.size)
+    return "has pieces that end past their bytes";
   for (size_t i = 0; i < t.piece_order.size; ++i) {
-    if (t.piece_order[i] >= t.vocabulary) return "sorts an id that is not in the vocabulary";
-    if (i > 0 && !in_order(piece(t, t.piece_order[i - 1]), piece(t, t.piece_order[i]))) return "has pieces out of order";
+    if (t.piece_order[i] >= t.vocabulary)
+      return "sorts an id that is not in the vocabulary";
+    if (i > 0 && !in_order(piece(t, t.piece_order[i - 1]), piece(t, t.piece_order[i])))
+      return "has pieces out of order";
   }
   return nullptr;
 }
 
 const char* check_merges(const qc_tokenizer& t) {
-  if (t.merge_starts.size == 0 && t.merges.size == 0) return nullptr;
-  if (t.merge_starts.size != static_cast<size_t>(t.vocabulary) + 1) return "has merges for another vocabulary";
-  if (t.merge_starts[0] != 0 || t.merges.size != t.merge_starts[t.vocabulary] * merge_words) return "has merges that do not add up";
+  if (t.merge_starts.size == 0 && t.merges.size == 0)
+    return nullptr;
+  if (t.merge_starts.size != static_cast<size_t>(t.vocabulary) + 1)
+    return "has merges for another vocabulary";
+  if (t.merge_starts[0] != 0 || t.merges.size != t.merge_starts[t.vocabulary] * merge_words)
+    return "has merges that do not add up";
   for (uint32_t left = 0; left < t.vocabulary; ++left)
-    if (t.merge_starts[left + 1] < t.merge_starts[left]) return "has merges out of order";
+    if (t.merge_starts[left + 1] < t.merge_starts[left])
+      return "has merges out of order";
   for (uint32_t left = 0; left < t.vocabulary; ++left) {
     for (size_t i = t.merge_starts[left]; i < t.merge_starts[left + 1]; ++i) {
       const uint32_t* merge = t.merges.data + i * merge_words;
-      if (merge[0] >= t.vocabulary || merge[2] >= t.vocabulary) return "merges ids that are not in the vocabulary";
-      if (i > t.merge_starts[left] && merge[0] <= merge[-static_cast<ptrdiff_t>(merge_words)]) return "has merges out of order";
+      if (merge[0] >= t.vocabulary || merge[2] >= t.vocabulary)
+        return "merges ids that are not in the vocabulary";
+      if (i > t.merge_starts[left] && merge[0] <= merge[-static_cast<ptrdiff_t>(merge_words)])
+        return "has merges out of order";
     }
   }
   return nullptr;
@@ -59,36 +71,47 @@ const char* check_merges(const qc_tokenizer& t) {
 
 const char* check_classes(const schema::Tokenizer& tables, qc_tokenizer& t) {
   const auto words = view(tables.classes());
-  if (!read_classes(words.data, words.size, &t.classes)) return "has misshapen character classes";
+  if (!read_classes(words.data, words.size, &t.classes))
+    return "has misshapen character classes";
   const int64_t count = t.classes.count;
   const bool fit = tables.space_class() >= -1 && tables.space_class() < count && tables.word_class() >= -1 && tables.word_class() < count;
   return fit ? nullptr : "names character classes that it has not";
 }
 
 const char* check_splits(const schema::Tokenizer& tables, const qc_tokenizer& t) {
-  if (!tables.splits()) return nullptr;
-  if (tables.splits()->size() > split_limit) return "has too many patterns";
+  if (!tables.splits())
+    return nullptr;
+  if (tables.splits()->size() > split_limit)
+    return "has too many patterns";
   for (const schema::Split* split : *tables.splits()) {
     const auto program = view(split->pattern());
-    if (split->mode() > schema::SplitMode_MAX) return "has a pattern of an unknown mode";
+    if (split->mode() > schema::SplitMode_MAX)
+      return "has a pattern of an unknown mode";
     uint8_t* scratch = static_cast<uint8_t*>(malloc(program.size + 1));
     const bool good = scratch && check_pattern(program.data, program.size, t.classes, scratch);
     free(scratch);
-    if (!good) return "has a pattern that cannot be run";
+    if (!good)
+      return "has a pattern that cannot be run";
   }
   return nullptr;
 }
 
 const char* read_specials(const schema::Tokenizer& tables, qc_tokenizer& t) {
-  if (!tables.specials()) return nullptr;
+  if (!tables.specials())
+    return nullptr;
   for (const schema::SpecialToken* token : *tables.specials()) {
     const text_span text = view(token->text());
-    if (token->id() < 0 || static_cast<uint32_t>(token->id()) >= t.vocabulary) return "has a special token that is not in the vocabulary";
-    if (text.size == 0) return "has a special token without text";
-    if ((token->lstrip() || token->rstrip()) && tables.space_class() < 0) return "has no class of white space";
-    if (token->single_word() && tables.word_class() < 0) return "has no class of word characters";
+    if (token->id() < 0 || static_cast<uint32_t>(token->id()) >= t.vocabulary)
+      return "has a special token that is not in the vocabulary";
+    if (text.size == 0)
+      return "has a special token without text";
+    if ((token->lstrip() || token->rstrip()) && tables.space_class() < 0)
+      return "has no class of white space";
+    if (token->single_word() && tables.word_class() < 0)
+      return "has no class of word characters";
     t.special_begins[text[0]] = true;
-    if (token->special()) t.special_bits[token->id() / 8] |= static_cast<uint8_t>(1u << (token->id() % 8));
+    if (token->special())
+      t.special_bits[token->id() / 8] |= static_cast<uint8_t>(1u << (token->id() % 8));
   }
   return nullptr;
 }
@@ -119,14 +142,16 @@ text_span piece(const qc_tokenizer& t, uint32_t id) {
 int32_t find_piece(const qc_tokenizer& t, text_span text) {
   const uint32_t* found = std::lower_bound(t.piece_order.begin(), t.piece_order.end(), text,
                                            [&](uint32_t id, text_span wanted) { return in_order(piece(t, id), wanted); });
-  if (found == t.piece_order.end() || in_order(text, piece(t, *found))) return -1;
+  if (found == t.piece_order.end() || in_order(text, piece(t, *found)))
+    return -1;
   return static_cast<int32_t>(*found);
 }
 
 const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
   t.tables = &tables;
   t.kind = find_kind(tables.kind());
-  if (!t.kind) return "is of a kind that this runtime does not know";
+  if (!t.kind)
+    return "is of a kind that this runtime does not know";
   t.pieces = view(tables.pieces());
   t.piece_ends = view(tables.piece_ends());
   t.piece_order = view(tables.piece_order());
@@ -134,20 +159,32 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
   t.merges = view(tables.merges());
   t.byte_tokens = view(tables.byte_tokens());
   t.vocabulary = static_cast<uint32_t>(t.piece_ends.size);
-  if (const char* wrong = check_pieces(t)) return wrong;
-  if (const char* wrong = check_merges(t)) return wrong;
-  if (const char* wrong = check_classes(tables, t)) return wrong;
-  if (const char* wrong = check_splits(tables, t)) return wrong;
-  if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256) return "has an incomplete list of bytes";
-  if (!ids_fit(t.byte_tokens, t.vocabulary, -1)) return "has tokens of bytes that are not in the vocabulary";
+  if (const char* wrong = check_pieces(t))
+    return wrong;
+  if (const char* wrong = check_merges(t))
+    return wrong;
+  if (const char* wrong = check_classes(tables, t))
+    return wrong;
+  if (const char* wrong = check_splits(tables, t))
+    return wrong;
+  if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256)
+    return "has an incomplete list of bytes";
+  if (!ids_fit(t.byte_tokens, t.vocabulary, -1))
+    return "has tokens of bytes that are not in the vocabulary";
   for (const auto* ids : {tables.prefix(), tables.suffix(), tables.eos()})
-    if (!ids_fit(view(ids), t.vocabulary, 0)) return "begins or ends texts with ids that are not in the vocabulary";
-  if (tables.unknown() < -1 || tables.unknown() >= static_cast<int64_t>(t.vocabulary)) return "has an unknown token that is not in the vocabulary";
-  if (tables.prepend_space() > schema::PrependSpace_MAX || tables.strip_space() > schema::StripSpace_MAX) return "handles spaces in an unknown way";
+    if (!ids_fit(view(ids), t.vocabulary, 0))
+      return "begins or ends texts with ids that are not in the vocabulary";
+  if (tables.unknown() < -1 || tables.unknown() >= static_cast<int64_t>(t.vocabulary))
+    return "has an unknown token that is not in the vocabulary";
+  if (tables.prepend_space() > schema::PrependSpace_MAX || tables.strip_space() > schema::StripSpace_MAX)
+    return "handles spaces in an unknown way";
   t.special_bits = static_cast<uint8_t*>(calloc(t.vocabulary / 8 + 1, 1));
-  if (!t.special_bits) return "does not fit into memory";
-  if (const char* wrong = read_specials(tables, t)) return wrong;
-  if (const char* wrong = t.kind->check(t)) return wrong;
+  if (!t.special_bits)
+    return "does not fit into memory";
+  if (const char* wrong = read_specials(tables, t))
+    return wrong;
+  if (const char* wrong = t.kind->check(t))
+    return wrong;
   t.longest_piece = longest_text(t);
   t.symbols_per_space = tables.replace_space() && find_piece(t, {space_marker, sizeof space_marker}) < 0 ? sizeof space_marker : 1;
   return nullptr;

@@ -4,15 +4,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "artifact_generated.h"
 #include "pattern.h"
 #include "quantc/tokenizer.h"
-#include "artifact_generated.h"
 
 namespace quantc::tokenizer {
 
 /// A list in the artifact's header, or text.
-template <typename T>
-struct span {
+template <typename T> struct span {
   const T* data = nullptr;
   size_t size = 0;
 
@@ -28,7 +27,8 @@ struct id_sink {
   size_t count = 0;  // may exceed the capacity
 
   void add(int32_t id) {
-    if (count < capacity) ids[count] = id;
+    if (count < capacity)
+      ids[count] = id;
     ++count;
   }
 };
@@ -55,10 +55,10 @@ struct qc_tokenizer {
   quantc::tokenizer::span<uint32_t> merges;
   quantc::tokenizer::span<int32_t> byte_tokens;
   quantc::tokenizer::class_table classes;
-  size_t longest_piece;     // bytes of text that one token can give
+  size_t longest_piece;        // bytes of text that one token can give
   uint32_t symbols_per_space;  // symbols that a replaced space can become
-  bool special_begins[256];  // bytes that a special token's text begins with
-  uint8_t* special_bits;     // one bit per id; owned
+  bool special_begins[256];    // bytes that a special token's text begins with
+  uint8_t* special_bits;       // one bit per id; owned
 };
 
 namespace quantc::tokenizer {
@@ -81,8 +81,7 @@ text_span piece(const qc_tokenizer& tokenizer, uint32_t id);
 int32_t find_piece(const qc_tokenizer& tokenizer, text_span text);
 inline bool is_special(const qc_tokenizer& tokenizer, uint32_t id) { return tokenizer.special_bits[id / 8] >> (id % 8) & 1; }
 
-template <typename T>
-span<T> view(const flatbuffers::Vector<T>* vector) {
+template <typename T> span<T> view(const flatbuffers::Vector<T>* vector) {
   return vector ? span<T>{vector->data(), vector->size()} : span<T>{};
 }
 inline text_span view(const flatbuffers::String* string) {

@@ -13,8 +13,9 @@ namespace quantc::tokenizer {
 #undef QC_TOKENIZER_KIND
 
 const kind_row* find_kind(schema::TokenizerKind kind) {
-#define QC_TOKENIZER_KIND(name) \
-  if (kind == schema::TokenizerKind_##name) return &name##_kind;
+#define QC_TOKENIZER_KIND(name)             \
+  if (kind == schema::TokenizerKind_##name) \
+    return &name##_kind;
 #include "kinds.inc"
 #undef QC_TOKENIZER_KIND
   return nullptr;
@@ -26,16 +27,19 @@ using namespace quantc;
 
 qc_status qc_tokenizer_create(const void* header, size_t header_bytes, qc_tokenizer** out_tokenizer, qc_error* error) {
   const auto fail = [&](qc_status status, const char* wrong, const char* fix) {
-    if (error) snprintf(error->message, sizeof error->message, "the artifact's tokenizer %s; %s", wrong, fix);
+    if (error)
+      snprintf(error->message, sizeof error->message, "the artifact's tokenizer %s; %s", wrong, fix);
     return status;
   };
   const char* const fix = "compile the model again";
-  if (!header || !out_tokenizer || header_bytes < 8) return fail(QC_ERROR_ARGUMENT, "was asked for without a header", "pass qc_model_header's");
+  if (!header || !out_tokenizer || header_bytes < 8)
+    return fail(QC_ERROR_ARGUMENT, "was asked for without a header", "pass qc_model_header's");
   const schema::Artifact* artifact = schema::GetArtifact(header);
   if (!artifact->tokenizer() || artifact->tokenizer()->kind() == schema::TokenizerKind_none)
     return fail(QC_ERROR_FORMAT, "is missing", "give token ids, or compile a folder that has a tokenizer.json");
   qc_tokenizer* tokenizer = static_cast<qc_tokenizer*>(calloc(1, sizeof(qc_tokenizer)));
-  if (!tokenizer) return fail(QC_ERROR_MEMORY, "does not fit into memory", "free some");
+  if (!tokenizer)
+    return fail(QC_ERROR_MEMORY, "does not fit into memory", "free some");
   if (const char* wrong = quantc::tokenizer::read_tables(*artifact->tokenizer(), *tokenizer)) {
     qc_tokenizer_destroy(tokenizer);
     return fail(QC_ERROR_FORMAT, wrong, fix);
@@ -45,7 +49,8 @@ qc_status qc_tokenizer_create(const void* header, size_t header_bytes, qc_tokeni
 }
 
 void qc_tokenizer_destroy(qc_tokenizer* tokenizer) {
-  if (!tokenizer) return;
+  if (!tokenizer)
+    return;
   free(tokenizer->special_bits);
   free(tokenizer);
 }
@@ -56,6 +61,7 @@ uint32_t qc_tokenizer_vocabulary(const qc_tokenizer* tokenizer) { return tokeniz
 
 int qc_tokenizer_is_end(const qc_tokenizer* tokenizer, int32_t id) {
   for (int32_t end : quantc::tokenizer::view(tokenizer->tables->eos()))
-    if (end == id) return 1;
+    if (end == id)
+      return 1;
   return 0;
 }

@@ -15,19 +15,27 @@ struct character {
 
 /// The length that a first byte announces; 0 if it cannot begin a character.
 inline uint32_t announced_bytes(uint8_t first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return 2;
-  if (first >= 0xE0 && first <= 0xEF) return 3;
-  if (first >= 0xF0 && first <= 0xF4) return 4;
+  if (first < 0x80)
+    return 1;
+  if (first >= 0xC2 && first <= 0xDF)
+    return 2;
+  if (first >= 0xE0 && first <= 0xEF)
+    return 3;
+  if (first >= 0xF0 && first <= 0xF4)
+    return 4;
   return 0;
 }
 
 /// Whether `second` may follow `first`: excludes overlong forms, surrogates and what lies above U+10FFFF.
 inline bool may_follow(uint8_t first, uint8_t second) {
-  if (first == 0xE0) return second >= 0xA0 && second <= 0xBF;
-  if (first == 0xED) return second >= 0x80 && second <= 0x9F;
-  if (first == 0xF0) return second >= 0x90 && second <= 0xBF;
-  if (first == 0xF4) return second >= 0x80 && second <= 0x8F;
+  if (first == 0xE0)
+    return second >= 0xA0 && second <= 0xBF;
+  if (first == 0xED)
+    return second >= 0x80 && second <= 0x9F;
+  if (first == 0xF0)
+    return second >= 0x90 && second <= 0xBF;
+  if (first == 0xF4)
+    return second >= 0x80 && second <= 0x8F;
   return (second & 0xC0) == 0x80;
 }
 
@@ -35,11 +43,14 @@ inline bool may_follow(uint8_t first, uint8_t second) {
 inline character read_character(const uint8_t* text, size_t bytes) {
   const uint8_t first = text[0];
   const uint32_t length = announced_bytes(first);
-  if (length == 1) return {first, 1};
-  if (length == 0 || length > bytes || !may_follow(first, text[1])) return {replacement_character, 1};
+  if (length == 1)
+    return {first, 1};
+  if (length == 0 || length > bytes || !may_follow(first, text[1]))
+    return {replacement_character, 1};
   uint32_t code = first & (0xFFu >> (length + 1));
   for (uint32_t i = 1; i < length; ++i) {
-    if ((text[i] & 0xC0) != 0x80) return {replacement_character, 1};
+    if ((text[i] & 0xC0) != 0x80)
+      return {replacement_character, 1};
     code = code << 6 | (text[i] & 0x3F);
   }
   return {code, length};
@@ -49,7 +60,8 @@ inline character read_character(const uint8_t* text, size_t bytes) {
 inline uint32_t character_before(const uint8_t* text, uint32_t begin, uint32_t position) {
   for (uint32_t length = 2; length <= 4 && length <= position - begin; ++length) {
     const uint32_t start = position - length;
-    if (read_character(text + start, length).bytes == length) return start;
+    if (read_character(text + start, length).bytes == length)
+      return start;
   }
   return position - 1;
 }

@@ -42,7 +42,10 @@ TEST(Decoder, ReplacesBytesThatAreNoCharacter) {
   const auto tokenizer = HandMade().load();
   const std::string replacement = "\xEF\xBF\xBD";
   EXPECT_EQ(tokenizer->decode(idsOfBytes("a\xFFz")), "a" + replacement + "z");
-  EXPECT_EQ(tokenizer->decode(idsOfBytes("\xE2\x82" "z")), replacement + "z") << "one for the longest begin of a character";
+  EXPECT_EQ(tokenizer->decode(idsOfBytes("\xE2\x82"
+                                         "z")),
+            replacement + "z")
+      << "one for the longest begin of a character";
   EXPECT_EQ(tokenizer->decode(idsOfBytes("\xED\xA0\x80")), replacement + replacement + replacement) << "a surrogate";
   EXPECT_EQ(tokenizer->decode(idsOfBytes("\xF0\x9F")), replacement) << "at the end";
 }
@@ -61,7 +64,8 @@ TEST(Decoder, RefusesIdsOutsideOfTheVocabularyAndTooLittleRoom) {
   EXPECT_EQ(qc_decoder_next(tokenizer->get(), &decoder, -1, room, sizeof room, &bytes), QC_ERROR_ARGUMENT);
   EXPECT_EQ(bytes, 0u);
   EXPECT_EQ(qc_decoder_next(tokenizer->get(), &decoder, HandMade::bos + 1, room, sizeof room, &bytes), QC_ERROR_ARGUMENT);
-  EXPECT_EQ(qc_decoder_next(tokenizer->get(), &decoder, 'a', room, qc_tokenizer_longest_piece(tokenizer->get()) + 3, &bytes), QC_ERROR_ARGUMENT);
+  EXPECT_EQ(qc_decoder_next(tokenizer->get(), &decoder, 'a', room, qc_tokenizer_longest_piece(tokenizer->get()) + 3, &bytes),
+            QC_ERROR_ARGUMENT);
 }
 
 TEST(Decoder, ReadsByteTokensAndDropsTheFirstSpace) {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "tests/tokenizer/LoadedTokenizer.h"
 #include "runtime/tokenizer/pattern.h"
+#include "tests/tokenizer/LoadedTokenizer.h"
 
 namespace quantc::test {
 
@@ -28,7 +28,8 @@ struct HandMade {
   std::vector<int32_t> eos = {bos};
   int32_t unknown = -1;
   std::vector<int32_t> byteTokens;
-  std::vector<uint32_t> pattern = {tokenizer::pattern_word(tokenizer::pattern_op::repeat), 1, UINT32_MAX, tokenizer::pattern_word(tokenizer::pattern_op::accept)};
+  std::vector<uint32_t> pattern = {tokenizer::pattern_word(tokenizer::pattern_op::repeat), 1, UINT32_MAX,
+                                   tokenizer::pattern_word(tokenizer::pattern_op::accept)};
   std::vector<uint32_t> classes = {1, 0, 4, 0, 0x03FF0000, 0, 0};  // one class: 0 to 9
   int32_t spaceClass = -1;
   bool decodeBytes = false;
@@ -56,9 +57,9 @@ struct HandMade {
     const std::vector<flatbuffers::Offset<schema::SpecialToken>> specials = {
         schema::CreateSpecialToken(builder, specialId, builder.CreateString(specialText), true, lstrip)};
     const std::vector<flatbuffers::Offset<schema::Split>> splits = {schema::CreateSplit(builder, builder.CreateVector(pattern))};
-    const auto offset = schema::CreateTokenizerDirect(builder, kind, &pieces, &pieceEnds, &pieceOrder, &mergeStarts, &merges, &specials, &prefix, nullptr, &eos,
-                                                      unknown, false, false, &byteTokens, false, schema::PrependSpace_never, false, false, &splits, &classes,
-                                                      spaceClass, -1, false, decodeBytes, stripSpace);
+    const auto offset = schema::CreateTokenizerDirect(
+        builder, kind, &pieces, &pieceEnds, &pieceOrder, &mergeStarts, &merges, &specials, &prefix, nullptr, &eos, unknown, false, false,
+        &byteTokens, false, schema::PrependSpace_never, false, false, &splits, &classes, spaceClass, -1, false, decodeBytes, stripSpace);
     return std::make_unique<LoadedTokenizer>(builder, offset);
   }
 };

@@ -42,13 +42,20 @@ const Corruption corruptions[] = {
      ": has no \"model\"; fetch the file again or save it with a current version of tokenizers"},
     {"NoVocabulary", [](Json& t) { t["model"].erase("vocab"); },
      ":model: has no \"vocab\"; fetch the file again or save it with a current version of tokenizers"},
-    {"EmptyVocabulary", [](Json& t) { t["model"]["vocab"] = Json::object(); }, ":model.vocab: is empty, expected tokens and their ids; fetch the file again"},
-    {"VocabularyOfWords", [](Json& t) { t["model"]["vocab"]["a"] = "four"; }, ":model.vocab.a: is a string, expected a whole number; correct the file"},
-    {"FractionalId", [](Json& t) { t["model"]["vocab"]["a"] = 4.5; }, ":model.vocab.a: is a number, expected a whole number; correct the file"},
-    {"NegativeId", [](Json& t) { t["model"]["vocab"]["a"] = -1; }, ":model.vocab.a: has id -1, expected 0 to 2097151; fetch the file again"},
-    {"HugeId", [](Json& t) { t["model"]["vocab"]["a"] = 1LL << 40; }, ":model.vocab.a: has id 1099511627776, expected 0 to 2097151; fetch the file again"},
-    {"IdPastAllNumbers", [](Json& t) { t["model"]["vocab"]["a"] = UINT64_MAX; }, ":model.vocab.a: is a number, expected a whole number; correct the file"},
-    {"DuplicateId", [](Json& t) { t["model"]["vocab"]["b"] = a; }, ":model.vocab.b: has id 4, which another token has too; fetch the file again"},
+    {"EmptyVocabulary", [](Json& t) { t["model"]["vocab"] = Json::object(); },
+     ":model.vocab: is empty, expected tokens and their ids; fetch the file again"},
+    {"VocabularyOfWords", [](Json& t) { t["model"]["vocab"]["a"] = "four"; },
+     ":model.vocab.a: is a string, expected a whole number; correct the file"},
+    {"FractionalId", [](Json& t) { t["model"]["vocab"]["a"] = 4.5; },
+     ":model.vocab.a: is a number, expected a whole number; correct the file"},
+    {"NegativeId", [](Json& t) { t["model"]["vocab"]["a"] = -1; },
+     ":model.vocab.a: has id -1, expected 0 to 2097151; fetch the file again"},
+    {"HugeId", [](Json& t) { t["model"]["vocab"]["a"] = 1LL << 40; },
+     ":model.vocab.a: has id 1099511627776, expected 0 to 2097151; fetch the file again"},
+    {"IdPastAllNumbers", [](Json& t) { t["model"]["vocab"]["a"] = UINT64_MAX; },
+     ":model.vocab.a: is a number, expected a whole number; correct the file"},
+    {"DuplicateId", [](Json& t) { t["model"]["vocab"]["b"] = a; },
+     ":model.vocab.b: has id 4, which another token has too; fetch the file again"},
     {"TokenWithoutText", [](Json& t) { t["model"]["vocab"][""] = 400; }, ":model.vocab.: is a token without text; remove it"},
     {"NoMerges", [](Json& t) { t["model"].erase("merges"); },
      ":model: has no \"merges\"; fetch the file again or save it with a current version of tokenizers"},
@@ -56,7 +63,11 @@ const Corruption corruptions[] = {
      ":model.merges[1]: is not a pair of tokens, expected \"a b\" or [\"a\", \"b\"]; fetch the file again"},
     {"MergeOfOne", [](Json& t) { t["model"]["merges"][1] = Json::array({"a"}); },
      ":model.merges[1]: is not a pair of tokens, expected \"a b\" or [\"a\", \"b\"]; fetch the file again"},
-    {"MergeOfNumbers", [](Json& t) { t["model"]["merges"][1] = Json::array({4, 5}); }, ":model.merges[1][0]: is a number, expected a string; correct the file"},
+    {"MergeOfNumbers",
+     [](Json& t) {
+       t["model"]["merges"][1] = Json::array({4, 5});
+     },
+     ":model.merges[1][0]: is a number, expected a string; correct the file"},
     {"MergeOfUnknownPiece", [](Json& t) { t["model"]["merges"][1] = "a z"; },
      ":model.merges[1]: names \"z\", which is not in the vocabulary; fetch the file again"},
     {"MergeToUnknownPiece", [](Json& t) { t["model"]["merges"][1] = "b a"; },
@@ -90,10 +101,11 @@ const Corruption corruptions[] = {
        t["model"]["dropout"] = 0.1;
        t["decoder"] = {{"type", "CTC"}};
      },
-     ": asks for what the runtime's tokenizers cannot do: normalizer NFC, normalizer Lowercase, pattern (?<!a)b with a group that begins with (?< "
-     "(at character 3), model.end_of_word_suffix \"</w>\", model.dropout, decoder CTC; remove the file from the folder and give the model token ids"},
-    {"UnsupportedModel",
-     [](Json& t) { t["model"]["type"] = "Unigram"; },
+     ": asks for what the runtime's tokenizers cannot do: normalizer NFC, normalizer Lowercase, pattern (?<!a)b with a group that begins "
+     "with (?< "
+     "(at character 3), model.end_of_word_suffix \"</w>\", model.dropout, decoder CTC; remove the file from the folder and give the model "
+     "token ids"},
+    {"UnsupportedModel", [](Json& t) { t["model"]["type"] = "Unigram"; },
      ": asks for what the runtime's tokenizers cannot do: model Unigram; remove the file from the folder and give the model token ids"},
 };
 
@@ -137,7 +149,8 @@ TEST(Folder, EndIdsComeFromTheMostSpecificFile) {
     importTokenizer(folder.path, tables);
     ADD_FAILURE() << "was imported";
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), EndsWith("/generation_config.json:eos_token_id: is 265, the tokenizer's vocabulary ends at 264; correct the file"));
+    EXPECT_THAT(error.what(),
+                EndsWith("/generation_config.json:eos_token_id: is 265, the tokenizer's vocabulary ends at 264; correct the file"));
   }
 }
 

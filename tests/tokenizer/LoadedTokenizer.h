@@ -31,7 +31,9 @@ public:
     std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer_, text.size()) / 8 + 1);
     Ids ids(text.size() * 3 + 16);
     size_t count = 0;
-    EXPECT_EQ(qc_tokenizer_encode(tokenizer_, text.data(), text.size(), addSpecial, parseSpecial, scratch.data(), ids.data(), ids.size(), &count), QC_OK);
+    EXPECT_EQ(
+        qc_tokenizer_encode(tokenizer_, text.data(), text.size(), addSpecial, parseSpecial, scratch.data(), ids.data(), ids.size(), &count),
+        QC_OK);
     EXPECT_LE(count, ids.size());
     ids.resize(std::min(count, ids.size()));
     return ids;

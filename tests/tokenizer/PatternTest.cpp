@@ -27,7 +27,8 @@ const KnownPattern knownPatterns[] = {
     {"Qwen2", R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
     {"O200k",
      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
-    {"DeepSeek", R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
+    {"DeepSeek",
+     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
     {"Possessive", R"([^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++(?!s))"},
     {"Groups", R"((?:a|ab)(?:c|bcd)(?:d*)|(?:ab|a(?:bc)?)*c|x(?:yz){2,3})"},
     {"LazyAndAtomic", R"(a{2,5}?b?|(?>s+)t|(?:re)*?v|(?:'l)++e|d??m+?)"},
@@ -46,7 +47,8 @@ Matches matchesOfRuntime(const std::vector<uint32_t>& program, const std::vector
   std::vector<tokenizer::choice> choices(64 + 4 * text.size());
   uint64_t steps = 1'000'000'000;
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  const tokenizer::matcher matcher = {program.data(), classes, bytes, 0, static_cast<uint32_t>(text.size()), choices.data(), choices.size(), &steps};
+  const tokenizer::matcher matcher = {program.data(), classes,        bytes, 0, static_cast<uint32_t>(text.size()),
+                                      choices.data(), choices.size(), &steps};
   Matches matches;
   for (uint32_t position = 0, end = 0; position < text.size();) {
     const tokenizer::match_result result = tokenizer::match_pattern(matcher, position, &end);
@@ -73,7 +75,8 @@ public:
     expression = std::regex_replace(expression, std::regex(R"(\\w)"), R"([\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}])");
     int error = 0;
     size_t offset = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
+    code =
+        pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
     EXPECT_NE(code, nullptr) << expression << " at " << offset;
     match = pcre2_match_data_create_from_pattern(code, nullptr);
   }
@@ -111,9 +114,47 @@ std::string utf8(uint32_t code) {
 }
 
 std::string randomText(std::mt19937& random) {
-  static const char* const parts[] = {" ", " ", "  ", "\n", "\r\n", "\t", "'s", "'LL", "'\xC5\xBF", "a", "ab", "abc", "Hello", "WORLD", "1", "12", "34567",
-                                      "!", "?!", "...", "yz", "xyzyz", "\xC3\xA9", "\xC3\x89", "a\xCC\x81", "\xE6\x97\xA5", "\xD0\x94\xD0\xB0", "\xC2\xA0",
-                                      "\xE3\x80\x80", "\xE2\x80\xA8", "\xC2\xB2", "\xF0\x9F\xA6\x84", "/", "re", "v", "ss", "t", "m", "'l", "e", "s"};
+  static const char* const parts[] = {" ",
+                                      " ",
+                                      "  ",
+                                      "\n",
+                                      "\r\n",
+                                      "\t",
+                                      "'s",
+                                      "'LL",
+                                      "'\xC5\xBF",
+                                      "a",
+                                      "ab",
+                                      "abc",
+                                      "Hello",
+                                      "WORLD",
+                                      "1",
+                                      "12",
+                                      "34567",
+                                      "!",
+                                      "?!",
+                                      "...",
+                                      "yz",
+                                      "xyzyz",
+                                      "\xC3\xA9",
+                                      "\xC3\x89",
+                                      "a\xCC\x81",
+                                      "\xE6\x97\xA5",
+                                      "\xD0\x94\xD0\xB0",
+                                      "\xC2\xA0",
+                                      "\xE3\x80\x80",
+                                      "\xE2\x80\xA8",
+                                      "\xC2\xB2",
+                                      "\xF0\x9F\xA6\x84",
+                                      "/",
+                                      "re",
+                                      "v",
+                                      "ss",
+                                      "t",
+                                      "m",
+                                      "'l",
+                                      "e",
+                                      "s"};
   std::string text;
   for (uint32_t count = random() % 24; count > 0; --count) {
     if (random() % 6 != 0) {
@@ -170,8 +211,8 @@ TEST(LongRuns, TakeStepsInProportion) {
       const std::string text = std::string(100'000, fill) + "x";
       uint64_t steps = text.size() * 16;
       tokenizer::choice choices[64];
-      const tokenizer::matcher matcher = {program.data(), table,   reinterpret_cast<const uint8_t*>(text.data()), 0,
-                                          static_cast<uint32_t>(text.size()), choices, 64, &steps};
+      const tokenizer::matcher matcher = {
+          program.data(), table, reinterpret_cast<const uint8_t*>(text.data()), 0, static_cast<uint32_t>(text.size()), choices, 64, &steps};
       for (uint32_t position = 0; position < text.size();)
         ASSERT_EQ(tokenizer::match_pattern(matcher, position, &position), tokenizer::match_result::matched) << pattern.name << " " << fill;
     }

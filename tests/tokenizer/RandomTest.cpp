@@ -41,7 +41,8 @@ TEST(RandomMerges, EqualTheDefinition) {
     for (int id = 300; id < 340; ++id) {
       const std::string left = names[random() % names.size()];
       const std::string right = names[random() % names.size()];
-      const bool known = std::find(names.begin(), names.end(), left + right) != names.end() || left + right == "ab" || left + right == "abc";
+      const bool known =
+          std::find(names.begin(), names.end(), left + right) != names.end() || left + right == "ab" || left + right == "abc";
       if (known)
         continue;
       names.push_back(left + right);
@@ -96,7 +97,8 @@ TEST(RandomDamage, IsRefusedOrHarmless) {
     HandMade made;
     made.spaceClass = 0;
     made.lstrip = true;
-    std::vector<uint32_t>* const lists[] = {&made.pieceEnds, &made.pieceOrder, &made.mergeStarts, &made.merges, &made.pattern, &made.pattern, &made.classes};
+    std::vector<uint32_t>* const lists[] = {&made.pieceEnds, &made.pieceOrder, &made.mergeStarts, &made.merges,
+                                            &made.pattern,   &made.pattern,    &made.classes};
     for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; --changes) {
       std::vector<uint32_t>& list = *lists[random() % std::size(lists)];
       uint32_t& word = list[random() % list.size()];

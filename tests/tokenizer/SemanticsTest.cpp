@@ -31,7 +31,9 @@ TEST(SentencePiece, DropsTheFirstSpaceOnly) {
 
 TEST(SentencePiece, FallsBackToBytes) {
   const auto tokenizer = load(smallSentencePiece());
-  EXPECT_EQ(tokenizer->encode("\xC3\xA9" "b"), (Ids{space, firstByte + 0xC3, firstByte + 0xA9, b}));
+  EXPECT_EQ(tokenizer->encode("\xC3\xA9"
+                              "b"),
+            (Ids{space, firstByte + 0xC3, firstByte + 0xA9, b}));
   EXPECT_EQ(tokenizer->encode("\xFF"), (Ids{space, firstByte + 0xFF}));
 }
 
@@ -111,7 +113,9 @@ TEST(AddedTokens, TakeWhiteSpaceAlong) {
   json["added_tokens"] = Json::array({addedToken(259, "<l>", {{"lstrip", true}}), addedToken(260, "<r>", {{"rstrip", true}})});
   const auto tokenizer = load(json);
   EXPECT_EQ(tokenizer->encode("b \n\xC2\xA0<l> a"), (Ids{'b', 259, byteSpaceA}));
-  EXPECT_EQ(tokenizer->encode("b <r> \xE3\x80\x80" "a"), (Ids{'b', ' ', 260, 'a'}));
+  EXPECT_EQ(tokenizer->encode("b <r> \xE3\x80\x80"
+                              "a"),
+            (Ids{'b', ' ', 260, 'a'}));
   EXPECT_EQ(tokenizer->encode("<r> <l>"), (Ids{260, 259}));
 }
 
@@ -189,12 +193,12 @@ TEST(PostProcessors, WrapOneAnother) {
     const auto special = [](const char* id) { return Json{{"SpecialToken", {{"id", id}}}}; };
     single.insert(single.begin(), special(before));
     single.push_back(special(after));
-    return Json{{"type", "TemplateProcessing"},
-                {"single", single},
-                {"special_tokens", {{"x", {{"ids", {'x'}}}}, {"yz", {{"ids", {'y', 'z'}}}}}}};
+    return Json{
+        {"type", "TemplateProcessing"}, {"single", single}, {"special_tokens", {{"x", {{"ids", {'x'}}}}, {"yz", {{"ids", {'y', 'z'}}}}}}};
   };
   Json json = smallByteLevel();
-  json["post_processor"] = {{"type", "Sequence"}, {"processors", Json::array({{{"type", "ByteLevel"}}, around("x", "yz"), around("yz", "x")})}};
+  json["post_processor"] = {{"type", "Sequence"},
+                            {"processors", Json::array({{{"type", "ByteLevel"}}, around("x", "yz"), around("yz", "x")})}};
   EXPECT_EQ(load(json)->encode("a", true), (Ids{'y', 'z', 'x', 'a', 'y', 'z', 'x'}));
   EXPECT_EQ(load(json)->encode("a", false), (Ids{'a'}));
 }

@@ -35,8 +35,16 @@ const Corruption corruptions[] = {
     {"PieceEndsDescend", [](HandMade& t) { t.pieceEnds[3] = 1; }, "has pieces that end before they begin"},
     {"PieceEndsPastBytes", [](HandMade& t) { t.pieceEnds.back() += 1; }, "has pieces that end past their bytes"},
     {"OrderOutOfRange", [](HandMade& t) { t.pieceOrder[0] = 259; }, "sorts an id that is not in the vocabulary"},
-    {"OrderDescends", [](HandMade& t) { t.pieceOrder = {'b', 'a'}; }, "has pieces out of order"},
-    {"OrderRepeats", [](HandMade& t) { t.pieceOrder = {'a', 'a'}; }, "has pieces out of order"},
+    {"OrderDescends",
+     [](HandMade& t) {
+       t.pieceOrder = {'b', 'a'};
+     },
+     "has pieces out of order"},
+    {"OrderRepeats",
+     [](HandMade& t) {
+       t.pieceOrder = {'a', 'a'};
+     },
+     "has pieces out of order"},
     {"MergesOfAnotherVocabulary", [](HandMade& t) { t.mergeStarts.pop_back(); }, "has merges for another vocabulary"},
     {"MergesMissing", [](HandMade& t) { t.merges.pop_back(); }, "has merges that do not add up"},
     {"MergeStartsDescend", [](HandMade& t) { t.mergeStarts[100] = 7; }, "has merges out of order"},
@@ -93,7 +101,8 @@ TEST(MissingTokenizer, IsSaid) {
   flatbuffers::FlatBufferBuilder builder;
   const LoadedTokenizer tokenizer(builder, 0);
   EXPECT_EQ(tokenizer.status, QC_ERROR_FORMAT);
-  EXPECT_STREQ(tokenizer.error.message, "the artifact's tokenizer is missing; give token ids, or compile a folder that has a tokenizer.json");
+  EXPECT_STREQ(tokenizer.error.message,
+               "the artifact's tokenizer is missing; give token ids, or compile a folder that has a tokenizer.json");
 }
 
 }  // namespace

@@ -13,8 +13,21 @@ const fs::path talelm = fs::path(QUANTC_SOURCE_DIR) / "examples/models/talelm";
 
 /// What every vocabulary that knows all bytes must give back.
 const char* const roundTrips[] = {
-    "", " ", "  ", "\n", "\t\n \r\n", "Hello, world!", " leading", "trailing ", "don't DON'T we'll", "3.14159 and 1,000,000",
-    "na\xC3\xAFve caf\xC3\xA9", "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E", "\xF0\x9F\xA6\x84\xF0\x9F\x8F\xBD\xE2\x80\x8D", "a\xCC\x81\xCC\x81", "\x01\x7F",
+    "",
+    " ",
+    "  ",
+    "\n",
+    "\t\n \r\n",
+    "Hello, world!",
+    " leading",
+    "trailing ",
+    "don't DON'T we'll",
+    "3.14159 and 1,000,000",
+    "na\xC3\xAFve caf\xC3\xA9",
+    "\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E",
+    "\xF0\x9F\xA6\x84\xF0\x9F\x8F\xBD\xE2\x80\x8D",
+    "a\xCC\x81\xCC\x81",
+    "\x01\x7F",
 };
 
 void expectStreamingEqualsWhole(const LoadedTokenizer& tokenizer, const std::string& text) {

@@ -22,7 +22,8 @@ size_t qc_tokenizer_scratch_bytes(const qc_tokenizer* tokenizer, size_t text_byt
 
 /* Writes at most `capacity` ids to `out_ids` and their full number to `*out_count` (which may exceed `capacity`: call again with more room).
  * Special tokens in the text ("<|endoftext|>") become their ids when `parse_special` is non-zero; the ids that the tokenizer puts around every
- * text (BOS) are added when `add_special` is non-zero. `scratch` has qc_tokenizer_scratch_bytes(text_bytes) bytes, aligned to 8. */
+ * text (BOS) are added when `add_special` is non-zero. `scratch` has qc_tokenizer_scratch_bytes(text_bytes) bytes, aligned to 8. The text may be any
+ * bytes. QC_ERROR_ARGUMENT for a text above 256 MB, QC_ERROR_FORMAT where a pattern of the artifact needs more than 1024 steps per byte. */
 qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special, void* scratch,
                               int32_t* out_ids, size_t capacity, size_t* out_count);
 
@@ -39,6 +40,7 @@ qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, in
 /* Flushes what is pending; bytes that never became a character are given as U+FFFD. */
 qc_status qc_decoder_end(qc_decoder* decoder, char* out_text, size_t capacity, size_t* out_bytes);
 
+/* An upper bound of the bytes of text that one token gives. */
 size_t qc_tokenizer_longest_piece(const qc_tokenizer* tokenizer);
 uint32_t qc_tokenizer_vocabulary(const qc_tokenizer* tokenizer);
 int qc_tokenizer_is_end(const qc_tokenizer* tokenizer, int32_t id);
