@@ -1,5 +1,5 @@
 # `runtimes`: quantc-run for every architecture that this machine has a compiler file for, each configured on its own as a user without the
-# compiler would, to <build>/runtime/<architecture>/bin/quantc-run.
+# compiler would, to <build>/runtime/<architecture>/bin/quantc-run. With tests, those of the runtime too where the emulator is to run them.
 add_custom_target(runtimes)
 
 set(host_architecture "${CMAKE_SYSTEM_PROCESSOR}")
@@ -10,17 +10,23 @@ endif()
 foreach(architecture x86_64 arm64 riscv64)
   set(folder "${PROJECT_BINARY_DIR}/runtime/${architecture}")
   set(toolchain_file "${PROJECT_SOURCE_DIR}/cmake/toolchains/${architecture}.cmake")
-  if(architecture STREQUAL host_architecture)
-    set(toolchain "")
-  elseif(EXISTS "${toolchain_file}")
+  set(toolchain "")
+  set(tests OFF)
+  set(targets quantc-run)
+  if(NOT architecture STREQUAL host_architecture)
+    if(NOT EXISTS "${toolchain_file}")
+      continue()
+    endif()
     set(toolchain "-DCMAKE_TOOLCHAIN_FILE=${toolchain_file}")
-  else()
-    continue()
+    if(QUANTC_BUILD_TESTS)
+      set(tests ON)
+      list(APPEND targets runtime_tests)
+    endif()
   endif()
   add_custom_target(runtime_${architecture}
     COMMAND "${CMAKE_COMMAND}" -S "${PROJECT_SOURCE_DIR}" -B "${folder}" -G "${CMAKE_GENERATOR}" ${toolchain} -DCMAKE_BUILD_TYPE=Release
-            -DQUANTC_BUILD_COMPILER=OFF -DQUANTC_BUILD_TESTS=OFF "-DQUANTC_FLATBUFFERS_INCLUDE=${QUANTC_FLATBUFFERS_INCLUDE}"
-    COMMAND "${CMAKE_COMMAND}" --build "${folder}" --target quantc-run
+            -DQUANTC_BUILD_COMPILER=OFF -DQUANTC_BUILD_TESTS=${tests} "-DQUANTC_FLATBUFFERS_INCLUDE=${QUANTC_FLATBUFFERS_INCLUDE}"
+    COMMAND "${CMAKE_COMMAND}" --build "${folder}" --target ${targets}
     COMMENT "quantc-run for ${architecture}"
     USES_TERMINAL VERBATIM)
   add_dependencies(runtimes runtime_${architecture})
