@@ -12,6 +12,7 @@
 #include "passes/fuse/Passes.h"
 #include "passes/lower/Passes.h"
 #include "passes/quantize/Passes.h"
+#include "passes/raise/Passes.h"
 #include "passes/raise/Raise.h"
 
 namespace quantc {
