@@ -1,9 +1,12 @@
 #include "cpu_features.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <algorithm>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -89,6 +92,17 @@ unsigned capacity_of(int processor) {
   return capacity;
 }
 
+/// The processors' time that the control group of this process may use, in whole processors; UINT_MAX where there is no limit.
+unsigned quota_of_group() {
+  FILE* file = fopen("/sys/fs/cgroup/cpu.max", "re");
+  if (!file)
+    return UINT_MAX;
+  unsigned long quota = 0, period = 0;
+  const bool limited = fscanf(file, "%lu %lu", &quota, &period) == 2 && period > 0;  // it holds "max" where there is none
+  fclose(file);
+  return limited ? static_cast<unsigned>((quota + period - 1) / period) : UINT_MAX;
+}
+
 }  // namespace
 
 schema::Architecture this_architecture() {
@@ -133,7 +147,7 @@ unsigned usable_cores() {
   unsigned cores = 0;
   for (int i = 0; i < CPU_SETSIZE; ++i)
     cores += CPU_ISSET(i, &allowed) && 2 * capacity_of(i) >= fastest;
-  return cores ? cores : 1;
+  return std::clamp(cores, 1u, std::max(1u, quota_of_group()));
 }
 
 }  // namespace quantc::rt

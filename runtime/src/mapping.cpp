@@ -10,16 +10,6 @@
 namespace quantc::rt {
 namespace {
 
-/// Closes a file at the end of a block.
-struct File {
-  explicit File(const char* path) : descriptor(open(path, O_RDONLY | O_CLOEXEC)) {}
-  ~File() {
-    if (descriptor >= 0)
-      close(descriptor);
-  }
-  const int descriptor;
-};
-
 void* map_or_null(uint64_t bytes, int protection, int flags, int descriptor, uint64_t offset) {
   void* memory = mmap(nullptr, bytes, protection, flags, descriptor, static_cast<off_t>(offset));
   return memory == MAP_FAILED ? nullptr : memory;
@@ -27,38 +17,43 @@ void* map_or_null(uint64_t bytes, int protection, int flags, int descriptor, uin
 
 }  // namespace
 
-Mapping::~Mapping() {
-  if (data_)
-    munmap(data_, size_);
+File::~File() {
+  if (descriptor_ >= 0)
+    close(descriptor_);
 }
 
-qc_status Mapping::map_file(const char* path, qc_error* error) {
-  File file(path);
+qc_status File::open_path(const char* path, qc_error* error) {
+  descriptor_ = open(path, O_RDONLY | O_CLOEXEC);
   struct stat facts;
-  if (file.descriptor < 0 || fstat(file.descriptor, &facts) != 0)
+  if (descriptor_ < 0 || fstat(descriptor_, &facts) != 0)
     return fail(error, QC_ERROR_OPEN, "cannot be opened: %s; check the path and its permissions", strerror(errno));
   if (!S_ISREG(facts.st_mode))
     return fail(error, QC_ERROR_OPEN, "is not a regular file; give the artifact (.qc) that quantc wrote");
   if (facts.st_size == 0)
     return fail(error, QC_ERROR_FORMAT, "is empty; give the artifact (.qc) that quantc wrote");
   size_ = static_cast<uint64_t>(facts.st_size);
-  data_ = static_cast<uint8_t*>(map_or_null(size_, PROT_READ, MAP_PRIVATE, file.descriptor, 0));
+  return QC_OK;
+}
+
+Mapping::~Mapping() {
+  if (data_)
+    munmap(data_, size_);
+}
+
+qc_status Mapping::map_file(const File& file, qc_error* error) {
+  size_ = file.size();
+  data_ = static_cast<uint8_t*>(map_or_null(size_, PROT_READ, MAP_PRIVATE, file.descriptor(), 0));
   if (!data_)
     return fail(error, QC_ERROR_OPEN, "cannot be mapped: %s; the file system must support mmap", strerror(errno));
   return QC_OK;
 }
 
-qc_status Mapping::map_code(const char* path, uint64_t offset, uint64_t bytes, const uint8_t* contents, qc_error* error) {
+qc_status Mapping::map_code(const File& file, uint64_t offset, uint64_t bytes, const uint8_t* contents, qc_error* error) {
   size_ = bytes;
-  if (offset % static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) == 0) {
-    File file(path);
-    if (file.descriptor >= 0)
-      data_ = static_cast<uint8_t*>(map_or_null(bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.descriptor, offset));
-  }
-  if (data_ && memcmp(data_, contents, bytes) == 0)
-    return QC_OK;
+  if (offset % static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) == 0)
+    data_ = static_cast<uint8_t*>(map_or_null(bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, file.descriptor(), offset));
   if (data_)
-    munmap(data_, size_);
+    return QC_OK;
 
   data_ = static_cast<uint8_t*>(map_or_null(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (!data_)

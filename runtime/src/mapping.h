@@ -8,6 +8,24 @@
 
 namespace quantc::rt {
 
+/// A file open for reading while it is mapped; the mappings outlive it.
+class File {
+public:
+  File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File();
+
+  /// Opens a regular file that is not empty.
+  qc_status open_path(const char* path, qc_error* error);
+  int descriptor() const { return descriptor_; }
+  uint64_t size() const { return size_; }
+
+private:
+  int descriptor_ = -1;
+  uint64_t size_ = 0;
+};
+
 /// Owns one mapping.
 class Mapping {
 public:
@@ -16,11 +34,11 @@ public:
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
-  /// Maps the whole file at `path`, read-only.
-  qc_status map_file(const char* path, qc_error* error);
-  /// Makes `bytes` of the file `path` at `offset` executable, never writable at the same time. `contents` are the same bytes, already mapped:
-  /// they are copied where the file's pages cannot be mapped in place (larger pages than the segment's alignment, file system without execution).
-  qc_status map_code(const char* path, uint64_t offset, uint64_t bytes, const uint8_t* contents, qc_error* error);
+  /// Maps the whole file, read-only.
+  qc_status map_file(const File& file, qc_error* error);
+  /// Makes `bytes` of the file at `offset` executable, never writable at the same time. `contents` are the same bytes, already mapped: they are
+  /// copied where the file's pages cannot be mapped in place (larger pages than the segment's alignment, file system without execution).
+  qc_status map_code(const File& file, uint64_t offset, uint64_t bytes, const uint8_t* contents, qc_error* error);
   /// Zeroed memory, aligned to a page.
   qc_status map_arena(uint64_t bytes, qc_error* error);
 

@@ -135,7 +135,10 @@ qc_status find_ports(qc_model& model, qc_error* error) {
 }  // namespace
 
 qc_status open_model(qc_model& model, const char* path, const qc_model_options& options, qc_error* error) {
-  if (const qc_status status = model.file.map_file(path, error))
+  File file;
+  if (const qc_status status = file.open_path(path, error))
+    return status;
+  if (const qc_status status = model.file.map_file(file, error))
     return status;
   if (const qc_status status = read_header(model, error))
     return status;
@@ -150,7 +153,7 @@ qc_status open_model(qc_model& model, const char* path, const qc_model_options& 
     return status;
 
   const schema::Segment& code = *model.header->segments()->Get(model.variant->segment());
-  if (const qc_status status = model.code.map_code(path, code.offset(), code.bytes(), segment_data(model, model.variant->segment()), error))
+  if (const qc_status status = model.code.map_code(file, code.offset(), code.bytes(), segment_data(model, model.variant->segment()), error))
     return status;
   return model.plan.build(*model.program, *model.variant, segment_data(model, model.program->weights_segment()), model.code.data(), error);
 }
