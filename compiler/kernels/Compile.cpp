@@ -4,6 +4,7 @@
 
 #include "compiler/kernels/Cache.h"
 #include "compiler/kernels/Family.h"
+#include "compiler/kernels/LlvmOptions.h"
 #include "compiler/kernels/Object.h"
 #include "compiler/support/Error.h"
 
@@ -79,6 +80,7 @@ Family buildFamily(const KernelSpec& spec, const Facts& facts) {
 }
 
 std::vector<char> generate(const KernelSpec& spec, const TargetVariant& target, Emit emit) {
+  const CodeGeneration scope;
   try {
     Family family = buildFamily(spec, factsOf(target));
     std::vector<Halide::Argument> arguments(family.inputs.begin(), family.inputs.end());

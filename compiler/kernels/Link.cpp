@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <set>
 
 #include <lld/Common/Driver.h>
@@ -14,6 +13,7 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include "compiler/kernels/Kernel.h"
+#include "compiler/kernels/LlvmOptions.h"
 #include "compiler/support/Error.h"
 
 LLD_HAS_DRIVER(elf)
@@ -93,9 +93,7 @@ void link(const std::vector<KernelObject>& objects, const TargetVariant& target,
   for (const std::string& argument : arguments)
     words.push_back(argument.c_str());
 
-  // LLD keeps its state in globals.
-  static std::mutex mutex;
-  const std::lock_guard<std::mutex> lock(mutex);
+  const Linking alone;  // LLD keeps its state in globals
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   const lld::Result result = lld::lldMain(words, stream, stream, {{lld::Gnu, &lld::elf::link}});

@@ -10,7 +10,6 @@
 #include <llvm/IR/Module.h>
 #include <llvm/IR/Operator.h>
 #include <llvm/Linker/Linker.h>
-#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
 
@@ -66,18 +65,6 @@ void addHelpers(llvm::Module& module) {
   (void)failed;
 }
 
-/// Halide turns LLVM's SLP vectorizer on for every target. Schedules decide what is vectorized, so it is off, for the whole process.
-void withoutSlpVectorizer() {
-  static const bool done = [] {
-    auto& options = llvm::cl::getRegisteredOptions();
-    auto found = options.find("vectorize-slp");
-    assert(found != options.end() && "LLVM 19 has this option");
-    static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(false);
-    return true;
-  }();
-  (void)done;
-}
-
 /// strict_float must have kept every licence to change results out of the code.
 void checkStrict(const llvm::Module& module) {
   for (const llvm::Function& function : module)
@@ -103,7 +90,6 @@ Facts factsOf(const TargetVariant& target) {
 }
 
 std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit) {
-  withoutSlpVectorizer();
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = Halide::compile_module_to_llvm_module(module, context);
   if (target.architecture == Architecture::riscv64)

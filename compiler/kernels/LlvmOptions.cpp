@@ -1,0 +1,55 @@
+#include "compiler/kernels/LlvmOptions.h"
+
+#include <cassert>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+
+#include <Halide.h>
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Support/CommandLine.h>
+
+namespace quantc::kernels {
+namespace {
+
+std::shared_mutex optionsMutex;
+
+void switchSlpVectorizerOff() {
+  auto& options = llvm::cl::getRegisteredOptions();
+  auto found = options.find("vectorize-slp");
+  assert(found != options.end() && "LLVM 19 has this option");
+  static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(false);
+}
+
+/// Halide resets the options when it generates code for the first time; so it is given something to generate before.
+void initialise() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    Halide::Func nothing("nothing");
+    nothing() = 0;
+    llvm::LLVMContext context;
+    const Halide::Target target("x86-64-linux-no_runtime-no_asserts-no_bounds_query");
+    Halide::compile_module_to_llvm_module(Halide::Pipeline(nothing).compile_to_module({}, "nothing", target), context);
+    switchSlpVectorizerOff();
+  });
+}
+
+}  // namespace
+
+CodeGeneration::CodeGeneration() {
+  optionsMutex.lock_shared();
+  initialise();
+}
+CodeGeneration::~CodeGeneration() { optionsMutex.unlock_shared(); }
+
+Linking::Linking() {
+  optionsMutex.lock();
+  initialise();
+}
+Linking::~Linking() {
+  switchSlpVectorizerOff();
+  optionsMutex.unlock();
+}
+
+}  // namespace quantc::kernels
