@@ -65,7 +65,7 @@ void importReshape(Node& node) {
     if (!quotient)
       node.fail("has a shape that does not fit its tensor; export the model again");
     dims[*inferred] = quotient;
-  } else if (quotient && quotient != constantExpr(1, node.context())) {
+  } else if (quotient != constantExpr(1, node.context()) && (quotient || tfm::productOf(from, node.context()))) {
     node.fail("changes the number of elements; export the model again");
   }
   setReshaped(node, dims);

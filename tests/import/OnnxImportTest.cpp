@@ -1,0 +1,185 @@
+// Roles of inputs, module attributes, and models that are refused.
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compiler/import/onnx/OnnxImport.h"
+#include "dialects/tfm/Tfm.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "passes/raise/Raise.h"
+#include "tests/import/OnnxBuilder.h"
+#include "tests/support/ErrorOf.h"
+#include "tests/support/TemporaryFolder.h"
+
+namespace quantc {
+namespace {
+
+using test::OnnxBuilder;
+using testing::HasSubstr;
+
+class OnnxImportTest : public testing::Test {
+protected:
+  OnnxImportTest() { context_.loadDialect<tfm::TfmDialect, mlir::func::FuncDialect>(); }
+
+  mlir::OwningOpRef<mlir::ModuleOp> import(const std::string& bytes, int64_t context = 0) {
+    return importOnnx(context_, folder_.write("model.onnx", bytes), {context});
+  }
+  std::string errorOf(const OnnxBuilder& builder) {
+    return test::errorOf([&] { import(builder.bytes()); });
+  }
+  static mlir::func::FuncOp mainOf(mlir::ModuleOp module) { return *module.getOps<mlir::func::FuncOp>().begin(); }
+  static std::string textOf(mlir::ModuleOp module) {
+    std::string text;
+    llvm::raw_string_ostream out(text);
+    module.print(out);
+    return text;
+  }
+
+  mlir::MLIRContext context_;
+  test::TemporaryFolder folder_;
+};
+
+/// ids -> embedding of width 4 -> logits.
+OnnxBuilder smallModel() {
+  OnnxBuilder builder;
+  builder.floats("table", {8, 4}, std::vector<float>(32, 0.25f));
+  builder.node("Gather", {"table", "input_ids"}, {"logits"});
+  builder.output("logits");
+  return builder;
+}
+
+TEST_F(OnnxImportTest, IdsAreI32AndBatchIsOne) {
+  auto module = import(smallModel().bytes());
+  mlir::func::FuncOp main = mainOf(*module);
+  ASSERT_EQ(main.getNumArguments(), 1u);
+  auto type = mlir::cast<mlir::RankedTensorType>(main.getArgument(0).getType());
+  EXPECT_TRUE(type.getElementType().isInteger(32));
+  auto dims = tfm::dimsOf(type);
+  EXPECT_EQ(dims[0], mlir::getAffineConstantExpr(1, &context_));
+  EXPECT_EQ(dims[1], tfm::symbolExpr(tfm::Symbol::sequence, &context_));
+}
+
+TEST_F(OnnxImportTest, MaskAndPositionsAreNoArgumentsAndCachesGrowByTheStep) {
+  OnnxBuilder builder = smallModel();
+  builder.input("attention_mask", onnx::TensorProto::INT64, {"batch", "anything"});
+  builder.input("position_ids", onnx::TensorProto::INT64, {"batch", "sequence"});
+  builder.input("cache", onnx::TensorProto::FLOAT, {"batch", "2", "earlier", "4"});
+  builder.node("Shape", {"attention_mask"}, {"mask_shape"});
+  builder.output("mask_shape");
+  builder.node("Identity", {"position_ids"}, {"positions"});
+  builder.output("positions");
+  builder.node("Identity", {"cache"}, {"kept"});
+  builder.output("kept");
+  auto module = import(builder.bytes());
+  mlir::func::FuncOp main = mainOf(*module);
+  EXPECT_EQ(main.getNumArguments(), 2u);
+  EXPECT_THAT(textOf(*module), HasSubstr("(1, 2, s1, 4)"));  // the cache
+  EXPECT_THAT(textOf(*module), HasSubstr("-> (s0 + s1)"));   // the mask's length, an element of the result
+  EXPECT_THAT(textOf(*module), HasSubstr("tfm.iota"));
+}
+
+TEST_F(OnnxImportTest, ContextIsTheOptionThenPositionsThenConfig) {
+  auto contextOf = [](mlir::ModuleOp module) { return module->getAttrOfType<mlir::IntegerAttr>("tfm.context").getInt(); };
+  EXPECT_EQ(contextOf(*import(smallModel().bytes())), kDefaultContext);
+  EXPECT_EQ(contextOf(*import(smallModel().bytes(), 77)), 77);
+  folder_.write("config.json", R"({"max_position_embeddings": 99})");
+  EXPECT_EQ(contextOf(*import(smallModel().bytes())), 99);
+
+  OnnxBuilder builder = smallModel();
+  builder.input("position_ids", onnx::TensorProto::INT64, {"batch", "sequence"});
+  builder.floats("positions", {33, 4}, std::vector<float>(132, 0.5f));
+  builder.node("Gather", {"positions", "position_ids"}, {"rows"});
+  builder.output("rows");
+  EXPECT_EQ(contextOf(*import(builder.bytes())), 33);
+  EXPECT_THAT(test::errorOf([&] { import(builder.bytes(), 34); }), HasSubstr("give --context=33 or less"));
+}
+
+TEST_F(OnnxImportTest, EveryUnsupportedOperatorIsListedOnce) {
+  OnnxBuilder builder = smallModel();
+  for (const char* name : {"a", "b", "c", "d"})
+    builder.node("Einsum", {"logits"}, {name});
+  builder.node("LSTM", {"logits"}, {"e"}).set_domain("org.example");
+  builder.node("NonZero", {"logits"}, {"unused"});
+  for (const char* name : {"a", "b", "c", "d", "e"})
+    builder.output(name);
+  std::string error = errorOf(builder);
+  EXPECT_THAT(error, HasSubstr("2 operators are not supported: Einsum (/a, /b, /c, and 1 more), org.example.LSTM (/e)"));
+  EXPECT_THAT(error, testing::Not(HasSubstr("NonZero")));
+}
+
+TEST_F(OnnxImportTest, OpsetsOutsideTheRangeAreRefused) {
+  for (int64_t opset : {10, 22}) {
+    OnnxBuilder builder(opset);
+    builder.output("input_ids");
+    EXPECT_THAT(errorOf(builder), HasSubstr("has opset " + std::to_string(opset) + ", supported are 11 to 21"));
+  }
+}
+
+TEST_F(OnnxImportTest, CyclesAndUndefinedTensorsAreNamed) {
+  OnnxBuilder cycle;
+  cycle.node("Neg", {"b"}, {"a"});
+  cycle.node("Neg", {"a"}, {"b"});
+  cycle.output("b");
+  EXPECT_THAT(errorOf(cycle), HasSubstr("model.onnx:/a: Neg uses tensor 'b' before anything computes it"));
+
+  OnnxBuilder undefined;
+  undefined.node("Neg", {"nowhere"}, {"a"});
+  undefined.output("a");
+  EXPECT_THAT(errorOf(undefined), HasSubstr("uses tensor 'nowhere' before anything computes it"));
+
+  OnnxBuilder twice = smallModel();
+  twice.node("Neg", {"logits"}, {"a"});
+  twice.node("Exp", {"logits"}, {"a"});
+  twice.output("a");
+  EXPECT_THAT(errorOf(twice), HasSubstr("computes tensor 'a', which another node computes too"));
+
+  OnnxBuilder missing;
+  missing.output("nothing");
+  EXPECT_THAT(errorOf(missing), HasSubstr("is an output that nothing computes"));
+}
+
+TEST_F(OnnxImportTest, FixedBatchAndMissingIdsAreRefused) {
+  OnnxBuilder fixed;
+  fixed.model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(0)->set_dim_value(4);
+  fixed.output("input_ids");
+  EXPECT_THAT(errorOf(fixed), HasSubstr("has a fixed batch of 4"));
+
+  OnnxBuilder none;
+  none.model.mutable_graph()->clear_input();
+  none.input("pixels", onnx::TensorProto::FLOAT, {"batch", "3", "32", "32"});
+  none.output("pixels");
+  EXPECT_THAT(errorOf(none), HasSubstr("has no input of token ids"));
+}
+
+TEST_F(OnnxImportTest, DamagedModelsAreErrorsAndNeverCrash) {
+  OnnxBuilder builder = smallModel();
+  builder.ints("shape", {1, -1, 2, 2});
+  builder.node("Reshape", {"logits", "shape"}, {"split"});
+  OnnxBuilder::set(builder.node("Transpose", {"split"}, {"moved"}), "perm", std::vector<int64_t>{0, 2, 1, 3});
+  builder.output("moved");
+  std::string bytes = builder.bytes();
+  auto survive = [&](const std::string& damaged) {
+    try {
+      auto module = import(damaged);
+      mlir::PassManager manager(&context_);
+      buildRaisePipeline(manager);
+      (void)manager.run(*module);
+    } catch (const UserError&) {
+    }
+  };
+  mlir::ScopedDiagnosticHandler quiet(&context_, [](mlir::Diagnostic&) { return mlir::success(); });
+  for (size_t length = 0; length < bytes.size(); ++length)
+    survive(bytes.substr(0, length));
+  std::mt19937 random(1);
+  for (int i = 0; i < 500; ++i) {
+    std::string damaged = bytes;
+    for (int k = 0; k < 1 + i % 3; ++k)
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    survive(damaged);
+  }
+}
+
+}  // namespace
+}  // namespace quantc
