@@ -77,10 +77,15 @@ public:
       std::cout << version.what() << "\n";
       exitCode = kSuccess;
     } catch (const CLI::ParseError& error) {
-      std::cerr << "error: " << error.what() << "; see " << app_.get_name() << " --help\n";
-      exitCode = kWrongUse;
+      exitCode = wrongUse(error.what());
     }
     return false;
+  }
+
+  /// Says what is wrong with the command line; returns the exit code for it.
+  int wrongUse(const std::string& what) const {
+    std::cerr << "error: " << what << "; see " << app_.get_name() << " --help\n";
+    return kWrongUse;
   }
 
 private:
@@ -124,7 +129,11 @@ int compile(const std::vector<std::string>& words) {
   command->add_flag("--quiet", options.quiet, "Print no progress and no summary for people");
   command->set_version_flag("--version", "quantc " QUANTC_VERSION, "Print the version");
   int exitCode = kSuccess;
-  return command.parse(words, exitCode) ? runCompileCommand(options) : exitCode;
+  if (!command.parse(words, exitCode))
+    return exitCode;
+  if (options.emit == "asm" && !options.compileTo.empty())
+    return command.wrongUse("--emit=asm: given along with --compile-to, expected one of them; kernels are generated after all phases");
+  return runCompileCommand(options);
 }
 
 int inspect(const std::vector<std::string>& words) {

@@ -45,15 +45,16 @@ int runEvalCommand(const EvalOptions& options) {
   Progress progress(options.quiet);
   ArtifactRun artifact(options.run.artifact, options.run.variant, options.run.threads);
   const std::vector<int32_t> tokens = tokenize(artifact, readText(options.text));
+  ComparisonOptions comparison;
+  comparison.window = options.window;
+  comparison.maxTokens = options.maxTokens;
+  comparison.progress = [&](double share) { progress.update("windows", share); };
+  checkWindows(artifact, tokens.size(), options.text, comparison);
 
   const TemporaryFolder folder;
   compileReference(options, folder.path() / "reference.qc", progress);
   ArtifactRun reference(folder.path() / "reference.qc", "", options.run.threads);
 
-  ComparisonOptions comparison;
-  comparison.window = options.window;
-  comparison.maxTokens = options.maxTokens;
-  comparison.progress = [&](double share) { progress.update("windows", share); };
   progress.begin("score");
   const Comparison result = compareOnText(artifact, reference, tokens, comparison);
   progress.finish();

@@ -4,8 +4,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <system_error>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 #include "compiler/support/Error.h"
@@ -30,7 +31,25 @@ bool writeAll(int descriptor, const std::string& text) {
   return true;
 }
 
+/// A new file beside `output`; its name goes to `name`. Throws UserError.
+int openBeside(const fs::path& output, std::string& name) {
+  std::error_code ignored;
+  if (fs::is_directory(output, ignored))
+    throw UserError(output.string(), "is a folder; give the name of a file in it with -o");
+  name = output.string() + ".XXXXXX";
+  const int descriptor = mkostemp(name.data(), O_CLOEXEC);
+  if (descriptor < 0)
+    failToWrite(output, errno);
+  return descriptor;
+}
+
 }  // namespace
+
+void checkWritable(const fs::path& output) {
+  std::string beside;
+  close(openBeside(output, beside));
+  unlink(beside.c_str());
+}
 
 void writeText(const fs::path& output, const std::string& text) {
   if (output.empty()) {
@@ -38,10 +57,8 @@ void writeText(const fs::path& output, const std::string& text) {
       failToWrite("standard output", errno);
     return;
   }
-  std::string beside = output.string() + ".XXXXXX";
-  const int descriptor = mkstemp(beside.data());
-  if (descriptor < 0)
-    failToWrite(output, errno);
+  std::string beside;
+  const int descriptor = openBeside(output, beside);
   const mode_t mask = umask(0);
   umask(mask);
   const bool written = fchmod(descriptor, 0666 & ~mask) == 0 && writeAll(descriptor, text);

@@ -9,6 +9,9 @@ namespace quantc {
 /// Writes beside `output` and renames. Standard output where `output` is empty. Throws UserError.
 void writeText(const std::filesystem::path& output, const std::string& text);
 
+/// Throws UserError where `output` cannot be written, before time is spent on making it.
+void checkWritable(const std::filesystem::path& output);
+
 /// Whole content of a file. Throws UserError.
 std::string readText(const std::filesystem::path& file);
 

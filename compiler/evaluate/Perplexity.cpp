@@ -53,26 +53,24 @@ std::optional<int32_t> tokenBeforeTexts(const ArtifactRun& artifact) {
   return tokenizer->prefix()->Get(0);
 }
 
-void checkWindow(const ArtifactRun& run, int64_t window) {
-  if (window > run.info().context)
-    throw UserError(run.path(), "has a context of " + std::to_string(run.info().context) + " positions, expected at least the window's " +
-                                    std::to_string(window) + "; give a smaller --window");
-}
-
 }  // namespace
+
+void checkWindows(const ArtifactRun& artifact, size_t tokens, const std::string& text, const ComparisonOptions& options) {
+  if (options.window > artifact.info().context)
+    throw UserError(artifact.path(), "has a context of " + std::to_string(artifact.info().context) + " positions, expected at least the window's " +
+                                         std::to_string(options.window) + "; give a smaller --window");
+  if (tokens < static_cast<size_t>(options.window))
+    throw UserError(text, "has " + std::to_string(tokens) + " tokens, expected at least one window of " + std::to_string(options.window) +
+                              "; give a longer text or a smaller --window");
+}
 
 Comparison compareOnText(ArtifactRun& artifact, ArtifactRun& reference, const std::vector<int32_t>& tokens, const ComparisonOptions& options) {
   const size_t window = static_cast<size_t>(options.window), first = window / 2, vocabulary = artifact.info().vocabulary;
-  checkWindow(artifact, options.window);
-  checkWindow(reference, options.window);
   if (reference.info().vocabulary != vocabulary)
     throw UserError(artifact.path(), "has a vocabulary of " + std::to_string(vocabulary) + " tokens, the reference of " +
                                          std::to_string(reference.info().vocabulary) + "; give the model that the artifact was made of");
   const size_t scoredPerWindow = window - 1 - first;
   size_t windows = tokens.size() / window;
-  if (windows == 0)
-    throw UserError("", "the text has " + std::to_string(tokens.size()) + " tokens, expected at least one window of " + std::to_string(window) +
-                            "; give a longer text or a smaller --window");
   size_t left = options.maxTokens ? static_cast<size_t>(options.maxTokens) : windows * scoredPerWindow;
   windows = std::min(windows, (left + scoredPerWindow - 1) / scoredPerWindow);
 

@@ -1,0 +1,54 @@
+// RUN: quantc-opt %s --split-input-file --raise-cache | FileCheck %s
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#past = affine_map<()[s0, s1, s2] -> (1, 2, s1, 4)>
+#total = affine_map<()[s0, s1, s2] -> (1, 2, s0 + s1, 4)>
+#new = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#split = affine_map<()[s0, s1, s2] -> (1, s0, 2, 4)>
+#totalsplit = affine_map<()[s0, s1, s2] -> (1, s0 + s1, 2, 4)>
+#totalrows = affine_map<()[s0, s1, s2] -> (1, s0 + s1, 8)>
+
+// Argument and result vanish; keys and values that are the same tensor share a cache.
+// CHECK-LABEL: func.func @main(%arg0: tensor<1x?x8xf32
+// CHECK-SAME: ) -> tensor<1x?x8xf32
+// CHECK: %[[K:.*]] = tfm.cache_append %arg0 {cache = "layers.0.key", head_dim = 4 : i64, heads = 2 : i64}
+// CHECK: tfm.attention %arg0, %[[K]], %[[K]]
+// CHECK-NOT: tfm.concat
+func.func @main(%x: tensor<1x?x8xf32, #rows>, %cache: tensor<1x2x?x4xf32, #past>) -> (tensor<1x?x8xf32, #rows>, tensor<1x2x?x4xf32, #total>) {
+  %0 = tfm.reshape %x : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x2x4xf32, #split>
+  %1 = tfm.transpose %0 [0, 2, 1, 3] : (tensor<1x?x2x4xf32, #split>) -> tensor<1x2x?x4xf32, #new>
+  %2 = tfm.concat %cache, %1 {axis = 2 : i64} : (tensor<1x2x?x4xf32, #past>, tensor<1x2x?x4xf32, #new>) -> tensor<1x2x?x4xf32, #total>
+  %3 = tfm.transpose %2 [0, 2, 1, 3] : (tensor<1x2x?x4xf32, #total>) -> tensor<1x?x2x4xf32, #totalsplit>
+  %4 = tfm.reshape %3 : (tensor<1x?x2x4xf32, #totalsplit>) -> tensor<1x?x8xf32, #totalrows>
+  %5 = tfm.attention %x, %4, %4 {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #totalrows>, tensor<1x?x8xf32, #totalrows>) -> tensor<1x?x8xf32, #rows>
+  return %5, %2 : tensor<1x?x8xf32, #rows>, tensor<1x2x?x4xf32, #total>
+}
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+
+// A causal model without a cache gets one.
+// CHECK-LABEL: func.func @main
+// CHECK: tfm.cache_append %arg1 {cache = "layers.0.key"
+// CHECK: tfm.cache_append %arg2 {cache = "layers.0.value"
+func.func @main(%q: tensor<1x?x8xf32, #rows>, %k: tensor<1x?x8xf32, #rows>, %v: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
+  %0 = tfm.attention %q, %k, %v {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
+  return %0 : tensor<1x?x8xf32, #rows>
+}
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+
+// Where every query sees every key, nothing can be kept from step to step.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tfm.cache_append
+// CHECK: return
+func.func @main(%q: tensor<1x?x8xf32, #rows>, %k: tensor<1x?x8xf32, #rows>, %v: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
+  %0 = tfm.attention %q, %k, %v {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind full>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
+  return %0 : tensor<1x?x8xf32, #rows>
+}

@@ -1,0 +1,53 @@
+// RUN: quantc-opt %s --raise-linear --simplify | FileCheck %s
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 4)>
+#flat = affine_map<()[s0, s1, s2] -> (s0, 4)>
+#wide = affine_map<()[s0, s1, s2] -> (1, s0, 6)>
+#flatwide = affine_map<()[s0, s1, s2] -> (s0, 6)>
+#two = affine_map<()[s0, s1, s2] -> (1, s0, 2)>
+
+// The linear goes before the reshape, which then undoes the other.
+// CHECK-LABEL: func.func @matmul_between_reshapes
+// CHECK: %[[W:.*]] = tfm.weight #tfm.permuted<#tfm.stored<0, "w", tensor<4x6xf32>>, [1, 0]>
+// CHECK: %[[Y:.*]] = tfm.linear %arg0, %[[W]]
+// CHECK-NEXT: return %[[Y]]
+func.func @matmul_between_reshapes(%x: tensor<1x?x4xf32, #rows>) -> tensor<1x?x6xf32, #wide> {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x6xf32>> -> tensor<4x6xf32>
+  %0 = tfm.reshape %x : (tensor<1x?x4xf32, #rows>) -> tensor<?x4xf32, #flat>
+  %1 = tfm.matmul %0, %w : (tensor<?x4xf32, #flat>, tensor<4x6xf32>) -> tensor<?x6xf32, #flatwide>
+  %2 = tfm.reshape %1 : (tensor<?x6xf32, #flatwide>) -> tensor<1x?x6xf32, #wide>
+  return %2 : tensor<1x?x6xf32, #wide>
+}
+
+// CHECK-LABEL: func.func @fused_projection_becomes_one_linear_per_slice
+// CHECK-DAG: tfm.weight #tfm.sliced<#tfm.permuted<#tfm.stored<0, "w", tensor<4x6xf32>>, [1, 0]>, 0, 0, 2>
+// CHECK-DAG: tfm.weight #tfm.sliced<#tfm.permuted<#tfm.stored<0, "w", tensor<4x6xf32>>, [1, 0]>, 0, 2, 6>
+// CHECK-DAG: tfm.weight #tfm.sliced<#tfm.stored<0, "b", tensor<6xf32>>, 0, 2, 6>
+// CHECK-NOT: tfm.slice
+func.func @fused_projection_becomes_one_linear_per_slice(%x: tensor<1x?x4xf32, #rows>) -> (tensor<1x?x2xf32, #two>, tensor<1x?x4xf32, #rows>) {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x6xf32>> -> tensor<4x6xf32>
+  %b = tfm.weight #tfm.stored<0, "b", tensor<6xf32>> -> tensor<6xf32>
+  %0 = tfm.matmul %x, %w : (tensor<1x?x4xf32, #rows>, tensor<4x6xf32>) -> tensor<1x?x6xf32, #wide>
+  %1 = tfm.binary add %0, %b : (tensor<1x?x6xf32, #wide>, tensor<6xf32>) -> tensor<1x?x6xf32, #wide>
+  %2 = tfm.slice %1 {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x6xf32, #wide>) -> tensor<1x?x2xf32, #two>
+  %3 = tfm.slice %1 {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<1x?x6xf32, #wide>) -> tensor<1x?x4xf32, #rows>
+  return %2, %3 : tensor<1x?x2xf32, #two>, tensor<1x?x4xf32, #rows>
+}
+
+// CHECK-LABEL: func.func @what_is_used_whole_is_not_split
+// CHECK: tfm.linear
+// CHECK-NOT: tfm.linear
+// CHECK: tfm.slice
+func.func @what_is_used_whole_is_not_split(%x: tensor<1x?x4xf32, #rows>) -> (tensor<1x?x2xf32, #two>, tensor<1x?x6xf32, #wide>) {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x6xf32>> -> tensor<4x6xf32>
+  %0 = tfm.matmul %x, %w : (tensor<1x?x4xf32, #rows>, tensor<4x6xf32>) -> tensor<1x?x6xf32, #wide>
+  %1 = tfm.slice %0 {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x6xf32, #wide>) -> tensor<1x?x2xf32, #two>
+  return %1, %0 : tensor<1x?x2xf32, #two>, tensor<1x?x6xf32, #wide>
+}
+
+// CHECK-LABEL: func.func @product_of_activations_stays
+// CHECK: tfm.matmul
+func.func @product_of_activations_stays(%x: tensor<2x4xf32>, %y: tensor<4x6xf32>) -> tensor<2x6xf32> {
+  %0 = tfm.matmul %x, %y : (tensor<2x4xf32>, tensor<4x6xf32>) -> tensor<2x6xf32>
+  return %0 : tensor<2x6xf32>
+}

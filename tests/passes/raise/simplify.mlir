@@ -1,0 +1,65 @@
+// RUN: quantc-opt %s --simplify | FileCheck %s
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 64)>
+#flat = affine_map<()[s0, s1, s2] -> (s0, 64)>
+
+// CHECK-LABEL: func.func @views_that_undo_each_other
+// CHECK-NEXT: return %arg0
+func.func @views_that_undo_each_other(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %0 = tfm.cast %x : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %1 = tfm.transpose %0 [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  %2 = tfm.transpose %1 [1, 0] : (tensor<3x2xf32>) -> tensor<2x3xf32>
+  %3 = tfm.reshape %2 : (tensor<2x3xf32>) -> tensor<6xf32>
+  %4 = tfm.reshape %3 : (tensor<6xf32>) -> tensor<2x3xf32>
+  return %4 : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @views_that_move_elements_stay
+// CHECK: tfm.transpose
+// CHECK: tfm.reshape
+func.func @views_that_move_elements_stay(%x: tensor<2x3xf32>) -> tensor<6xf32> {
+  %0 = tfm.transpose %x [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  %1 = tfm.reshape %0 : (tensor<3x2xf32>) -> tensor<6xf32>
+  return %1 : tensor<6xf32>
+}
+
+// CHECK-LABEL: func.func @views_of_weights
+// CHECK: tfm.weight #tfm.reshaped<#tfm.permuted<#tfm.stored<0, "w", tensor<2x3xf32>>, [1, 0]>, [6]>
+// CHECK-NEXT: return
+func.func @views_of_weights() -> tensor<6xf32> {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<2x3xf32>> -> tensor<2x3xf32>
+  %0 = tfm.transpose %w [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  %1 = tfm.reshape %0 : (tensor<3x2xf32>) -> tensor<6xf32>
+  return %1 : tensor<6xf32>
+}
+
+// Constants are evaluated: 1 / sqrt(16) = 0.25; x * 1 is x; the broadcast is implied.
+// CHECK-LABEL: func.func @constants
+// CHECK-DAG: %[[C:.*]] = tfm.constant dense<2.500000e-01>
+// CHECK: %[[Y:.*]] = tfm.binary mul %arg0, %[[C]]
+// CHECK-NEXT: return %[[Y]]
+func.func @constants(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %size = tfm.constant dense<16> : tensor<i64> : tensor<i64>
+  %float = tfm.cast %size : (tensor<i64>) -> tensor<f32>
+  %root = tfm.unary sqrt %float : (tensor<f32>) -> tensor<f32>
+  %one = tfm.constant dense<1.0> : tensor<f32> : tensor<f32>
+  %scale = tfm.binary div %one, %root : (tensor<f32>, tensor<f32>) -> tensor<f32>
+  %wide = tfm.broadcast %scale : (tensor<f32>) -> tensor<4x4xf32>
+  %0 = tfm.binary mul %x, %one : (tensor<4x4xf32>, tensor<f32>) -> tensor<4x4xf32>
+  %1 = tfm.binary mul %0, %wide : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %1 : tensor<4x4xf32>
+}
+
+// CHECK-LABEL: func.func @reshapes_move_down
+// CHECK: tfm.unary tanh %arg0
+// CHECK-NEXT: tfm.weight
+// CHECK-NEXT: tfm.binary add
+// CHECK-NEXT: tfm.reshape
+// CHECK-NEXT: return
+func.func @reshapes_move_down(%x: tensor<1x?x64xf32, #rows>) -> tensor<?x64xf32, #flat> {
+  %b = tfm.weight #tfm.stored<0, "b", tensor<64xf32>> -> tensor<64xf32>
+  %0 = tfm.reshape %x : (tensor<1x?x64xf32, #rows>) -> tensor<?x64xf32, #flat>
+  %1 = tfm.unary tanh %0 : (tensor<?x64xf32, #flat>) -> tensor<?x64xf32, #flat>
+  %2 = tfm.binary add %1, %b : (tensor<?x64xf32, #flat>, tensor<64xf32>) -> tensor<?x64xf32, #flat>
+  return %2 : tensor<?x64xf32, #flat>
+}
