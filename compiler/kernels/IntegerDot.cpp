@@ -20,11 +20,12 @@ public:
   Codes(const Weights& weights, const ImageParam& activations, const Var& r, const Var& g, const Var& u, const Var& t)
       : weights(weights), activations(activations), r(r), g(g), u(u), t(t), interleave(weights.layout.kInterleave),
         perByte(8 / weights.scheme->bits), runs(kGroup / interleave / perByte) {
-    // Halide turns u8 * i8 into i8 * i8 where it can prove that the first is below 128, and then finds no pmaddubsw. These are 15 and 4, but only
-    // the processor knows: an extent is never negative.
-    Expr nothing = weights.values.dim(3).extent() >> 31;
-    hiddenMask = cast<uint8_t>(15 | nothing);
-    hiddenShift = cast<uint8_t>(4 | nothing);
+    // Halide turns u8 * i8 into i8 * i8 where it can prove that the first is below 128, and then finds no pmaddubsw. The mask is 15 and the shift
+    // is 4, but Halide cannot see it: of two consecutive numbers one is even.
+    Expr number = cast<uint32_t>(weights.values.dim(4).stride());
+    Expr nothing = cast<uint8_t>(cast<uint32_t>(0) - ((number * (number + cast<uint32_t>(1))) & cast<uint32_t>(1)));
+    hiddenMask = cast<uint8_t>(15) | nothing;
+    hiddenShift = cast<uint8_t>(4) | nothing;
   }
 
   /// int4: as uint8; `part` 0 is the low nibble. int8: as int8, one part.
