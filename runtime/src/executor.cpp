@@ -1,15 +1,20 @@
 #include "executor.h"
 
+#include <algorithm>
+
 #include "format.h"
 
 namespace quantc::rt {
 namespace {
 
+// More pieces than threads even out threads of different speed, fewer cost less.
+constexpr int64_t kPiecesPerThread = 2;
+
 struct Step {
   const Plan& plan;
   uint8_t* arena;
   const StepShape& shape;
-  ThreadPool& pool;
+  int64_t threads;
   std::atomic<int> failure{0};
 };
 
@@ -59,30 +64,31 @@ private:
   void* pointers_[kMaxArguments];
 };
 
-void run_calls(void* context, uint32_t thread) {
+uint32_t pieces_of_call(void* context, uint32_t index) {
+  const Step& step = *static_cast<const Step*>(context);
+  const PlannedCall& call = step.plan.calls()[index];
+  const int64_t units = evaluate(*call.units, step.shape);
+  if (evaluate(*call.rows, step.shape) == 0)
+    return 0;
+  return static_cast<uint32_t>(std::min(units, step.threads == 1 ? 1 : step.threads * kPiecesPerThread));
+}
+
+void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces) {
   Step& step = *static_cast<Step*>(context);
-  for (const PlannedCall& call : step.plan.calls()) {
-    const int64_t units = evaluate(*call.units, step.shape);
-    const int64_t rows = evaluate(*call.rows, step.shape);
-    if (units == 0 || rows == 0)
-      continue;
-    const UnitRange range = unit_range(units, thread, step.pool.threads());
-    if (!range.empty()) {
-      Arguments arguments(step, call, range);
-      const int result = (rows == 1 ? call.kernel_one : call.kernel)(arguments.pointers());
-      int none = 0;
-      if (result != 0)
-        step.failure.compare_exchange_strong(none, result);
-    }
-    step.pool.barrier();
-  }
+  const PlannedCall& call = step.plan.calls()[index];
+  const bool one = evaluate(*call.rows, step.shape) == 1;
+  Arguments arguments(step, call, unit_range(evaluate(*call.units, step.shape), piece, pieces));
+  const int result = (one ? call.kernel_one : call.kernel)(arguments.pointers());
+  int none = 0;
+  if (result != 0)
+    step.failure.compare_exchange_strong(none, result);
 }
 
 }  // namespace
 
 int run_step(const Plan& plan, uint8_t* arena, const StepShape& shape, ThreadPool& pool) {
-  Step step{plan, arena, shape, pool};
-  pool.run(run_calls, &step);
+  Step step{plan, arena, shape, pool.threads()};
+  pool.run({&step, static_cast<uint32_t>(plan.calls().size()), pieces_of_call, run_piece});
   return step.failure.load();
 }
 

@@ -11,8 +11,8 @@
 namespace quantc::rt {
 namespace {
 
-constexpr uint32_t kSpins = 2000;                   // some ten microseconds: longer than most calls of a step differ among threads
-constexpr size_t kStackBytes = size_t{8} << 20;     // kernels keep rows of scores on the stack
+constexpr uint32_t kSpins = 2000;                // some ten microseconds: longer than a thread mostly waits within a step
+constexpr size_t kStackBytes = size_t{8} << 20;  // kernels keep rows of scores on the stack
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is a plain word");
 
 void futex(std::atomic<uint32_t>* word, int operation, uint32_t value) { syscall(SYS_futex, word, operation, value, nullptr, nullptr, 0); }
@@ -59,7 +59,6 @@ qc_status ThreadPool::start(uint32_t threads, qc_error* error) {
   for (; started_ < threads - 1; ++started_) {
     Worker& worker = workers_[started_];
     worker.pool = this;
-    worker.index = started_ + 1;
     failure = pthread_create(&worker.thread, &attributes, worker_main, &worker);
     if (failure != 0)
       break;
@@ -71,43 +70,71 @@ qc_status ThreadPool::start(uint32_t threads, qc_error* error) {
 }
 
 ThreadPool::~ThreadPool() {
-  work_ = nullptr;
-  begin_.open();
+  closed_.store(true, std::memory_order_release);
+  announced_.open();
   for (uint32_t i = 0; i < started_; ++i)
     pthread_join(workers_[i].thread, nullptr);
 }
 
 void* ThreadPool::worker_main(void* argument) {
-  const Worker& worker = *static_cast<Worker*>(argument);
-  ThreadPool& pool = *worker.pool;
-  for (uint32_t seen = 0;; ++seen) {
-    pool.begin_.wait(seen, pool.spins_);
-    if (!pool.work_)
-      return nullptr;
-    pool.work_(pool.context_, worker.index);
-    pool.barrier();
+  ThreadPool& pool = *static_cast<Worker*>(argument)->pool;
+  pool.take_part(pool.closed_);
+  return nullptr;
+}
+
+void ThreadPool::run(const Job& job) {
+  job_ = &job;
+  done_.store(false, std::memory_order_relaxed);
+  begin_stage(0);
+  take_part(done_);
+}
+
+void ThreadPool::take_part(const std::atomic<bool>& end) {
+  for (;;) {
+    const uint32_t seen = announced_.opened();
+    if (end.load(std::memory_order_acquire))
+      return;
+    if (!take_piece())
+      announced_.wait(seen, spins_);
   }
 }
 
-void ThreadPool::run(Work work, void* context) {
-  work_ = work;
-  context_ = context;
-  if (threads_ > 1)
-    begin_.open();
-  work(context, 0);
-  barrier();
+bool ThreadPool::take_piece() {
+  uint64_t untaken = untaken_.load(std::memory_order_acquire);
+  do {
+    if (static_cast<uint32_t>(untaken) == 0)
+      return false;
+  } while (!untaken_.compare_exchange_weak(untaken, untaken - 1, std::memory_order_acq_rel));
+
+  const uint32_t stage = stage_;
+  job_->run(job_->context, stage, pieces_ - static_cast<uint32_t>(untaken), pieces_);
+  if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    begin_stage(stage + 1);
+  return true;
 }
 
-void ThreadPool::barrier() {
-  if (threads_ == 1)
-    return;
-  const uint32_t seen = met_.opened();
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
-    arrived_.store(0, std::memory_order_relaxed);
-    met_.open();
-  } else {
-    met_.wait(seen, spins_);
+/// Called by one thread while no piece is left: does what is not worth sharing, and announces the next stage that is.
+void ThreadPool::begin_stage(uint32_t stage) {
+  for (; stage < job_->stages; ++stage) {
+    const uint32_t pieces = job_->pieces(job_->context, stage);
+    if (pieces > 1 && threads_ > 1) {
+      stage_ = stage;
+      announce(pieces);
+      return;
+    }
+    for (uint32_t piece = 0; piece < pieces; ++piece)
+      job_->run(job_->context, stage, piece, pieces);
   }
+  done_.store(true, std::memory_order_release);
+  announced_.open();
+}
+
+void ThreadPool::announce(uint32_t pieces) {
+  pieces_ = pieces;
+  unfinished_.store(pieces, std::memory_order_relaxed);
+  const uint64_t number = (untaken_.load(std::memory_order_relaxed) >> 32) + 1;
+  untaken_.store(number << 32 | pieces, std::memory_order_release);
+  announced_.open();
 }
 
 }  // namespace quantc::rt

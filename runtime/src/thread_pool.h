@@ -1,4 +1,7 @@
-// A fixed set of threads that run one function together and meet at barriers in it.
+// A fixed set of threads that do a sequence of stages together.
+//
+// A stage is cut into pieces, and a thread that is free takes the next one: so nobody ever waits for a thread that the system is not running at
+// the moment, only for pieces that were begun, and sharing the cores with other programs costs no more than their share.
 #pragma once
 
 #include <pthread.h>
@@ -17,11 +20,10 @@ constexpr uint32_t kMaxThreads = 256;
 struct UnitRange {
   int64_t begin;
   int64_t end;
-  bool empty() const { return begin >= end; }
 };
 
-/// The part that falls to `thread` of `threads`: parts are in order, cover all units once, and differ by at most one unit.
-inline UnitRange unit_range(int64_t units, uint32_t thread, uint32_t threads) { return {units * thread / threads, units * (thread + 1) / threads}; }
+/// Part `piece` of `pieces`: parts are in order, cover all units once, and differ by at most one unit.
+inline UnitRange unit_range(int64_t units, uint32_t piece, uint32_t pieces) { return {units * piece / pieces, units * (piece + 1) / pieces}; }
 
 /// A counter that threads wait on: they spin for a moment, since most waits within a step are short, and then sleep, so that cores which others
 /// need are given up.
@@ -38,11 +40,17 @@ private:
   std::atomic<uint32_t> sleepers_{0};
 };
 
+/// What a pool does: `stages` one after another, all pieces of one before any of the next. What a piece wrote is visible to the stages behind.
+struct Job {
+  void* context;
+  uint32_t stages;
+  /// Into how many pieces the stage is cut; 0: there is nothing to do in it.
+  uint32_t (*pieces)(void* context, uint32_t stage);
+  void (*run)(void* context, uint32_t stage, uint32_t piece, uint32_t pieces);
+};
+
 class ThreadPool {
 public:
-  /// What the threads run: `thread` counts from 0, which is the caller of `run`.
-  using Work = void (*)(void* context, uint32_t thread);
-
   ThreadPool() = default;
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -52,28 +60,37 @@ public:
   qc_status start(uint32_t threads, qc_error* error);
   uint32_t threads() const { return threads_; }
 
-  /// Runs `work(context, thread)` on all threads; returns when all are done. One caller at a time.
-  void run(Work work, void* context);
-  /// Called in `work` by every thread equally often: returns when all have called. What they wrote before is then visible to all.
-  void barrier();
+  /// Does the job; the calling thread takes part. One caller at a time.
+  void run(const Job& job);
 
 private:
   struct Worker {
     ThreadPool* pool;
-    uint32_t index;
     pthread_t thread;
   };
   static void* worker_main(void* worker);
+
+  /// Takes pieces until `end` is set.
+  void take_part(const std::atomic<bool>& end);
+  bool take_piece();
+  void begin_stage(uint32_t stage);
+  void announce(uint32_t pieces);
 
   Array<Worker> workers_;
   uint32_t started_ = 0;  // of workers_
   uint32_t threads_ = 1;
   uint32_t spins_ = 0;
-  Work work_ = nullptr;  // null tells the workers to end
-  void* context_ = nullptr;
-  alignas(64) Gate begin_;
-  alignas(64) Gate met_;
-  alignas(64) std::atomic<uint32_t> arrived_{0};
+
+  // The stage that is being done. Only who took a piece of it, or begins it, may look at these.
+  const Job* job_ = nullptr;
+  uint32_t stage_ = 0;
+  uint32_t pieces_ = 0;
+  std::atomic<bool> done_{false};
+  std::atomic<bool> closed_{false};
+
+  alignas(64) Gate announced_;
+  alignas(64) std::atomic<uint64_t> untaken_{0};  // pieces that nobody took yet; above bit 32 a number that differs for every stage
+  alignas(64) std::atomic<uint32_t> unfinished_{0};
 };
 
 }  // namespace quantc::rt

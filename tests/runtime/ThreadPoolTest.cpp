@@ -9,6 +9,7 @@
 namespace quantc::test {
 namespace {
 
+using rt::Job;
 using rt::ThreadPool;
 using rt::unit_range;
 using rt::UnitRange;
@@ -36,57 +37,77 @@ TEST(UnitRange, CoversAllUnitsOnceInOrder) {
   }
 }
 
-class ThreadPoolTest : public testing::TestWithParam<uint32_t> {};
+/// Stages that note what ran: pieces of stage i are `i % 7`, so some have none and some only one.
+struct Notes {
+  static constexpr uint32_t kStages = 40;
+  std::atomic<int> runs[kStages][7] = {};
+  std::atomic<uint32_t> finished{0};  // pieces of all stages
+  std::atomic<int> early{0};          // pieces that ran before all of the stages before them
+  int pause_us = 0;
 
-TEST_P(ThreadPoolTest, EveryThreadRunsOnceInEveryRun) {
-  const auto pool = start_pool(GetParam());
-  std::vector<int> runs(GetParam());
-  for (int i = 1; i <= 2000; ++i) {
-    pool->run([](void* context, uint32_t thread) { ++(*static_cast<std::vector<int>*>(context))[thread]; }, &runs);
-    for (const int count : runs)
-      ASSERT_EQ(count, i);
+  static uint32_t pieces(void*, uint32_t stage) { return stage % 7; }
+  static uint32_t pieces_before(uint32_t stage) { return stage == 0 ? 0 : pieces_before(stage - 1) + pieces(nullptr, stage - 1); }
+
+  static void run(void* context, uint32_t stage, uint32_t piece, uint32_t pieces) {
+    Notes& notes = *static_cast<Notes*>(context);
+    notes.early += notes.finished < pieces_before(stage) || pieces != stage % 7;
+    ++notes.runs[stage][piece];
+    if (notes.pause_us > 0 && piece == 0)
+      usleep(static_cast<useconds_t>(notes.pause_us));  // the others run out of pieces and sleep
+    ++notes.finished;
   }
-}
-
-struct Relay {
-  ThreadPool& pool;
-  std::vector<int> values;
-  std::atomic<int> mismatches{0};
 };
 
-// Every thread writes its number of the round and, behind the barrier, must see those of all others.
-TEST_P(ThreadPoolTest, BarrierPublishesWhatWasWritten) {
+class ThreadPoolTest : public testing::TestWithParam<uint32_t> {
+protected:
+  static void expect_all_once(ThreadPool& pool, int pause_us) {
+    Notes notes;
+    notes.pause_us = pause_us;
+    pool.run({&notes, Notes::kStages, Notes::pieces, Notes::run});
+    EXPECT_EQ(notes.finished, Notes::pieces_before(Notes::kStages));
+    EXPECT_EQ(notes.early, 0);
+    for (uint32_t stage = 0; stage < Notes::kStages; ++stage)
+      for (uint32_t piece = 0; piece < 7; ++piece)
+        EXPECT_EQ(notes.runs[stage][piece], piece < stage % 7 ? 1 : 0) << "stage " << stage << " piece " << piece;
+  }
+};
+
+TEST_P(ThreadPoolTest, RunsEveryPieceOnceAndStagesInOrder) {
   const auto pool = start_pool(GetParam());
-  Relay relay{*pool, std::vector<int>(GetParam())};
-  pool->run(
-      [](void* context, uint32_t thread) {
-        Relay& r = *static_cast<Relay*>(context);
-        for (int round = 1; round <= 1000; ++round) {
-          r.values[thread] = round;
-          r.pool.barrier();
-          for (const int value : r.values)
-            r.mismatches += value != round;
-          r.pool.barrier();
-        }
-      },
-      &relay);
-  EXPECT_EQ(relay.mismatches, 0);
+  for (int i = 0; i < 500; ++i)
+    expect_all_once(*pool, 0);
 }
 
 TEST_P(ThreadPoolTest, WakesAfterSleep) {
   const auto pool = start_pool(GetParam());
-  std::atomic<uint32_t> runs{0};
-  for (uint32_t i = 1; i <= 3; ++i) {
+  for (int i = 0; i < 3; ++i) {
     usleep(20000);  // far longer than threads spin
-    pool->run(
-        [](void* context, uint32_t thread) {
-          if (thread == 0)
-            usleep(5000);  // the others sleep in the barrier
-          ++*static_cast<std::atomic<uint32_t>*>(context);
-        },
-        &runs);
-    EXPECT_EQ(runs, i * GetParam());
+    expect_all_once(*pool, 1000);
   }
+}
+
+// Plain memory that stages hand to each other: the thread sanitizer watches this one.
+TEST_P(ThreadPoolTest, StagesSeeWhatThoseBeforeWrote) {
+  constexpr uint32_t kPieces = 5, kStages = 300;
+  static int values[kStages + 1][kPieces];
+  for (int& value : values[0])
+    value = 1;
+  const auto pool = start_pool(GetParam());
+  Job job = {nullptr, kStages, [](void*, uint32_t) { return kPieces; },
+             [](void*, uint32_t stage, uint32_t piece, uint32_t) {
+               values[stage + 1][piece] = (values[stage][piece] + values[stage][(piece + 1) % kPieces]) % 1000;
+             }};
+  pool->run(job);
+  int expected = 1;
+  for (uint32_t stage = 0; stage < kStages; ++stage)
+    expected = 2 * expected % 1000;
+  for (const int value : values[kStages])
+    EXPECT_EQ(value, expected);
+}
+
+TEST_P(ThreadPoolTest, TakesAJobWithoutStages) {
+  const auto pool = start_pool(GetParam());
+  pool->run({nullptr, 0, Notes::pieces, Notes::run});
 }
 
 TEST_P(ThreadPoolTest, EndsWithoutARun) { start_pool(GetParam()); }
