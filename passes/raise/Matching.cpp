@@ -25,19 +25,6 @@ bool isOne(AffineExpr dim) {
   return constant && constant.getValue() == 1;
 }
 
-/// A transpose that moves dimensions of extent 1 alone is a reshape.
-bool keepsElementOrder(ArrayRef<AffineExpr> dims, ArrayRef<int64_t> order) {
-  int64_t last = -1;
-  for (int64_t source : order) {
-    if (isOne(dims[source]))
-      continue;
-    if (source < last)
-      return false;
-    last = source;
-  }
-  return true;
-}
-
 }  // namespace
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
@@ -141,6 +128,19 @@ Value makeReshape(OpBuilder& builder, Location loc, Value value, RankedTensorTyp
   return value.getType() == type ? value : builder.create<tfm::ReshapeOp>(loc, type, value);
 }
 
+bool keepsElementOrder(RankedTensorType type, ArrayRef<int64_t> order) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+  int64_t last = -1;
+  for (int64_t source : order) {
+    if (isOne(dims[source]))
+      continue;
+    if (source < last)
+      return false;
+    last = source;
+  }
+  return true;
+}
+
 Value makeTranspose(OpBuilder& builder, Location loc, Value value, ArrayRef<int64_t> order) {
   SmallVector<int64_t> composed(order);
   if (auto inner = value.getDefiningOp<tfm::TransposeOp>()) {
@@ -152,7 +152,7 @@ Value makeTranspose(OpBuilder& builder, Location loc, Value value, ArrayRef<int6
   for (int64_t axis : composed)
     result.push_back(dims[axis]);
   RankedTensorType type = tfm::makeTensorType(result, typeOf(value).getElementType());
-  if (keepsElementOrder(dims, composed))
+  if (keepsElementOrder(typeOf(value), composed))
     return makeReshape(builder, loc, value, type);
   return builder.create<tfm::TransposeOp>(loc, type, value, composed);
 }

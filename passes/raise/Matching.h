@@ -38,6 +38,8 @@ tfm::UnaryOp unaryOf(mlir::Value value, tfm::UnaryKind kind);
 std::optional<llvm::SmallVector<mlir::AffineExpr>> broadcastDims(llvm::ArrayRef<mlir::RankedTensorType> types);
 
 mlir::Value makeReshape(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value value, mlir::RankedTensorType type);
+/// Whether a transpose moves dimensions of extent 1 alone, as a reshape can.
+bool keepsElementOrder(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> order);
 mlir::Value makeTranspose(mlir::OpBuilder& builder, mlir::Location loc, mlir::Value value, llvm::ArrayRef<int64_t> order);
 
 /// Tensors that hold heads: [1, heads, rows, head_dim] or [heads, rows, head_dim] with rowAxis = rank - 2, [1, rows, heads, head_dim] or

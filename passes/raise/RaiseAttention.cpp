@@ -68,7 +68,7 @@ std::optional<Scores> matchScores(Value value) {
 }
 
 /// Keys or values [..., heads, rows, head_dim] before every one of them was repeated for a group of query heads.
-Value withoutRepetition(PatternRewriter& rewriter, Value value) {
+Value withoutRepetition(OpBuilder& builder, Value value) {
   auto joined = value.getDefiningOp<tfm::ReshapeOp>();
   auto repeat = joined ? joined.getOperand().getDefiningOp<tfm::BroadcastOp>() : tfm::BroadcastOp();
   if (!repeat)
@@ -83,7 +83,45 @@ Value withoutRepetition(PatternRewriter& rewriter, Value value) {
       return value;
   AffineExpr heads = tfm::productOf(ArrayRef(from).drop_back(2), value.getContext());
   dims[dims.size() - 3] = heads;
-  return makeReshape(rewriter, value.getLoc(), repeat.getOperand(), tfm::makeTensorType(dims, typeOf(value).getElementType()));
+  return makeReshape(builder, value.getLoc(), repeat.getOperand(), tfm::makeTensorType(dims, typeOf(value).getElementType()));
+}
+
+/// [..., heads, rows, head_dim] each.
+struct Operands {
+  Value query, key, value;
+  double scale;
+};
+
+/// Operands before scaling and repetition; views of them are created with the builder. A reason in `why` when they do not fit together.
+std::optional<Operands> collectOperands(OpBuilder& builder, const Scores& scores, Value value, const char*& why) {
+  int64_t rank = typeOf(value).getRank(), rowAxis = rank - 2;
+  tfm::MatmulOp product = scores.product;
+  if (rank < 3 || typeOf(product.getLhs()).getRank() != rank || typeOf(product.getRhs()).getRank() != rank) {
+    why = "queries, keys and values differ in rank";
+    return std::nullopt;
+  }
+  SmallVector<int64_t> lastTwoSwapped;
+  for (int64_t i = 0; i < rank; ++i)
+    lastTwoSwapped.push_back(i < rank - 2 ? i : 2 * rank - 3 - i);
+  Operands found{{}, {}, {}, scores.scale};
+  found.query = withoutScale(product.getLhs(), found.scale);
+  Value key = makeTranspose(builder, value.getLoc(), withoutScale(product.getRhs(), found.scale), lastTwoSwapped);
+  key = withoutRepetition(builder, withoutScale(key, found.scale));
+  found.key = withoutScale(key, found.scale);
+  found.value = withoutRepetition(builder, value);
+  for (Value part : {found.query, found.key, found.value})
+    if (!holdsHeads(typeOf(part), rowAxis)) {
+      why = "queries, keys or values do not have the form [1, heads, rows, head_dim]";
+      return std::nullopt;
+    }
+  int64_t heads = headsOf(typeOf(found.query), rowAxis), kvHeads = headsOf(typeOf(found.key), rowAxis);
+  int64_t headDim = typeOf(found.query).getShape().back();
+  if (kvHeads <= 0 || heads % kvHeads != 0 || headsOf(typeOf(found.value), rowAxis) != kvHeads ||
+      typeOf(found.key).getShape().back() != headDim || typeOf(found.value).getShape().back() != headDim) {
+    why = "heads of queries, keys and values do not fit together";
+    return std::nullopt;
+  }
+  return found;
 }
 
 struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
@@ -96,35 +134,26 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     auto scores = matchScores(softmax.getOperand());
     if (!scores)
       return rewriter.notifyMatchFailure(op, "softmax is not over scaled and masked products of queries and keys");
-
-    double scale = scores->scale;
-    int64_t rank = typeOf(op).getRank(), rowAxis = rank - 2;
-    if (rank < 3 || typeOf(scores->product.getLhs()).getRank() != rank || typeOf(scores->product.getRhs()).getRank() != rank ||
-        typeOf(op.getRhs()).getRank() != rank)
-      return rewriter.notifyMatchFailure(op, "queries, keys and values differ in rank");
-    SmallVector<int64_t> lastTwoSwapped;
-    for (int64_t i = 0; i < rank; ++i)
-      lastTwoSwapped.push_back(i < rank - 2 ? i : 2 * rank - 3 - i);
-    Value query = withoutScale(scores->product.getLhs(), scale);
-    Value key = withoutScale(makeTranspose(rewriter, op.getLoc(), withoutScale(scores->product.getRhs(), scale), lastTwoSwapped), scale);
-    key = withoutScale(withoutRepetition(rewriter, key), scale);
-    Value value = withoutRepetition(rewriter, op.getRhs());
-    for (Value part : {query, key, value})
-      if (!holdsHeads(typeOf(part), rowAxis))
-        return rewriter.notifyMatchFailure(op, "queries, keys or values do not have the form [1, heads, rows, head_dim]");
-    int64_t heads = headsOf(typeOf(query), rowAxis), kvHeads = headsOf(typeOf(key), rowAxis), headDim = typeOf(query).getShape().back();
-    if (headsOf(typeOf(value), rowAxis) != kvHeads || typeOf(key).getShape().back() != headDim || typeOf(value).getShape().back() != headDim ||
-        kvHeads <= 0 || heads % kvHeads != 0)
-      return rewriter.notifyMatchFailure(op, "heads of queries, keys and values do not fit together");
-
-    std::string why;
-    auto mask = classifyMask(scores->mask, evaluator, why);
+    const char* why = nullptr;
+    {
+      Block trial;  // a pattern that fails must not leave operations behind
+      OpBuilder builder(op.getContext());
+      builder.setInsertionPointToStart(&trial);
+      if (!collectOperands(builder, *scores, op.getRhs(), why))
+        return rewriter.notifyMatchFailure(op, why);
+    }
+    std::string maskWhy;
+    auto mask = classifyMask(scores->mask, evaluator, maskWhy);
     if (!mask)
-      return rewriter.notifyMatchFailure(op, why);
+      return rewriter.notifyMatchFailure(op, maskWhy);
+
+    auto [query, key, value, scale] = *collectOperands(rewriter, *scores, op.getRhs(), why);
+    int64_t rowAxis = typeOf(op).getRank() - 2;
     Value rows = toRows(rewriter, op.getLoc(), query, rowAxis);
     Value attention = rewriter.create<tfm::AttentionOp>(
-        op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis), Value(), heads,
-        kvHeads, headDim, APFloat(static_cast<float>(scale)), mask->kind, mask->window);
+        op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis), Value(),
+        headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(), APFloat(static_cast<float>(scale)),
+        mask->kind, mask->window);
     rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), attention, typeOf(op), rowAxis));
     return success();
   }

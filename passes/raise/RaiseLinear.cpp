@@ -76,22 +76,24 @@ struct SliceOfBias : OpRewritePattern<tfm::SliceOp> {
     auto begin = binary ? onlySlicedAt(op) : std::nullopt;
     if (!begin)
       return rewriter.notifyMatchFailure(op, "operand is not a sum of which only slices are used");
-    int64_t size = typeOf(op).getShape().back();
-    SmallVector<Value> operands;
+    int64_t width = typeOf(binary).getShape().back(), size = typeOf(op).getShape().back();
     bool hasVector = false;
     for (Value operand : binary->getOperands()) {
-      Attribute vector = vectorExprOf(operand, typeOf(binary).getShape().back());
-      hasVector |= static_cast<bool>(vector);
-      if (vector)
-        operands.push_back(createWeight(rewriter, op.getLoc(), tfm::SlicedAttr::get(op.getContext(), vector, 0, *begin, *begin + size)));
-      else if (tfm::dimsOf(typeOf(operand)) == tfm::dimsOf(typeOf(binary)))
-        operands.push_back(rewriter.create<tfm::SliceOp>(op.getLoc(), tfm::withElement(typeOf(op), typeOf(operand).getElementType()), operand,
-                                                         op.getAxis(), op.getBegin(), op.getStep()));
-      else
+      bool isVector = static_cast<bool>(vectorExprOf(operand, width));
+      if (!isVector && tfm::dimsOf(typeOf(operand)) != tfm::dimsOf(typeOf(binary)))
         return rewriter.notifyMatchFailure(op, "operand of the sum is neither a vector nor of the sum's shape");
+      hasVector |= isVector;
     }
     if (!hasVector)
       return rewriter.notifyMatchFailure(op, "no operand of the sum is a weight");
+    SmallVector<Value> operands;
+    for (Value operand : binary->getOperands()) {
+      if (Attribute vector = vectorExprOf(operand, width))
+        operands.push_back(createWeight(rewriter, op.getLoc(), tfm::SlicedAttr::get(op.getContext(), vector, 0, *begin, *begin + size)));
+      else
+        operands.push_back(rewriter.create<tfm::SliceOp>(op.getLoc(), tfm::withElement(typeOf(op), typeOf(operand).getElementType()), operand,
+                                                         op.getAxis(), op.getBegin(), op.getStep()));
+    }
     rewriter.replaceOpWithNewOp<tfm::BinaryOp>(op, op.getType(), binary.getKind(), operands[0], operands[1]);
     return success();
   }

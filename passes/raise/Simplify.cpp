@@ -47,13 +47,9 @@ struct SimplifyTranspose : OpRewritePattern<tfm::TransposeOp> {
       rewriter.replaceOp(op, createWeight(rewriter, op.getLoc(), permuted(weight.getExpr(), op.getOrder())));
       return success();
     }
-    Value value = makeTranspose(rewriter, op.getLoc(), op.getOperand(), op.getOrder());
-    auto same = value.getDefiningOp<tfm::TransposeOp>();
-    if (same && same.getOperand() == op.getOperand()) {
-      rewriter.eraseOp(same);
+    if (!op.getOperand().getDefiningOp<tfm::TransposeOp>() && !keepsElementOrder(typeOf(op.getOperand()), op.getOrder()))
       return rewriter.notifyMatchFailure(op, "moves elements");
-    }
-    rewriter.replaceOp(op, value);
+    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), op.getOperand(), op.getOrder()));
     return success();
   }
 };

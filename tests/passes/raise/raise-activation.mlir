@@ -15,9 +15,9 @@ func.func @silu(%x: tensor<4x8xf32>, %up: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK: tfm.unary gelu %arg0
 // CHECK-NEXT: return
 func.func @gelu(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
-  %root = tfm.constant dense<1.41421354> : tensor<f32> : tensor<f32>
-  %one = tfm.constant dense<1.0> : tensor<f32> : tensor<f32>
-  %half = tfm.constant dense<0.5> : tensor<f32> : tensor<f32>
+  %root = tfm.constant dense<1.41421354> : tensor<f32> -> tensor<f32>
+  %one = tfm.constant dense<1.0> : tensor<f32> -> tensor<f32>
+  %half = tfm.constant dense<0.5> : tensor<f32> -> tensor<f32>
   %0 = tfm.binary div %x, %root : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
   %1 = tfm.unary erf %0 : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %2 = tfm.binary add %one, %1 : (tensor<f32>, tensor<4x8xf32>) -> tensor<4x8xf32>
@@ -31,10 +31,10 @@ func.func @gelu(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK: tfm.unary gelu_tanh %arg0
 // CHECK-NEXT: return
 func.func @gelu_tanh(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
-  %factor = tfm.constant dense<0.044715> : tensor<f32> : tensor<f32>
-  %root = tfm.constant dense<0.797884583> : tensor<f32> : tensor<f32>
-  %one = tfm.constant dense<1.0> : tensor<f32> : tensor<f32>
-  %half = tfm.constant dense<0.5> : tensor<f32> : tensor<f32>
+  %factor = tfm.constant dense<0.044715> : tensor<f32> -> tensor<f32>
+  %root = tfm.constant dense<0.797884583> : tensor<f32> -> tensor<f32>
+  %one = tfm.constant dense<1.0> : tensor<f32> -> tensor<f32>
+  %half = tfm.constant dense<0.5> : tensor<f32> -> tensor<f32>
   %h = tfm.binary mul %half, %x : (tensor<f32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   %0 = tfm.binary mul %x, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   %1 = tfm.binary mul %0, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
@@ -53,7 +53,7 @@ func.func @gelu_tanh(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK-NOT: gelu
 // CHECK: return
 func.func @gates_stay(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
-  %alpha = tfm.constant dense<1.702> : tensor<f32> : tensor<f32>
+  %alpha = tfm.constant dense<1.702> : tensor<f32> -> tensor<f32>
   %0 = tfm.unary sigmoid %y : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %1 = tfm.binary mul %x, %0 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   %2 = tfm.binary mul %x, %alpha : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>

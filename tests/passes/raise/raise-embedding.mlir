@@ -17,7 +17,7 @@ func.func @lookups(%ids: tensor<1x?xi32, #ids>, %cache: tensor<1x?x8xf32, #past>
   %positions = tfm.weight #tfm.stored<0, "positions", tensor<34x8xf32>> -> tensor<34x8xf32>
   %wide = tfm.cast %ids : (tensor<1x?xi32, #ids>) -> tensor<1x?xi64, #ids>
   %0 = tfm.gather %tokens, %wide {axis = 0 : i64} : (tensor<100x8xf32>, tensor<1x?xi64, #ids>) -> tensor<1x?x8xf32, #rows>
-  %two = tfm.constant dense<2> : tensor<i64> : tensor<i64>
+  %two = tfm.constant dense<2> : tensor<i64> -> tensor<i64>
   %1 = tfm.iota {start = affine_map<()[s0, s1, s2] -> (s1)>} : tensor<?xi64, #vector>
   %2 = tfm.binary add %1, %two : (tensor<?xi64, #vector>, tensor<i64>) -> tensor<?xi64, #vector>
   %3 = tfm.gather %positions, %2 {axis = 0 : i64} : (tensor<34x8xf32>, tensor<?xi64, #vector>) -> tensor<?x8xf32, #flat>

@@ -9,9 +9,9 @@
 // CHECK: tfm.rms_norm %arg0, %[[W]] {epsilon = 9.99999997E-7 : f32}
 // CHECK-NEXT: return
 func.func @rms_by_reciprocal(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
-  %two = tfm.constant dense<2.0> : tensor<f32> : tensor<f32>
-  %one = tfm.constant dense<1.0> : tensor<f32> : tensor<f32>
-  %epsilon = tfm.constant dense<1.0e-6> : tensor<f32> : tensor<f32>
+  %two = tfm.constant dense<2.0> : tensor<f32> -> tensor<f32>
+  %one = tfm.constant dense<1.0> : tensor<f32> -> tensor<f32>
+  %epsilon = tfm.constant dense<1.0e-6> : tensor<f32> -> tensor<f32>
   %w = tfm.weight #tfm.stored<0, "w", tensor<8xf32>> -> tensor<8xf32>
   %0 = tfm.binary pow %x, %two : (tensor<1x?x8xf32, #rows>, tensor<f32>) -> tensor<1x?x8xf32, #rows>
   %1 = tfm.reduce mean %0 {axes = array<i64: 2>, keep_dims = true} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x1xf32, #one>
@@ -29,8 +29,8 @@ func.func @rms_by_reciprocal(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, 
 // CHECK: tfm.rms_norm %arg0
 // CHECK-NEXT: return
 func.func @rms_by_power(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
-  %power = tfm.constant dense<-0.5> : tensor<f32> : tensor<f32>
-  %epsilon = tfm.constant dense<1.0e-5> : tensor<f32> : tensor<f32>
+  %power = tfm.constant dense<-0.5> : tensor<f32> -> tensor<f32>
+  %epsilon = tfm.constant dense<1.0e-5> : tensor<f32> -> tensor<f32>
   %0 = tfm.binary mul %x, %x : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
   %1 = tfm.reduce mean %0 {axes = array<i64: 2>, keep_dims = true} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x1xf32, #one>
   %2 = tfm.binary add %epsilon, %1 : (tensor<f32>, tensor<1x?x1xf32, #one>) -> tensor<1x?x1xf32, #one>
@@ -45,8 +45,8 @@ func.func @rms_by_power(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows
 // CHECK: tfm.layer_norm %arg0, %[[W]], %[[B]]
 // CHECK-NEXT: return
 func.func @layer_norm(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
-  %two = tfm.constant dense<2.0> : tensor<f32> : tensor<f32>
-  %epsilon = tfm.constant dense<1.0e-5> : tensor<f32> : tensor<f32>
+  %two = tfm.constant dense<2.0> : tensor<f32> -> tensor<f32>
+  %epsilon = tfm.constant dense<1.0e-5> : tensor<f32> -> tensor<f32>
   %w = tfm.weight #tfm.stored<0, "w", tensor<8xf32>> -> tensor<8xf32>
   %b = tfm.weight #tfm.stored<0, "b", tensor<8xf32>> -> tensor<8xf32>
   %mean = tfm.reduce mean %x {axes = array<i64: 2>, keep_dims = true} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x1xf32, #one>
@@ -66,7 +66,7 @@ func.func @layer_norm(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> 
 // CHECK-NOT: tfm.rms_norm
 // CHECK: return
 func.func @another_tensor(%x: tensor<1x?x8xf32, #rows>, %y: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
-  %epsilon = tfm.constant dense<1.0e-5> : tensor<f32> : tensor<f32>
+  %epsilon = tfm.constant dense<1.0e-5> : tensor<f32> -> tensor<f32>
   %0 = tfm.binary mul %y, %y : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
   %1 = tfm.reduce mean %0 {axes = array<i64: 2>, keep_dims = true} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x1xf32, #one>
   %2 = tfm.binary add %1, %epsilon : (tensor<1x?x1xf32, #one>, tensor<f32>) -> tensor<1x?x1xf32, #one>

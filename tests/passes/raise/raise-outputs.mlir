@@ -16,7 +16,7 @@
 func.func @main(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x16xf32, #logits> {
   %norm = tfm.weight #tfm.stored<0, "norm", tensor<8xf32>> -> tensor<8xf32>
   %head = tfm.weight #tfm.stored<0, "head", tensor<16x8xf32>> -> tensor<16x8xf32>
-  %scale = tfm.constant dense<0.5> : tensor<f32> : tensor<f32>
+  %scale = tfm.constant dense<0.5> : tensor<f32> -> tensor<f32>
   %k = tfm.cache_append %x {cache = "k", heads = 2 : i64, head_dim = 4 : i64} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #all>
   %0 = tfm.attention %x, %k, %k {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
     : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #all>, tensor<1x?x8xf32, #all>) -> tensor<1x?x8xf32, #rows>

@@ -1,0 +1,74 @@
+// RUN: quantc-opt %s --split-input-file --raise-rope --simplify | FileCheck %s
+
+#ids = affine_map<()[s0, s1, s2] -> (s0)>
+#column = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#half = affine_map<()[s0, s1, s2] -> (s0, 2)>
+#factor = affine_map<()[s0, s1, s2] -> (s0, 4)>
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#split = affine_map<()[s0, s1, s2] -> (1, s0, 2, 4)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#halves = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2)>
+#past = affine_map<()[s0, s1, s2] -> (1, 2, s1, 4)>
+
+// The rotation goes before the heads are moved; cosines are scaled by 2.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[R:.*]] = tfm.rope %arg0
+// CHECK-SAME: head_dim = 4 : i64
+// CHECK-SAME: inv_freq = array<f32: 1.000000e+00, 1.000000e-01>
+// CHECK-SAME: rotary_dim = 4 : i64
+// CHECK-SAME: scale = 2.000000e+00
+// CHECK-NEXT: return %[[R]]
+func.func @main(%x: tensor<1x?x8xf32, #rows>, %cache: tensor<1x2x?x4xf32, #past>) -> tensor<1x?x8xf32, #rows> {
+  %frequencies = tfm.constant dense<[1.0, 0.1]> : tensor<2xf32> -> tensor<2xf32>
+  %two = tfm.constant dense<2.0> : tensor<f32> -> tensor<f32>
+  %positions = tfm.iota {start = affine_map<()[s0, s1, s2] -> (s1)>} : tensor<?xf32, #ids>
+  %column = tfm.reshape %positions : (tensor<?xf32, #ids>) -> tensor<?x1xf32, #column>
+  %angles = tfm.binary mul %column, %frequencies : (tensor<?x1xf32, #column>, tensor<2xf32>) -> tensor<?x2xf32, #half>
+  %both = tfm.concat %angles, %angles {axis = 1 : i64} : (tensor<?x2xf32, #half>, tensor<?x2xf32, #half>) -> tensor<?x4xf32, #factor>
+  %cos = tfm.unary cos %both : (tensor<?x4xf32, #factor>) -> tensor<?x4xf32, #factor>
+  %sin = tfm.unary sin %both : (tensor<?x4xf32, #factor>) -> tensor<?x4xf32, #factor>
+  %cosine = tfm.binary mul %cos, %two : (tensor<?x4xf32, #factor>, tensor<f32>) -> tensor<?x4xf32, #factor>
+  %sine = tfm.binary mul %sin, %two : (tensor<?x4xf32, #factor>, tensor<f32>) -> tensor<?x4xf32, #factor>
+
+  %split = tfm.reshape %x : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x2x4xf32, #split>
+  %h = tfm.transpose %split [0, 2, 1, 3] : (tensor<1x?x2x4xf32, #split>) -> tensor<1x2x?x4xf32, #heads>
+  %first = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %second = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %neg = tfm.unary neg %second : (tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %rotated = tfm.concat %neg, %first {axis = 3 : i64} : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x4xf32, #heads>
+  %0 = tfm.binary mul %sine, %rotated : (tensor<?x4xf32, #factor>, tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads>
+  %1 = tfm.binary mul %h, %cosine : (tensor<1x2x?x4xf32, #heads>, tensor<?x4xf32, #factor>) -> tensor<1x2x?x4xf32, #heads>
+  %2 = tfm.binary add %0, %1 : (tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads>
+  %3 = tfm.transpose %2 [0, 2, 1, 3] : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x?x2x4xf32, #split>
+  %4 = tfm.reshape %3 : (tensor<1x?x2x4xf32, #split>) -> tensor<1x?x8xf32, #rows>
+  return %4 : tensor<1x?x8xf32, #rows>
+}
+
+// -----
+
+#ids = affine_map<()[s0, s1, s2] -> (s0)>
+#column = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#factor = affine_map<()[s0, s1, s2] -> (s0, 4)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#halves = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2)>
+
+// The two halves rotate by different angles: no rotation of pairs.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tfm.rope
+// CHECK: return
+func.func @main(%h: tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads> {
+  %frequencies = tfm.constant dense<[1.0, 0.1, 0.01, 0.001]> : tensor<4xf32> -> tensor<4xf32>
+  %positions = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xf32, #ids>
+  %column = tfm.reshape %positions : (tensor<?xf32, #ids>) -> tensor<?x1xf32, #column>
+  %angles = tfm.binary mul %column, %frequencies : (tensor<?x1xf32, #column>, tensor<4xf32>) -> tensor<?x4xf32, #factor>
+  %cosine = tfm.unary cos %angles : (tensor<?x4xf32, #factor>) -> tensor<?x4xf32, #factor>
+  %sine = tfm.unary sin %angles : (tensor<?x4xf32, #factor>) -> tensor<?x4xf32, #factor>
+  %first = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %second = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %neg = tfm.unary neg %second : (tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %rotated = tfm.concat %neg, %first {axis = 3 : i64} : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x4xf32, #heads>
+  %0 = tfm.binary mul %h, %cosine : (tensor<1x2x?x4xf32, #heads>, tensor<?x4xf32, #factor>) -> tensor<1x2x?x4xf32, #heads>
+  %1 = tfm.binary mul %rotated, %sine : (tensor<1x2x?x4xf32, #heads>, tensor<?x4xf32, #factor>) -> tensor<1x2x?x4xf32, #heads>
+  %2 = tfm.binary add %0, %1 : (tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads>
+  return %2 : tensor<1x2x?x4xf32, #heads>
+}
