@@ -154,12 +154,18 @@ struct FoldConstants : RewritePattern {
   }
 };
 
+/// Reshapes of leading dimensions alone move: those that split heads off the last one stay where they are.
+bool keepsLastDim(tfm::ReshapeOp reshape) {
+  SmallVector<AffineExpr> from = tfm::dimsOf(typeOf(reshape.getOperand())), to = tfm::dimsOf(typeOf(reshape));
+  return !from.empty() && !to.empty() && from.back() == to.back();
+}
+
 struct SinkReshapeBelowUnary : OpRewritePattern<tfm::UnaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::UnaryOp op, PatternRewriter& rewriter) const override {
     auto reshape = op.getOperand().getDefiningOp<tfm::ReshapeOp>();
-    if (!reshape)
-      return rewriter.notifyMatchFailure(op, "no reshape in front");
+    if (!reshape || !keepsLastDim(reshape))
+      return rewriter.notifyMatchFailure(op, "no reshape in front that keeps rows");
     Value inner = rewriter.create<tfm::UnaryOp>(op.getLoc(), reshape.getOperand().getType(), op.getKind(), reshape.getOperand());
     rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), inner, typeOf(op)));
     return success();
@@ -172,18 +178,18 @@ struct SinkReshapeBelowBinary : OpRewritePattern<tfm::BinaryOp> {
 
   static bool commutes(tfm::ReshapeOp reshape, Value other, RankedTensorType result) {
     RankedTensorType from = typeOf(reshape.getOperand()), to = typeOf(reshape), type = typeOf(other);
-    if (tfm::dimsOf(to) != tfm::dimsOf(result) || from.getRank() == 0 || to.getRank() == 0)
+    if (tfm::dimsOf(to) != tfm::dimsOf(result) || !keepsLastDim(reshape))
       return false;
     bool isVector = type.getRank() == 1 && !type.isDynamicDim(0);
     bool isScalar = type.hasStaticShape() && type.getNumElements() == 1 && type.getRank() <= std::min(from.getRank(), to.getRank());
-    return isScalar || (isVector && type.getDimSize(0) == from.getShape().back() && type.getDimSize(0) == to.getShape().back());
+    return isScalar || (isVector && type.getDimSize(0) == from.getShape().back());
   }
 
   LogicalResult matchAndRewrite(tfm::BinaryOp op, PatternRewriter& rewriter) const override {
     auto left = op.getLhs().getDefiningOp<tfm::ReshapeOp>(), right = op.getRhs().getDefiningOp<tfm::ReshapeOp>();
     Value lhs = op.getLhs(), rhs = op.getRhs();
     RankedTensorType from;
-    if (left && right && left.getType() == right.getType() && left.getOperand().getType() == right.getOperand().getType()) {
+    if (left && right && keepsLastDim(left) && left.getType() == right.getType() && left.getOperand().getType() == right.getOperand().getType()) {
       lhs = left.getOperand();
       rhs = right.getOperand();
       from = typeOf(lhs);
@@ -207,10 +213,9 @@ template <typename Op> struct SinkReshapeBelowRows : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
     auto reshape = op.getInput().template getDefiningOp<tfm::ReshapeOp>();
-    RankedTensorType from = reshape ? typeOf(reshape.getOperand()) : RankedTensorType();
-    if (!reshape || from.getRank() == 0 || typeOf(reshape).getRank() == 0 || tfm::dimsOf(from).back() != tfm::dimsOf(typeOf(reshape)).back())
+    if (!reshape || !keepsLastDim(reshape))
       return rewriter.notifyMatchFailure(op, "no reshape in front that keeps rows");
-    SmallVector<AffineExpr> dims = tfm::dimsOf(from);
+    SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(reshape.getOperand()));
     dims.back() = tfm::dimsOf(typeOf(op)).back();
     IRMapping mapping;
     mapping.map(reshape.getResult(), reshape.getOperand());
