@@ -97,7 +97,8 @@ public:
   /// Bytes of the files that the model is stored in, external data of ONNX included.
   uint64_t bytesIn() const {
     uint64_t total = 0;
-    for (const auto& file : WeightReader(*module_).files()) {
+    const WeightReader reader(*module_);
+    for (const auto& file : reader.files()) {
       uint64_t tensors = 0;
       for (const StoredTensor& tensor : file->tensors())
         tensors += tensor.bytes;

@@ -52,20 +52,20 @@ kern.program @p {
 
 kern.program @p {
   // expected-error @+1 {{has a negative size}}
-  %b = kern.buffer "x" {space = #kern.space<arena>, bytes = -1 : i64}
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = -1 : i64}
 }
 
 // -----
 
 kern.program @p {
   // expected-error @+1 {{lies among the weights, which are kern.constant}}
-  %b = kern.buffer "x" {space = #kern.space<weights>, bytes = 64 : i64}
+  %b = kern.buffer "x" {space = #kern<space weights>, bytes = 64 : i64}
 }
 
 // -----
 
 kern.program @p {
-  %b = kern.buffer "x" {space = #kern.space<arena>, bytes = 64 : i64}
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
   // expected-error @+1 {{has a map of 1 results, expected 2 results of the step's symbols}}
   %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0, 0)>, starts = affine_map<()[s0, s1, s2] -> (0, 0)>,
                      extents = affine_map<()[s0, s1, s2] -> (16)>, strides = array<i64: 1, 16>}
@@ -74,7 +74,7 @@ kern.program @p {
 // -----
 
 kern.program @p {
-  %b = kern.buffer "x" {space = #kern.space<arena>, bytes = 64 : i64}
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
   // expected-error @+1 {{splits dimension 1 of 1}}
   %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0)>, starts = affine_map<()[s0, s1, s2] -> (0)>,
                      extents = affine_map<()[s0, s1, s2] -> (16)>, strides = array<i64: 1>, split_dim = 1 : i64}
@@ -83,7 +83,7 @@ kern.program @p {
 // -----
 
 kern.program @p {
-  %b = kern.buffer "x" {space = #kern.space<arena>, bytes = 64 : i64}
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
   %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0)>, starts = affine_map<()[s0, s1, s2] -> (0)>,
                      extents = affine_map<()[s0, s1, s2] -> (16)>, strides = array<i64: 1>}
   // expected-error @+1 {{which is not a kern.kernel of the module}}
@@ -95,9 +95,35 @@ kern.program @p {
 kern.kernel @k attributes {family = "append", params = {}} {
 }
 kern.program @p {
-  %b = kern.buffer "x" {space = #kern.space<arena>, bytes = 64 : i64}
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
   %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0)>, starts = affine_map<()[s0, s1, s2] -> (0)>,
                      extents = affine_map<()[s0, s1, s2] -> (16)>, strides = array<i64: 1>}
   // expected-error @+1 {{has 2 outputs among 1 views}}
   kern.call @k(%v) {kernel_one = @k, outputs = 2 : i64, units = affine_map<()[s0, s1, s2] -> (1)>, rows = affine_map<()[s0, s1, s2] -> (1)>, name = "c"}
+}
+
+// -----
+
+kern.program @p {
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
+  // expected-error @+1 {{expected linear expressions of the step's 3 symbols}}
+  %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0)>, starts = affine_map<()[s0, s1, s2] -> (0)>,
+                     extents = affine_map<()[s0, s1, s2] -> (s0 floordiv 2)>, strides = array<i64: 1>}
+}
+
+// -----
+
+kern.program @p {
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
+  // expected-error @+1 {{is divided into units of 0, expected 1 to}}
+  %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0)>, starts = affine_map<()[s0, s1, s2] -> (0)>,
+                     extents = affine_map<()[s0, s1, s2] -> (16)>, strides = array<i64: 1>, split_dim = 0 : i64, split_unit = 0 : i64}
+}
+
+// -----
+
+kern.program @p {
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
+  // expected-error @+1 {{'logits' is not of an output buffer}}
+  kern.port "logits" %b {element = f32, shape = affine_map<()[s0, s1, s2] -> (s2)>, is_output = true}
 }

@@ -91,7 +91,7 @@ func.func @reshape_to_more_rows(%x: tensor<?x64xf32, affine_map<()[s0, s1, s2] -
 
 func.func @transpose_with_a_dimension_twice(%x: tensor<2x3xf32>) {
   // expected-error @+1 {{order is not a permutation of the operand's 2 dimensions}}
-  %0 = tfm.transpose %x array<i64: 0, 0> : (tensor<2x3xf32>) -> tensor<2x2xf32>
+  %0 = tfm.transpose %x [0, 0] : (tensor<2x3xf32>) -> tensor<2x2xf32>
   return
 }
 
@@ -99,7 +99,7 @@ func.func @transpose_with_a_dimension_twice(%x: tensor<2x3xf32>) {
 
 func.func @transpose_to_the_same_shape(%x: tensor<2x3xf32>) {
   // expected-error @+1 {{dimension 0 is 2, expected 3}}
-  %0 = tfm.transpose %x array<i64: 1, 0> : (tensor<2x3xf32>) -> tensor<2x3xf32>
+  %0 = tfm.transpose %x [1, 0] : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return
 }
 
@@ -155,7 +155,7 @@ func.func @cache_of_another_width(%x: tensor<5x32xf32>) {
 
 func.func @heads_that_do_not_share_evenly(%q: tensor<5x64xf32>, %k: tensor<5x48xf32>) {
   // expected-error @+1 {{has 4 heads over 3 KV heads, expected a multiple}}
-  %0 = tfm.attention %q, %k, %k {heads = 4 : i64, kv_heads = 3 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm.mask_kind<causal>} : (tensor<5x64xf32>, tensor<5x48xf32>, tensor<5x48xf32>) -> tensor<5x64xf32>
+  %0 = tfm.attention %q, %k, %k {heads = 4 : i64, kv_heads = 3 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm<mask_kind causal>} : (tensor<5x64xf32>, tensor<5x48xf32>, tensor<5x48xf32>) -> tensor<5x64xf32>
   return
 }
 
@@ -163,7 +163,7 @@ func.func @heads_that_do_not_share_evenly(%q: tensor<5x64xf32>, %k: tensor<5x48x
 
 func.func @attention_without_its_mask(%q: tensor<5x64xf32>, %k: tensor<5x32xf32>) {
   // expected-error @+1 {{has mask_kind tensor and no mask operand}}
-  %0 = tfm.attention %q, %k, %k {heads = 4 : i64, kv_heads = 2 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm.mask_kind<tensor>} : (tensor<5x64xf32>, tensor<5x32xf32>, tensor<5x32xf32>) -> tensor<5x64xf32>
+  %0 = tfm.attention %q, %k, %k {heads = 4 : i64, kv_heads = 2 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm<mask_kind tensor>} : (tensor<5x64xf32>, tensor<5x32xf32>, tensor<5x32xf32>) -> tensor<5x64xf32>
   return
 }
 

@@ -50,8 +50,8 @@ module attributes {tfm.name = "small", tfm.context = 128 : i64, tfm.files = ["mo
     %f = tfm.softmax %x {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
     // CHECK: tfm.reshape
     %h = tfm.reshape %x : (tensor<2x3xf32>) -> tensor<6xf32>
-    // CHECK: tfm.transpose {{.*}} array<i64: 1, 0>
-    %t = tfm.transpose %x array<i64: 1, 0> : (tensor<2x3xf32>) -> tensor<3x2xf32>
+    // CHECK: tfm.transpose {{.*}} [1, 0]
+    %t = tfm.transpose %x [1, 0] : (tensor<2x3xf32>) -> tensor<3x2xf32>
     // CHECK: tfm.broadcast
     %b = tfm.broadcast %r : (tensor<2x1xf32>) -> tensor<2x7xf32>
     // CHECK: tfm.slice {{.*}} {axis = 1 : i64, begin = {{.*}}}
@@ -81,8 +81,8 @@ module attributes {tfm.name = "small", tfm.context = 128 : i64, tfm.files = ["mo
     %q = tfm.rope %n {head_dim = 16 : i64, rotary_dim = 4 : i64, interleaved = false, inv_freq = array<f32: 1.0, 0.5>} : (tensor<1x?x64xf32, #rows3>) -> tensor<1x?x64xf32, #rows3>
     // CHECK: tfm.cache_append {{.*}} {cache = "0.k", head_dim = 16 : i64, heads = 2 : i64}
     %c = tfm.cache_append %k {cache = "0.k", heads = 2 : i64, head_dim = 16 : i64} : (tensor<1x?x32xf32, affine_map<()[s0, s1, s2] -> (1, s0, 32)>>) -> tensor<1x?x32xf32, #all3>
-    // CHECK: tfm.attention {{.*}} mask_kind = #tfm.mask_kind<causal>{{.*}} : {{.*}}
-    %a = tfm.attention %q, %c, %c {heads = 4 : i64, kv_heads = 2 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm.mask_kind<causal>} : (tensor<1x?x64xf32, #rows3>, tensor<1x?x32xf32, #all3>, tensor<1x?x32xf32, #all3>) -> tensor<1x?x64xf32, #rows3>
+    // CHECK: tfm.attention {{.*}} mask_kind = #tfm<mask_kind causal>{{.*}} : {{.*}}
+    %a = tfm.attention %q, %c, %c {heads = 4 : i64, kv_heads = 2 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm<mask_kind causal>} : (tensor<1x?x64xf32, #rows3>, tensor<1x?x32xf32, #all3>, tensor<1x?x32xf32, #all3>) -> tensor<1x?x64xf32, #rows3>
     // CHECK: tfm.quantize {{.*}}!tfm.q<"act8">
     %z = tfm.quantize %a : (tensor<1x?x64xf32, #rows3>) -> tensor<1x?x64x!tfm.q<"act8">, #rows3>
     // CHECK: tfm.dequantize

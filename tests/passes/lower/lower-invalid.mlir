@@ -52,7 +52,7 @@ module attributes {tfm.context = 20 : i64} {
 // -----
 
 module attributes {tfm.context = 20 : i64} {
-  // expected-error @below {{argument 0 of @main is f32, expected a tensor of f32 or i32}}
+  // expected-error @below {{argument 0 of @main is 'f32', expected a tensor of f32 or i32}}
   func.func @main(%x: f32 {tfm.name = "x"}) {
     return
   }
@@ -61,7 +61,7 @@ module attributes {tfm.context = 20 : i64} {
 // -----
 
 module attributes {tfm.context = 20 : i64} {
-  // expected-error @below {{argument 0 of @main is tensor<?xi32>, expected a tensor of f32 or i32}}
+  // expected-error @below {{argument 0 of @main is 'tensor<?xi32>', expected a tensor of f32 or i32}}
   func.func @main(%x: tensor<?xi32> {tfm.name = "x"}) {
     return
   }

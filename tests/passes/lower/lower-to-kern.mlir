@@ -3,12 +3,19 @@
 
 // One layer of attention, fused: token and position embedding, norm, key, value and query, attention, residual, tail, head.
 
-!act = tensor<?x8x!tfm.q<"act8">, #wide>
 #ids = affine_map<()[s0, s1, s2] -> (s0)>
 #wide = affine_map<()[s0, s1, s2] -> (s0, 8)>
 #total = affine_map<()[s0, s1, s2] -> (s0 + s1, 8)>
 #last = affine_map<()[s0, s1, s2] -> (s2, 8)>
 #logits = affine_map<()[s0, s1, s2] -> (s2, 24)>
+!act = tensor<?x8x!tfm.q<"act8">, #wide>
+
+// CHECK-DAG: #[[rows:.*]] = affine_map<()[s0, s1, s2] -> (8, s0)>
+// CHECK-DAG: #[[past:.*]] = affine_map<()[s0, s1, s2] -> (0, s1)>
+// CHECK-DAG: #[[heads:.*]] = affine_map<()[s0, s1, s2] -> (2)>
+// CHECK-DAG: #[[last_rows:.*]] = affine_map<()[s0, s1, s2] -> (8, s2)>
+// CHECK-DAG: #[[tail:.*]] = affine_map<()[s0, s1, s2] -> (0, s0 - s2)>
+// CHECK-DAG: #[[tiles:.*]] = affine_map<()[s0, s1, s2] -> (3)>
 
 // Steps are no longer than the context.
 // STEP: kern.max_sequence = 20 : i64
@@ -28,14 +35,14 @@
 // CHECK: kern.kernel @matmul_4 attributes {family = "matmul", params = {operands = "r", scheme = "f16", tokens = "many"}}
 
 // CHECK-LABEL: kern.program @x86_64
-// CHECK: %[[ids:.*]] = kern.buffer "tokens" {bytes = 64 : i64, space = 3 : i32}
+// CHECK: %[[ids:.*]] = kern.buffer "tokens" {bytes = 64 : i64, space = #kern<space input>}
 // CHECK: kern.port "tokens" %[[ids]] {element = i32, is_output = false
 // CHECK: %[[table:.*]] = kern.constant "table" {bytes = {{.*}}, packed = true, role = "embedding", scheme = "int8"}
 // CHECK: kern.call @embed_0
 
 // Position rows are a window on the table that begins at `past`.
 // CHECK: %[[positions:.*]] = kern.constant "positions" {bytes = 640 : i64, {{.*}}packed = false, role = "positions", scheme = "f32"}
-// CHECK: kern.view %[[positions]] {element = f32, extents = #[[whole:.*]], mins = #{{.*}}, offset = 0 : i64, starts = #[[past_rows:.*]], strides = array<i64: 1, 8>}
+// CHECK: kern.view %[[positions]] {element = f32, extents = #[[rows]], mins = #{{.*}}, offset = 0 : i64, starts = #[[past]], strides = array<i64: 1, 8>}
 // CHECK: kern.call @map_0
 // CHECK: kern.call @norm_0
 // CHECK: kern.call @matmul_0
@@ -43,25 +50,25 @@
 // Keys are rotated straight into their cache, positions innermost (32 = the context in units of 16).
 // CHECK: kern.constant "rope.cos"
 // CHECK: kern.constant "rope.sin"
-// CHECK: %[[keys:.*]] = kern.buffer "k" {bytes = 1024 : i64, space = 2 : i32}
+// CHECK: %[[keys:.*]] = kern.buffer "k" {bytes = 1024 : i64, space = #kern<space state>}
 // CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 32, 128, 1>}
 // CHECK: kern.call @rope_0
 // CHECK: kern.call @matmul_0
-// CHECK: %[[values:.*]] = kern.buffer "v" {bytes = 1024 : i64, space = 2 : i32}
+// CHECK: %[[values:.*]] = kern.buffer "v" {bytes = 1024 : i64, space = #kern<space state>}
 // CHECK: kern.view %[[values]] {{.*}}strides = array<i64: 1, 128, 4>}
 // CHECK: kern.call @append_0
 // CHECK: kern.call @matmul_0
 // CHECK: kern.call @rope_0
 // CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 1, 32, 128>}
 // CHECK: kern.view %[[values]] {{.*}}strides = array<i64: 1, 4, 128>}
-// CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_0, name = "attention", outputs = 1 : i64, {{.*}}units = #[[heads:.*]]}
+// CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_0, name = "call", outputs = 1 : i64, {{.*}}units = #[[heads]]}
 // CHECK: kern.call @matmul_2({{.*}}) {kernel_one = @matmul_3
 
 // The tail is a window on the last rows; the head writes whole tiles of 8 rows.
-// CHECK: kern.view {{.*}} {element = f32, extents = #[[last:.*]], mins = #{{.*}}, offset = 0 : i64, starts = #[[tail:.*]], strides = array<i64: 1, 16>}
-// CHECK: %[[logits:.*]] = kern.buffer "head" {bytes = {{.*}}, space = 4 : i32}
+// CHECK: %[[logits:.*]] = kern.buffer "head" {bytes = {{.*}}, space = #kern<space output>}
+// CHECK: kern.view {{.*}} {element = f32, extents = #[[last_rows]], mins = #{{.*}}, offset = 0 : i64, starts = #[[tail]], strides = array<i64: 1, 16>}
 // CHECK: kern.view %[[logits]] {{.*}}split_dim = 0 : i64, split_unit = 8 : i64{{.*}}strides = array<i64: 1, 32>}
-// CHECK: kern.call @matmul_4({{.*}}) {kernel_one = @matmul_5, {{.*}}units = #[[tiles:.*]]}
+// CHECK: kern.call @matmul_4({{.*}}) {kernel_one = @matmul_5, {{.*}}units = #[[tiles]]}
 // CHECK: kern.port "logits" %[[logits]] {element = f32, is_output = true
 
 // The second program calls the same kernels.
@@ -110,7 +117,7 @@ module attributes {tfm.context = 20 : i64, tfm.name = "tiny"} {
       tfm.yield %a : f32
     }
     %qr = tfm.rope %q {head_dim = 4 : i64, rotary_dim = 4 : i64, interleaved = false, inv_freq = array<f32: 1.0, 0.01>, scale = 1.0 : f32} : (tensor<?x8xf32, #wide>) -> tensor<?x8xf32, #wide>
-    %att = tfm.attention %qr, %kc, %vc {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = 0 : i32} : (tensor<?x8xf32, #wide>, tensor<?x8xf32, #total>, tensor<?x8xf32, #total>) -> tensor<?x8xf32, #wide>
+    %att = tfm.attention %qr, %kc, %vc {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>} : (tensor<?x8xf32, #wide>, tensor<?x8xf32, #total>, tensor<?x8xf32, #total>) -> tensor<?x8xf32, #wide>
     %o = tfm.fused %att, %wo, %x attributes {producer = "linear"} : (tensor<?x8xf32, #wide>, tensor<8x8xf32>, tensor<?x8xf32, #wide>) -> tensor<?x8xf32, #wide> {
     ^bb0(%dot: f32, %b: f32):
       %s = arith.addf %dot, %b : f32

@@ -2,7 +2,7 @@
 
 kern.program @x86_64 {
   // expected-error @below {{'a' has 9223372036854775807 bytes, at most 70368744177664 are possible}}
-  %a = kern.buffer "a" {space = 1 : i32, bytes = 9223372036854775807 : i64}
+  %a = kern.buffer "a" {space = #kern<space arena>, bytes = 9223372036854775807 : i64}
 }
 
 // -----

@@ -22,13 +22,13 @@ kern.kernel @copy attributes {family = "append", params = {}} {}
 kern.program @x86_64 {
   %w0 = kern.constant "small" {expr = #tfm.stored<0, "w", tensor<2xf32>>, scheme = "f32", packed = false, role = "norm", bytes = 8 : i64}
   %w1 = kern.constant "next" {expr = #tfm.stored<0, "v", tensor<17xf32>>, scheme = "f32", packed = false, role = "norm", bytes = 68 : i64}
-  %in = kern.buffer "in" {space = 3 : i32, bytes = 32 : i64}
-  %state = kern.buffer "state" {space = 2 : i32, bytes = 100 : i64}
-  %out = kern.buffer "out" {space = 4 : i32, bytes = 32 : i64}
-  %a = kern.buffer "a" {space = 1 : i32, bytes = 100 : i64}
-  %b = kern.buffer "b" {space = 1 : i32, bytes = 80 : i64}
-  %c = kern.buffer "c" {space = 1 : i32, bytes = 70 : i64}
-  %unread = kern.buffer "unread" {space = 1 : i32, bytes = 10 : i64}
+  %in = kern.buffer "in" {space = #kern<space input>, bytes = 32 : i64}
+  %state = kern.buffer "state" {space = #kern<space state>, bytes = 100 : i64}
+  %out = kern.buffer "out" {space = #kern<space output>, bytes = 32 : i64}
+  %a = kern.buffer "a" {space = #kern<space arena>, bytes = 100 : i64}
+  %b = kern.buffer "b" {space = #kern<space arena>, bytes = 80 : i64}
+  %c = kern.buffer "c" {space = #kern<space arena>, bytes = 70 : i64}
+  %unread = kern.buffer "unread" {space = #kern<space arena>, bytes = 10 : i64}
   %vin = kern.view %in {element = f32, offset = 0 : i64, mins = #none, starts = #none, extents = #eight, strides = array<i64: 1>}
   %va = kern.view %a {element = f32, offset = 0 : i64, mins = #none, starts = #none, extents = #eight, strides = array<i64: 1>}
   %vb = kern.view %b {element = f32, offset = 0 : i64, mins = #none, starts = #none, extents = #eight, strides = array<i64: 1>}

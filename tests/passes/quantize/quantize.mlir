@@ -11,14 +11,14 @@
 // CHECK: tfm.quantize %[[table:.*]] : (tensor<16x40xf32>) -> tensor<16x40x!tfm.q<"int8">>
 // CHECK: tfm.quantize %{{.*}} : (tensor<40x40xf32>) -> tensor<40x40x!tfm.q<"int4">>
 // CHECK: tfm.quantize %{{.*}} : (tensor<40x40xf32>) -> tensor<40x40x!tfm.q<"int4">>
-// CHECK: tfm.rms_norm %{{.*}}, %{{[0-9]+}} : (tensor<?x40xf32, #{{.*}}>, tensor<40xf32>)
+// CHECK: %[[norm:.*]] = tfm.weight #tfm.stored<0, "n"
+// CHECK: tfm.rms_norm %{{.*}}, %[[norm]] {epsilon
 
 // Two linears read one quantized input, the head another.
 // CHECK: %[[aq:.*]] = tfm.quantize {{.*}} -> tensor<?x40x!tfm.q<"act8">
-// CHECK: %[[ad:.*]] = tfm.dequantize %[[aq]]
-// CHECK-NOT: !tfm.q<"act8">
-// CHECK: tfm.linear %[[ad]],
-// CHECK: tfm.linear %[[ad]],
+// CHECK-NEXT: %[[ad:.*]] = tfm.dequantize %[[aq]]
+// CHECK-NEXT: tfm.linear %[[ad]],
+// CHECK-NEXT: tfm.linear %[[ad]],
 // CHECK: tfm.quantize {{.*}} -> tensor<?x40x!tfm.q<"act8">
 
 // The tied table is stored once.
