@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -17,11 +16,11 @@ namespace {
 std::string sha256Hex(const std::string& text) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  static const char kDigits[] = "0123456789abcdef";
+  static const char kHex[] = "0123456789abcdef";
   std::string hex;
   for (unsigned char byte : digest) {
-    hex += kDigits[byte >> 4];
-    hex += kDigits[byte & 15];
+    hex += kHex[byte >> 4];
+    hex += kHex[byte & 15];
   }
   return hex;
 }
@@ -32,21 +31,24 @@ std::string targetText(const TargetVariant& target) {
          std::to_string(target.layout.kInterleave);
 }
 
-constexpr char kElfMagic[] = {0x7f, 'E', 'L', 'F'};
+constexpr size_t kDigits = 2 * SHA256_DIGEST_LENGTH;  // a file is the object's hash in hex, then the object
 
 }  // namespace
 
 ObjectCache::ObjectCache(const std::string& folder, const std::string& specText, const TargetVariant& target) {
   if (!folder.empty())
-    path = folder + "/" + sha256Hex(specText + "\n" + targetText(target) + "\n" + kKernelCodeVersion) + ".o";
+    path = folder + "/" + sha256Hex(specText + "\n" + targetText(target) + "\n" + kKernelCodeVersion) + ".object";
 }
 
 bool ObjectCache::load(std::vector<char>& out) const {
   std::ifstream file(path, std::ios::binary);
   if (path.empty() || !file)
     return false;
-  out.assign(std::istreambuf_iterator<char>(file), {});
-  return out.size() > sizeof kElfMagic && std::memcmp(out.data(), kElfMagic, sizeof kElfMagic) == 0;
+  const std::string content(std::istreambuf_iterator<char>(file), {});
+  if (content.size() <= kDigits || sha256Hex(content.substr(kDigits)) != content.substr(0, kDigits))
+    return false;
+  out.assign(content.begin() + kDigits, content.end());
+  return true;
 }
 
 void ObjectCache::store(const std::vector<char>& object) const {
@@ -58,6 +60,7 @@ void ObjectCache::store(const std::vector<char>& object) const {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   {
     std::ofstream file(beside, std::ios::binary);
+    file << sha256Hex({object.begin(), object.end()});
     file.write(object.data(), static_cast<std::streamsize>(object.size()));
     if (!file.flush()) {
       std::filesystem::remove(beside, ignored);

@@ -25,9 +25,9 @@ Halide::Expr floatFromHalfBits(const Halide::Expr& half);
 Halide::Expr expOf(const Halide::Expr& x);
 /// Natural logarithm; -infinity at 0, NaN below; at most 1 ulp.
 Halide::Expr logOf(const Halide::Expr& x);
-/// At most 2 ulp.
+/// At most 1.5 ulp.
 Halide::Expr tanhOf(const Halide::Expr& x);
-/// At most 2 ulp.
+/// At most 1.5 ulp.
 Halide::Expr erfOf(const Halide::Expr& x);
 
 }  // namespace quantc::kernels

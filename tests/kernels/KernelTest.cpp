@@ -72,6 +72,8 @@ int64_t firstDifference(const std::vector<uint8_t>& actual, const std::vector<ui
   return -1;
 }
 
+void PrintTo(const Place& place, std::ostream* out) { *out << place.label; }
+
 class Kernels : public testing::TestWithParam<Place> {};
 
 TEST_P(Kernels, GiveTheReferencesBits) {

@@ -23,12 +23,12 @@ float refExp(float x) {
 }
 
 float refLog(float x) {
-  if (static_cast<int32_t>(bitsOf(x)) >= 0x7f800000)
-    return x;
   if (x < 0)
     return std::numeric_limits<float>::quiet_NaN();
   if (x == 0)
     return -std::numeric_limits<float>::infinity();
+  if (std::isnan(x) || std::isinf(x))
+    return x;
   const bool subnormal = x < 0x1p-126f;
   const int32_t bits = static_cast<int32_t>(bitsOf(subnormal ? x * 0x1p23f : x));
   const int32_t exponent = (bits - 0x3f3504f3) >> 23;
@@ -44,14 +44,14 @@ float refLog(float x) {
 float refTanh(float x) {
   const float a = std::fabs(x), square = x * x;
   if (a < 0.625f)
-    return horner(square, {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) * square * x + x;
+    return std::copysign(horner(square, {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) * square * a + a, x);
   return std::copysign(1.0f - 2.0f / (refExp(a + a) + 1.0f), x);
 }
 
 float refErf(float x) {
   const float a = std::fabs(x), square = x * x;
   if (a <= 0.927734375f)
-    return horner(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f}) * x + x;
+    return std::copysign(horner(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f}) * a + a, x);
   const float t = smaller(a, 4.0f);
   const float q = horner(t, {-1.72853470e-5f, 3.83197126e-4f, -3.88396438e-3f, 2.42546219e-2f, -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f}) * t - t;
   return std::copysign(1.0f - refExp(q), x);

@@ -1,0 +1,118 @@
+// Instruction selection: the instructions that a variant is for stand in its kernels, those that the numerics contract or the processor forbids do not.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "compiler/kernels/Kernel.h"
+#include "dialects/schemes/Scheme.h"
+
+namespace quantc::test {
+namespace {
+
+using kernels::KernelSpec;
+
+struct Row {
+  const char* architecture;
+  const char* variant;
+  const char* scheme;
+  std::vector<const char*> instructions;
+};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> all = {
+      {"x86_64", "sse41", "int4", {"pmaddubsw", "pmaddwd"}},
+      {"x86_64", "sse41", "int8", {"pmaddwd"}},
+      {"x86_64", "avx2", "int4", {"vpmaddubsw", "vpmaddwd"}},
+      {"x86_64", "avx2", "int8", {"vpmaddwd"}},
+      {"arm64", "baseline", "int4", {"smull2?", "smlal2?", "[su]addlp"}},
+      {"arm64", "baseline", "int8", {"smull2?", "smlal2?", "sadalp"}},
+      {"arm64", "dotprod", "int4", {"sdot"}},
+      {"arm64", "dotprod", "int8", {"sdot"}},
+      {"riscv64", "rvv", "int4", {"vwmul(su)?\\.v[vx]", "vwmacc(su)?\\.v[vx]"}},
+      {"riscv64", "rvv", "int8", {"vwmul\\.v[vx]", "vwadd\\.[vw]v"}},
+      {"riscv64", "baseline", "int4", {"mulw?"}},
+      {"riscv64", "baseline", "int8", {"mulw?"}},
+  };
+  return all;
+}
+
+const TargetVariant& variantNamed(const std::string& architecture, const std::string& name) {
+  for (const TargetVariant& variant : allVariants())
+    if (architectureName(variant.architecture) == architecture && variant.name == name)
+      return variant;
+  throw std::runtime_error("no variant " + architecture + " " + name);
+}
+
+bool contains(const std::string& assembly, const std::string& instruction) {
+  return std::regex_search(assembly, std::regex("\n[ \t]+(" + instruction + ")[ \t\n]"));
+}
+
+KernelSpec matmul(const char* scheme, const char* tokens) { return {"matmul", {{"scheme", scheme}, {"tokens", tokens}}, {}}; }
+
+TEST(Instructions, IntegerKernelsUseTheProcessorsDotProducts) {
+  for (const Row& row : rows()) {
+    for (const char* tokens : {"one", "many"}) {
+      const std::string assembly = kernels::kernelAssembly(matmul(row.scheme, tokens), variantNamed(row.architecture, row.variant));
+      for (const char* instruction : row.instructions)
+        EXPECT_TRUE(contains(assembly, instruction)) << instruction << " in " << row.scheme << " " << tokens << " of " << row.architecture << " " << row.variant;
+    }
+  }
+}
+
+TEST(Instructions, EveryQuantizedSchemeOfEveryVariantIsListed) {
+  for (const TargetVariant& variant : allVariants()) {
+    for (const Scheme& scheme : allSchemes()) {
+      const auto isThis = [&](const Row& row) {
+        return row.variant == variant.name && row.architecture == std::string(architectureName(variant.architecture)) && row.scheme == std::string(scheme.name);
+      };
+      EXPECT_EQ(std::any_of(rows().begin(), rows().end(), isThis), scheme.quantized())
+          << architectureName(variant.architecture) << " " << variant.name << " " << scheme.name;
+    }
+  }
+}
+
+std::vector<KernelSpec> floatingKernels() {
+  return {matmul("f32", "many"),
+          matmul("f16", "one"),
+          matmul("int4", "many"),
+          {"norm", {{"kind", "layer"}, {"epsilon", "1e-05"}, {"quantize", "1"}}, {}},
+          {"rope", {{"head_dim", "64"}, {"rotary_dim", "64"}, {"interleaved", "0"}}, {}},
+          {"attention", {{"head_dim", "64"}, {"group", "2"}, {"scale", "0.125"}, {"mask", "causal"}, {"max_positions", "256"}, {"window", "0"}}, {}},
+          {"embed", {{"scheme", "int8"}}, {}}};
+}
+
+TEST(Instructions, NothingIsFusedNorCalled) {
+  const std::string fused = "v?f(n?m(add|sub))[0-9]*[a-z]*(\\.[a-z]+)?|vf(n?m)(acc|sac|add|sub)\\.[a-z]+|fml[as]|fn?madd|fn?msub";
+  for (const TargetVariant& variant : allVariants()) {
+    for (const KernelSpec& spec : floatingKernels()) {
+      const std::string assembly = kernels::kernelAssembly(spec, variant);
+      const std::string label = std::string(architectureName(variant.architecture)) + " " + variant.name + " " + spec.family;
+      EXPECT_FALSE(contains(assembly, fused)) << label;
+      std::smatch call;
+      const std::regex calls("\n[ \t]+(callq?|bl|call|tail|jmp|b)[ \t]+([A-Za-z_][A-Za-z0-9_@]*)");
+      for (std::sregex_iterator at(assembly.begin(), assembly.end(), calls), end; at != end; ++at) {
+        const std::string callee = (*at)[2];
+        EXPECT_TRUE(callee.rfind("memset", 0) == 0 || callee.rfind("memcpy", 0) == 0 || callee.rfind("qc_", 0) == 0) << label << " calls " << callee;
+      }
+    }
+  }
+}
+
+TEST(Instructions, TheBaselinesStayWithinTheirProcessors) {
+  for (const KernelSpec& spec : floatingKernels()) {
+    const std::string sse = kernels::kernelAssembly(spec, variantNamed("x86_64", "sse41"));
+    EXPECT_EQ(sse.find("%ymm"), std::string::npos) << spec.family;
+    EXPECT_FALSE(contains(sse, "v[a-z]+[a-z0-9]*")) << spec.family;
+    const std::string avx2 = kernels::kernelAssembly(spec, variantNamed("x86_64", "avx2"));
+    EXPECT_EQ(avx2.find("%zmm"), std::string::npos) << spec.family;
+    EXPECT_FALSE(contains(avx2, "vcvtph2ps")) << spec.family << ": F16C is not among the variant's features";
+    const std::string neon = kernels::kernelAssembly(spec, variantNamed("arm64", "baseline"));
+    EXPECT_FALSE(contains(neon, "[su]dot")) << spec.family;
+    const std::string scalar = kernels::kernelAssembly(spec, variantNamed("riscv64", "baseline"));
+    EXPECT_FALSE(contains(scalar, "vset[a-z]*")) << spec.family;
+  }
+}
+
+}  // namespace
+}  // namespace quantc::test

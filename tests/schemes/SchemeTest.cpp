@@ -1,0 +1,203 @@
+// Every row of schemes.inc: what encoding loses, what it must hit exactly, and that packing puts everything where Scheme.h says.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "dialects/schemes/Scheme.h"
+
+namespace quantc::test {
+namespace {
+
+std::vector<float> randomRow(int64_t count, uint32_t seed, float scale = 1) {
+  std::mt19937 random(seed);
+  std::vector<float> values(count);
+  for (float& value : values)
+    value = (static_cast<float>(random() >> 8) * 0x1p-23f - 1.0f) * scale;
+  return values;
+}
+
+class EveryScheme : public testing::TestWithParam<Scheme> {
+protected:
+  const Scheme& scheme = GetParam();
+  int highest() const { return scheme.id == SchemeId::int4 ? scheme.maxCode - 1 : scheme.maxCode; }
+  std::vector<float> throughCodes(const std::vector<float>& row) const {
+    EncodedRow encoded;
+    encodeRow(scheme, row.data(), static_cast<int64_t>(row.size()), encoded);
+    std::vector<float> decoded(row.size());
+    decodeRow(scheme, encoded, static_cast<int64_t>(row.size()), decoded.data());
+    return decoded;
+  }
+};
+
+class QuantizedScheme : public EveryScheme {};
+
+std::vector<Scheme> quantizedSchemes() {
+  std::vector<Scheme> result;
+  std::copy_if(allSchemes().begin(), allSchemes().end(), std::back_inserter(result), [](const Scheme& scheme) { return scheme.quantized(); });
+  return result;
+}
+
+TEST_P(EveryScheme, IsFoundByNameAndId) {
+  EXPECT_EQ(findScheme(scheme.name), &schemeOf(scheme.id));
+  EXPECT_NE(knownSchemes().find(scheme.name), std::string::npos);
+  EXPECT_EQ(findScheme("float7"), nullptr);
+}
+
+TEST_P(QuantizedScheme, ErrorStaysWithinHalfAStep) {
+  for (int64_t columns : {1, 31, 32, 33, 172}) {
+    for (float size : {1e-3f, 1.0f, 300.0f}) {
+      const std::vector<float> row = randomRow(columns, 7, size), decoded = throughCodes(row);
+      for (int64_t i = 0; i < columns; ++i) {
+        const int64_t first = i / scheme.groupSize * scheme.groupSize, last = std::min<int64_t>(columns, first + scheme.groupSize);
+        float largest = 0;
+        for (int64_t k = first; k < last; ++k)
+          largest = std::max(largest, std::fabs(row[k]));
+        // Half a step, plus a step where the range is not symmetric (int4 reaches 7 on one side), plus the scale's own rounding.
+        const float step = largest / static_cast<float>(scheme.maxCode);
+        const float bound = (highest() == scheme.maxCode ? 0.5f : 1.0f) * step + largest * 0x1p-10f;
+        EXPECT_LE(std::fabs(row[i] - decoded[i]), bound) << columns << " " << size << " " << i;
+      }
+    }
+  }
+}
+
+TEST_P(QuantizedScheme, CodesStayInRangeAndTheLargestIsHit) {
+  for (float sign : {1.0f, -1.0f}) {
+    std::vector<float> row = randomRow(scheme.groupSize, 3, 0.4f);
+    row[5] = 2.0f * sign;
+    EncodedRow encoded;
+    encodeRow(scheme, row.data(), scheme.groupSize, encoded);
+    for (int8_t code : encoded.codes) {
+      EXPECT_GE(code, -scheme.maxCode);
+      EXPECT_LE(code, highest());
+    }
+    EXPECT_EQ(std::abs(encoded.codes[5]), scheme.maxCode);
+    EXPECT_NEAR(throughCodes(row)[5], row[5], 2.0f * 0x1p-11f);
+  }
+}
+
+TEST_P(QuantizedScheme, PaddingIsZeroAndZerosStayZero) {
+  const std::vector<float> zeros(40, 0.0f);
+  EncodedRow encoded;
+  encodeRow(scheme, zeros.data(), 40, encoded);
+  EXPECT_EQ(encoded.codes, std::vector<int8_t>(64, 0));
+  EXPECT_EQ(encoded.scales.size(), 2u);
+  EXPECT_EQ(throughCodes(zeros), zeros);
+  const std::vector<float> row = randomRow(33, 1);
+  encodeRow(scheme, row.data(), 33, encoded);
+  for (size_t i = 33; i < 64; ++i)
+    EXPECT_EQ(encoded.codes[i], 0);
+}
+
+TEST_P(QuantizedScheme, ExtremeMagnitudesStayFinite) {
+  for (float size : {1e-30f, 1e-7f, 1e7f, 3e38f}) {
+    std::vector<float> row = randomRow(64, 9, size);
+    row[0] = -size;
+    for (float value : throughCodes(row))
+      EXPECT_TRUE(std::isfinite(value)) << size;
+  }
+}
+
+/// Reads one element back from packed bytes by the formulas in Scheme.h.
+struct Unpacked {
+  int code;
+  uint16_t scale;
+  float value;
+};
+Unpacked unpack(const Scheme& scheme, const WeightLayout& layout, const std::vector<uint8_t>& bytes, const PackedSize& size, int64_t columns,
+                int64_t row, int64_t column) {
+  const int64_t R = layout.rowsPerTile, I = layout.kInterleave, t = row / R, r = row % R, g = column / 32, within = column % 32;
+  Unpacked result{};
+  if (scheme.id == SchemeId::f32) {
+    std::memcpy(&result.value, &bytes[4 * ((t * columns + column) * R + r)], 4);
+  } else if (scheme.id == SchemeId::f16) {
+    uint16_t half;
+    std::memcpy(&half, &bytes[2 * ((t * columns + column) * R + r)], 2);
+    result.value = floatFromHalf(half);
+  } else {
+    std::memcpy(&result.scale, &bytes[size.scalesOffset + 2 * ((t * size.groups + g) * R + r)], 2);
+    if (scheme.id == SchemeId::int8) {
+      const int64_t h = within / I, i = within % I;
+      result.code = static_cast<int8_t>(bytes[(((t * size.groups + g) * (32 / I) + h) * R + r) * I + i]);
+    } else {
+      const int64_t h = within / (2 * I), high = within / I % 2, i = within % I;
+      const uint8_t byte = bytes[(((t * size.groups + g) * (16 / I) + h) * R + r) * I + i];
+      result.code = (high ? byte >> 4 : byte & 15) - 8;
+    }
+    result.value = static_cast<float>(result.code) * floatFromHalf(result.scale);
+  }
+  return result;
+}
+
+TEST_P(EveryScheme, UnpackingGivesBackWhatWasPacked) {
+  for (const WeightLayout& layout : {WeightLayout{8, 4}, WeightLayout{16, 1}, WeightLayout{4, 8}}) {
+    for (int64_t rows : {1, 7, 8, 17}) {
+      for (int64_t columns : {32, 40, 172}) {
+        const PackedSize size = packedSize(scheme, layout, rows, columns);
+        std::vector<uint8_t> bytes(size.bytes, 0xee);
+        const std::vector<float> matrix = randomRow(rows * columns, 11);
+        const int64_t tileValues = size.valuesBytes / size.tiles, tileScales = (size.bytes - size.scalesOffset) / size.tiles;
+        for (int64_t t = 0; t < size.tiles; ++t)
+          packTile(scheme, layout, &matrix[t * layout.rowsPerTile * columns], std::min<int64_t>(layout.rowsPerTile, rows - t * layout.rowsPerTile), columns,
+                   &bytes[t * tileValues], bytes.data() + size.scalesOffset + t * tileScales);
+        for (int64_t row = 0; row < size.tiles * layout.rowsPerTile; ++row) {
+          std::vector<float> expected(columns, 0.0f);
+          if (row < rows)
+            for (int64_t i = 0; i < columns; ++i)
+              expected[i] = scheme.id == SchemeId::f16 ? floatFromHalf(halfFromFloat(matrix[row * columns + i])) : matrix[row * columns + i];
+          if (row < rows && scheme.quantized())
+            expected = throughCodes(expected);
+          for (int64_t i = 0; i < columns; ++i)
+            ASSERT_EQ(unpack(scheme, layout, bytes, size, columns, row, i).value, expected[i])
+                << rows << "x" << columns << " tile " << layout.rowsPerTile << " row " << row << " column " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryScheme, SizesAreWhatTheBitsSay) {
+  const WeightLayout layout{8, 4};
+  const PackedSize whole = packedSize(scheme, layout, 64, 256);
+  EXPECT_EQ(whole.tiles, 8);
+  EXPECT_EQ(whole.valuesBytes * 8, 64 * 256 * scheme.bits);
+  const double bitsPerWeight = 8.0 * static_cast<double>(whole.bytes) / (64 * 256);
+  EXPECT_DOUBLE_EQ(bitsPerWeight, scheme.quantized() ? scheme.bits + 16.0 / scheme.groupSize : scheme.bits);
+  const PackedSize odd = packedSize(scheme, layout, 65, 172);
+  EXPECT_EQ(odd.tiles, 9);
+  EXPECT_EQ(odd.scalesOffset % 64, 0) << "of this shape the values are a multiple of 64 bytes, too";
+  EXPECT_GE(odd.scalesOffset, odd.valuesBytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryScheme, testing::ValuesIn(allSchemes()), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, QuantizedScheme, testing::ValuesIn(quantizedSchemes()), [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Int8, RoundsTiesToEven) {
+  std::vector<float> row(32, 0.0f);
+  row[0] = 127;  // scale 1
+  row[1] = 0.5f;
+  row[2] = 1.5f;
+  row[3] = -2.5f;
+  EncodedRow encoded;
+  encodeRow(schemeOf(SchemeId::int8), row.data(), 32, encoded);
+  EXPECT_EQ(encoded.codes[1], 0);
+  EXPECT_EQ(encoded.codes[2], 2);
+  EXPECT_EQ(encoded.codes[3], -2);
+}
+
+TEST(Int4, ScaleTakesTheSignOfTheLargest) {
+  std::vector<float> row(32, 0.0f);
+  row[0] = 4;
+  row[1] = -3.5f;
+  EncodedRow encoded;
+  encodeRow(schemeOf(SchemeId::int4), row.data(), 32, encoded);
+  EXPECT_EQ(floatFromHalf(encoded.scales[0]), -0.5f);
+  EXPECT_EQ(encoded.codes[0], -8);
+  EXPECT_EQ(encoded.codes[1], 7);
+}
+
+}  // namespace
+}  // namespace quantc::test
