@@ -63,6 +63,13 @@ protected:
     ASSERT_TRUE(mlir::succeeded(manager.run(*module_)));
   }
 
+  std::string text() {
+    std::string text;
+    llvm::raw_string_ostream out(text);
+    module_->print(out);
+    return text;
+  }
+
   tfm::Array tokens(const std::vector<double>& ids) {
     return {mlir::cast<mlir::RankedTensorType>(main().getArgument(0).getType()).getElementType(), {1, static_cast<int64_t>(ids.size())}, ids};
   }
@@ -147,6 +154,28 @@ TEST_P(OnnxNumerics, RaisedHasNothingLeftButBuildingBlocks) {
   EXPECT_EQ(main().getNumResults(), 1u);
 }
 
+TEST_P(OnnxNumerics, RaisingAgainChangesNothing) {
+  raise();
+  std::string once = text();
+  raise();
+  EXPECT_EQ(text(), once);
+}
+
+/// Architectures whose raised form may keep operations of its own between the building blocks.
+class OnnxArchitectures : public OnnxNumerics {};
+
+TEST_P(OnnxArchitectures, RaisedIsTheReferenceInAnySteps) {
+  raise();
+  EXPECT_LT(errorOf({sequence_}), kMostError);
+  EXPECT_LT(errorOf({3, sequence_ - 4, 1}), kMostError);
+}
+
+std::string nameOf(const testing::TestParamInfo<Reference>& info) {
+  std::string name = std::filesystem::path(info.param.folder).filename().string() + (info.param.withPast ? "WithPast" : "");
+  name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+  return name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, OnnxNumerics,
                          testing::Values(Reference{"zoo/llama", "in.input_ids", "out.logits"}, Reference{"zoo/llama", "in.input_ids", "out.logits", true},
                                          Reference{"zoo/llama3-rope", "in.input_ids", "out.logits"},
@@ -154,11 +183,14 @@ INSTANTIATE_TEST_SUITE_P(Each, OnnxNumerics,
                                          Reference{"zoo/gpt2", "in.input_ids", "out.logits"}, Reference{"zoo/gpt2", "in.input_ids", "out.logits", true},
                                          Reference{"models/stories260K", "0.input_ids", "0.logits"},
                                          Reference{"models/stories260K", "0.input_ids", "0.logits", true}),
-                         [](const auto& info) {
-                           std::string name = std::filesystem::path(info.param.folder).filename().string() + (info.param.withPast ? "WithPast" : "");
-                           name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
-                           return name;
-                         });
+                         nameOf);
+
+INSTANTIATE_TEST_SUITE_P(Each, OnnxArchitectures,
+                         testing::Values(Reference{"zoo/mistral", "in.input_ids", "out.logits"}, Reference{"zoo/mistral", "in.input_ids", "out.logits", true},
+                                         Reference{"zoo/qwen2", "in.input_ids", "out.logits"}, Reference{"zoo/qwen3", "in.input_ids", "out.logits", true},
+                                         Reference{"zoo/gemma", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
+                                         Reference{"zoo/opt", "in.input_ids", "out.logits", true}),
+                         nameOf);
 
 }  // namespace
 }  // namespace quantc
