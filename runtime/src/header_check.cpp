@@ -31,7 +31,8 @@ public:
     for (uint32_t i = 0; i < size_of(artifact_.segments()); ++i) {
       const schema::Segment& segment = *artifact_.segments()->Get(i);
       if (segment.offset() % kSegmentAlignment != 0)
-        return report_.bad("segment %u begins at byte %llu, expected a multiple of %llu", i, Limit{segment.offset()}, Limit{kSegmentAlignment});
+        return report_.bad("segment %u begins at byte %llu, expected a multiple of %llu", i, Limit{segment.offset()},
+                           Limit{kSegmentAlignment});
       if (segment.offset() < header_end || segment.offset() > file_bytes || segment.bytes() > file_bytes - segment.offset())
         return report_.bad("segment %u has %llu bytes at byte %llu, expected it between the header's end at %llu and the file's at %llu", i,
                            Limit{segment.bytes()}, Limit{segment.offset()}, Limit{header_end}, Limit{file_bytes});
@@ -49,8 +50,10 @@ public:
         return report_.bad("program %u is for architecture %u, expected 0 to %u", i, program.architecture(), schema::Architecture_MAX);
       const schema::Segment* weights = segment_at(program.weights_segment());
       if (!weights)
-        return report_.bad("program %u has its weights in segment %u, expected one of %u", i, program.weights_segment(), size_of(artifact_.segments()));
-      if (!check_program(program, i, weights->bytes(), corners, report_) || !ports(artifact_.inputs(), schema::Space_input, program, i, corners) ||
+        return report_.bad("program %u has its weights in segment %u, expected one of %u", i, program.weights_segment(),
+                           size_of(artifact_.segments()));
+      if (!check_program(program, i, weights->bytes(), corners, report_) ||
+          !ports(artifact_.inputs(), schema::Space_input, program, i, corners) ||
           !ports(artifact_.outputs(), schema::Space_output, program, i, corners))
         return false;
     }
@@ -72,7 +75,8 @@ public:
                            architecture_name(program.architecture()));
       const schema::Segment* code = segment_at(variant.segment());
       if (!code)
-        return report_.bad("variant %u has its code in segment %u, expected one of %u", i, variant.segment(), size_of(artifact_.segments()));
+        return report_.bad("variant %u has its code in segment %u, expected one of %u", i, variant.segment(),
+                           size_of(artifact_.segments()));
       if (!entries(variant, i, size_of(program.kernels()), code->bytes()))
         return false;
     }
@@ -93,7 +97,8 @@ private:
     for (uint32_t i = 0; i < kernels; ++i) {
       const uint64_t entry = variant.entries()->Get(i);
       if (entry >= code_bytes || (variant.architecture() != schema::Architecture_x86_64 && entry % kInstructionAlignment != 0))
-        return report_.bad("kernel %u of variant %u begins at byte %llu of its code, expected below %llu", i, index, Limit{entry}, Limit{code_bytes});
+        return report_.bad("kernel %u of variant %u begins at byte %llu of its code, expected below %llu", i, index, Limit{entry},
+                           Limit{code_bytes});
     }
     return true;
   }
@@ -113,7 +118,8 @@ private:
         return report_.bad("%s %u uses buffer '%.60s', expected an %s buffer of program %u", kind, i, text_of(port.buffer()), kind, index);
       for (const StepShape& corner : corners) {
         if (!port_fits(port, corner, buffer->bytes() / element))
-          return report_.bad("%s %u does not fit into the %llu bytes of its buffer, expected it to in every step", kind, i, Limit{buffer->bytes()});
+          return report_.bad("%s %u does not fit into the %llu bytes of its buffer, expected it to in every step", kind, i,
+                             Limit{buffer->bytes()});
       }
     }
     return true;

@@ -57,8 +57,8 @@ qc_status Mapping::map_code(const File& file, uint64_t offset, uint64_t bytes, c
 
   data_ = static_cast<uint8_t*>(map_or_null(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   if (!data_)
-    return fail(error, QC_ERROR_MEMORY, "%llu bytes for code could not be had: %s; free some memory", static_cast<unsigned long long>(bytes),
-                strerror(errno));
+    return fail(error, QC_ERROR_MEMORY, "%llu bytes for code could not be had: %s; free some memory",
+                static_cast<unsigned long long>(bytes), strerror(errno));
   memcpy(data_, contents, bytes);
   if (mprotect(data_, bytes, PROT_READ | PROT_EXEC) != 0)
     return fail(error, QC_ERROR_OPEN, "its code cannot be made executable: %s; the system must let a process map code", strerror(errno));

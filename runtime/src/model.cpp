@@ -52,8 +52,8 @@ qc_status read_header(qc_model& model, qc_error* error) {
   }
   memcpy(&prefix, file.data(), sizeof prefix);
   if (prefix.version > kArtifactVersion)
-    return fail(error, QC_ERROR_VERSION, "has format version %u, this runtime reads %u; update the runtime or compile again", prefix.version,
-                kArtifactVersion);
+    return fail(error, QC_ERROR_VERSION, "has format version %u, this runtime reads %u; update the runtime or compile again",
+                prefix.version, kArtifactVersion);
   if (!check_prefix(prefix, file, report))
     return QC_ERROR_FORMAT;
 
@@ -68,7 +68,9 @@ qc_status read_header(qc_model& model, qc_error* error) {
   return check_header(*model.header, sizeof prefix + prefix.header_bytes, file.size(), report) ? QC_OK : QC_ERROR_FORMAT;
 }
 
-const uint8_t* segment_data(const qc_model& model, uint32_t index) { return model.file.data() + model.header->segments()->Get(index)->offset(); }
+const uint8_t* segment_data(const qc_model& model, uint32_t index) {
+  return model.file.data() + model.header->segments()->Get(index)->offset();
+}
 
 qc_status check_segment_hashes(const qc_model& model, qc_error* error) {
   for (uint32_t i = 0; i < size_of(model.header->segments()); ++i) {
@@ -82,8 +84,8 @@ qc_status check_segment_hashes(const qc_model& model, qc_error* error) {
 }
 
 /// The buffer of the port with this name and element type, or null.
-const schema::Buffer* port_buffer(const qc_model& model, const flatbuffers::Vector<flatbuffers::Offset<schema::Port>>* ports, const char* name,
-                                  schema::ElementType element) {
+const schema::Buffer* port_buffer(const qc_model& model, const flatbuffers::Vector<flatbuffers::Offset<schema::Port>>* ports,
+                                  const char* name, schema::ElementType element) {
   for (uint32_t i = 0; i < size_of(ports); ++i) {
     const schema::Port& port = *ports->Get(i);
     if (strcmp(text_of(port.name()), name) == 0 && port.element() == element)
@@ -123,9 +125,10 @@ qc_status find_ports(qc_model& model, qc_error* error) {
   const uint64_t rows = header.max_outputs();
   const uint64_t stride = rows ? stride_of_rows(*model.program, model.logits, header.max_outputs()) : 0;
   const uint64_t floats = model.logits->bytes() / sizeof(float);
-  if (rows == 0 || header.vocabulary() == 0 || stride < header.vocabulary() || stride > floats || (rows - 1) * stride + header.vocabulary() > floats) {
-    report.bad("its logits have %llu floats with %llu from row to row, expected room for %llu rows of %u", Limit{floats}, Limit{stride}, Limit{rows},
-               header.vocabulary());
+  if (rows == 0 || header.vocabulary() == 0 || stride < header.vocabulary() || stride > floats ||
+      (rows - 1) * stride + header.vocabulary() > floats) {
+    report.bad("its logits have %llu floats with %llu from row to row, expected room for %llu rows of %u", Limit{floats}, Limit{stride},
+               Limit{rows}, header.vocabulary());
     return QC_ERROR_FORMAT;
   }
   model.logits_stride = static_cast<uint32_t>(stride);

@@ -8,16 +8,13 @@ namespace {
 HalideType halide_type(schema::ElementType element) {
   const uint8_t bits = static_cast<uint8_t>(8 * element_bytes(element));
   switch (element) {
-  case schema::ElementType_f32:
-    return {TypeCode::floating_point, bits, 1};
+  case schema::ElementType_f32: return {TypeCode::floating_point, bits, 1};
   case schema::ElementType_u8:
-  case schema::ElementType_u16:
-    return {TypeCode::unsigned_integer, bits, 1};
+  case schema::ElementType_u16: return {TypeCode::unsigned_integer, bits, 1};
   case schema::ElementType_i8:
   case schema::ElementType_i16:
   case schema::ElementType_i32:
-  case schema::ElementType_i64:
-    break;
+  case schema::ElementType_i64: break;
   }
   return {TypeCode::signed_integer, bits, 1};
 }
@@ -46,8 +43,11 @@ size_t count_views(const schema::Program& program) {
 
 }  // namespace
 
-qc_status Plan::build(const schema::Program& program, const schema::Variant& variant, const uint8_t* weights, const uint8_t* code, qc_error* error) {
-  const auto entry = [&](uint32_t kernel) { return reinterpret_cast<Kernel>(reinterpret_cast<uintptr_t>(code) + variant.entries()->Get(kernel)); };
+qc_status Plan::build(const schema::Program& program, const schema::Variant& variant, const uint8_t* weights, const uint8_t* code,
+                      qc_error* error) {
+  const auto entry = [&](uint32_t kernel) {
+    return reinterpret_cast<Kernel>(reinterpret_cast<uintptr_t>(code) + variant.entries()->Get(kernel));
+  };
   const uint32_t call_count = size_of(program.calls());
   if (!calls_.allocate(call_count) || !views_.allocate(count_views(program)))
     return fail(error, QC_ERROR_MEMORY, "a plan of %u calls could not be held in memory; free some memory", call_count);

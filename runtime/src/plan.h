@@ -31,7 +31,8 @@ struct PlannedCall {
 class Plan {
 public:
   /// `weights` and `code` are the mapped segments. The header must outlive the plan.
-  qc_status build(const schema::Program& program, const schema::Variant& variant, const uint8_t* weights, const uint8_t* code, qc_error* error);
+  qc_status build(const schema::Program& program, const schema::Variant& variant, const uint8_t* weights, const uint8_t* code,
+                  qc_error* error);
 
   const Array<PlannedCall>& calls() const { return calls_; }
   const uint8_t* weights() const { return weights_; }

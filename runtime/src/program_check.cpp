@@ -48,8 +48,8 @@ private:
     if (element == 0)
       return bad("argument %u has elements of type %u, expected 0 to %u", index, view.element(), schema::ElementType_MAX);
     if (view.offset() > buffer.bytes() || view.offset() % element != 0)
-      return bad("argument %u begins at byte %llu, expected a multiple of %u up to the %llu bytes of its buffer", index, Limit{view.offset()}, element,
-                 Limit{buffer.bytes()});
+      return bad("argument %u begins at byte %llu, expected a multiple of %u up to the %llu bytes of its buffer", index,
+                 Limit{view.offset()}, element, Limit{buffer.bytes()});
     const uint32_t dimensions = size_of(view.dims());
     if (dimensions > kMaxDimensions)
       return bad("argument %u has %u dimensions, expected at most %u", index, dimensions, kMaxDimensions);
@@ -82,8 +82,8 @@ private:
         span += Wide{evaluate(dim.extent(), corner) - 1} * dim.stride();
       }
       if (first + span >= Wide{capacity})
-        return bad("argument %u reaches beyond its buffer in a step of %lld tokens at position %lld, expected it inside in every step", index,
-                   static_cast<long long>(corner.sequence), static_cast<long long>(corner.past));
+        return bad("argument %u reaches beyond its buffer in a step of %lld tokens at position %lld, expected it inside in every step",
+                   index, static_cast<long long>(corner.sequence), static_cast<long long>(corner.past));
       if (span > kMaxCoordinate)
         return bad("argument %u spans more than %llu elements, expected 32 bits to count them", index, Limit{kMaxCoordinate});
     }
@@ -95,7 +95,8 @@ private:
     if (view.split_dim() == -1)
       return true;
     if (view.split_dim() < 0 || static_cast<uint32_t>(view.split_dim()) >= size_of(view.dims()))
-      return bad("argument %u is divided along dimension %d, expected -1 to %d", index, view.split_dim(), static_cast<int>(size_of(view.dims())) - 1);
+      return bad("argument %u is divided along dimension %d, expected -1 to %d", index, view.split_dim(),
+                 static_cast<int>(size_of(view.dims())) - 1);
     if (view.split_unit() < 1 || view.split_unit() > kMaxCoordinate)
       return bad("argument %u is divided into units of %u, expected 1 to %llu", index, view.split_unit(), Limit{kMaxCoordinate});
     for (const StepShape& corner : corners_) {
@@ -167,16 +168,12 @@ bool check_buffers(const schema::Program& program, uint32_t index, uint64_t weig
 uint32_t element_bytes(schema::ElementType element) {
   switch (element) {
   case schema::ElementType_i8:
-  case schema::ElementType_u8:
-    return 1;
+  case schema::ElementType_u8: return 1;
   case schema::ElementType_u16:
-  case schema::ElementType_i16:
-    return 2;
+  case schema::ElementType_i16: return 2;
   case schema::ElementType_f32:
-  case schema::ElementType_i32:
-    return 4;
-  case schema::ElementType_i64:
-    return 8;
+  case schema::ElementType_i32: return 4;
+  case schema::ElementType_i64: return 8;
   }
   return 0;
 }
@@ -190,10 +187,12 @@ const schema::Buffer* find_buffer(const schema::Program& program, const char* na
   return nullptr;
 }
 
-bool check_program(const schema::Program& program, uint32_t index, uint64_t weights_bytes, const StepCorners& corners, FaultReport& report) {
+bool check_program(const schema::Program& program, uint32_t index, uint64_t weights_bytes, const StepCorners& corners,
+                   FaultReport& report) {
   constexpr uint64_t kMaxArena = uint64_t{1} << 46;  // what the address space of all targets can hold
   if (program.arena_bytes() > kMaxArena)
-    return report.bad("program %u needs an arena of %llu bytes, expected at most %llu", index, Limit{program.arena_bytes()}, Limit{kMaxArena});
+    return report.bad("program %u needs an arena of %llu bytes, expected at most %llu", index, Limit{program.arena_bytes()},
+                      Limit{kMaxArena});
   if (!check_buffers(program, index, weights_bytes, report))
     return false;
   for (uint32_t i = 0; i < size_of(program.calls()); ++i) {

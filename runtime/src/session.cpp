@@ -42,12 +42,13 @@ qc_status check_step(const qc_session& session, const int32_t* tokens, uint32_t 
     return fail(error, QC_ERROR_ARGUMENT, "a step has %u tokens, expected 1 to %u; divide the tokens among several steps", count,
                 header.max_sequence());
   if (count > header.context() - session.position)
-    return fail(error, QC_ERROR_CONTEXT, "%u tokens at position %u, expected at most %u in all; shorten the text or compile with a larger --context",
-                count, session.position, header.context());
+    return fail(error, QC_ERROR_CONTEXT,
+                "%u tokens at position %u, expected at most %u in all; shorten the text or compile with a larger --context", count,
+                session.position, header.context());
   const uint32_t wanted = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
   if (wanted > header.max_outputs())
-    return fail(error, QC_ERROR_ARGUMENT, "a step is to give %u rows of output, expected at most %u; divide the tokens among several steps", wanted,
-                header.max_outputs());
+    return fail(error, QC_ERROR_ARGUMENT, "a step is to give %u rows of output, expected at most %u; divide the tokens among several steps",
+                wanted, header.max_outputs());
   if (!tokens)
     return QC_OK;
   if (!model.tokens)
@@ -108,7 +109,8 @@ qc_status qc_session_truncate(qc_session* session, uint32_t position) {
   return QC_OK;
 }
 
-qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits, qc_error* error) {
+qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits,
+                          qc_error* error) {
   const qc_model& model = *session->model;
   if (const qc_status status = check_step(*session, tokens, count, rows, error))
     return status;

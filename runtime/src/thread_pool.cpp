@@ -65,7 +65,8 @@ qc_status ThreadPool::start(uint32_t threads, qc_error* error) {
   }
   pthread_attr_destroy(&attributes);
   if (failure != 0)
-    return fail(error, QC_ERROR_THREAD, "thread %u of %u could not be started: %s; ask for fewer threads", started_ + 2, threads, strerror(failure));
+    return fail(error, QC_ERROR_THREAD, "thread %u of %u could not be started: %s; ask for fewer threads", started_ + 2, threads,
+                strerror(failure));
   return QC_OK;
 }
 

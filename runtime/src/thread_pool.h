@@ -23,7 +23,9 @@ struct UnitRange {
 };
 
 /// Part `piece` of `pieces`: parts are in order, cover all units once, and differ by at most one unit.
-inline UnitRange unit_range(int64_t units, uint32_t piece, uint32_t pieces) { return {units * piece / pieces, units * (piece + 1) / pieces}; }
+inline UnitRange unit_range(int64_t units, uint32_t piece, uint32_t pieces) {
+  return {units * piece / pieces, units * (piece + 1) / pieces};
+}
 
 /// A counter that threads wait on: they spin for a moment, since most waits within a step are short, and then sleep, so that cores which others
 /// need are given up.

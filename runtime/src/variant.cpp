@@ -67,12 +67,13 @@ qc_status choose_variant(const schema::Artifact& header, const char* forced, con
   if (best)
     return QC_OK;
   if (lacking)
-    return fail(error, QC_ERROR_ARCHITECTURE, "its code %s%sneeds the processor feature %.40s, which this machine lacks; %s", forced ? forced : "",
-                forced ? " " : "", lacking, forced ? "take another variant, or none for the best one" : "run it on a newer processor");
+    return fail(error, QC_ERROR_ARCHITECTURE, "its code %s%sneeds the processor feature %.40s, which this machine lacks; %s",
+                forced ? forced : "", forced ? " " : "", lacking,
+                forced ? "take another variant, or none for the best one" : "run it on a newer processor");
   if (forced && strcmp(names.text(), "none") != 0)
     return fail(error, QC_ERROR_ARGUMENT, "has no code variant '%.40s' for %s; it has: %s", forced, machine, names.text());
-  return fail(error, QC_ERROR_ARCHITECTURE, "artifact is for %s, this machine is %s; compile with --target=%s", architectures.text(), machine,
-              machine);
+  return fail(error, QC_ERROR_ARCHITECTURE, "artifact is for %s, this machine is %s; compile with --target=%s", architectures.text(),
+              machine, machine);
 }
 
 }  // namespace quantc::rt

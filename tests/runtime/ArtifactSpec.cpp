@@ -36,7 +36,8 @@ Offset<schema::View> write_view(FlatBufferBuilder& builder, const ViewSpec& view
   std::vector<schema::Dim> dims;
   for (const DimSpec& dim : view.dims)
     dims.emplace_back(dim.min, dim.start, dim.extent, dim.stride);
-  return schema::CreateView(builder, view.buffer, view.element, view.offset, builder.CreateVectorOfStructs(dims), view.split_dim, view.split_unit);
+  return schema::CreateView(builder, view.buffer, view.element, view.offset, builder.CreateVectorOfStructs(dims), view.split_dim,
+                            view.split_unit);
 }
 
 Offset<schema::Call> write_call(FlatBufferBuilder& builder, const CallSpec& call) {
@@ -61,8 +62,8 @@ Offset<schema::Program> write_program(FlatBufferBuilder& builder, const ProgramS
 
 Offset<schema::Variant> write_variant(FlatBufferBuilder& builder, const VariantSpec& variant) {
   const auto features = builder.CreateVectorOfStrings(variant.features);
-  return schema::CreateVariant(builder, variant.architecture, builder.CreateString(variant.name), features, variant.priority, variant.segment,
-                               builder.CreateVector(variant.entries), variant.program);
+  return schema::CreateVariant(builder, variant.architecture, builder.CreateString(variant.name), features, variant.priority,
+                               variant.segment, builder.CreateVector(variant.entries), variant.program);
 }
 
 Offset<schema::Segment> write_segment(FlatBufferBuilder& builder, const SegmentSpec& segment) {
@@ -83,8 +84,9 @@ void write_header(FlatBufferBuilder& builder, const ArtifactSpec& spec) {
   const auto segments = write_all(builder, spec.segments, write_segment);
   const auto inputs = write_all(builder, spec.inputs, write_port);
   const auto outputs = write_all(builder, spec.outputs, write_port);
-  schema::FinishArtifactBuffer(builder, schema::CreateArtifact(builder, name, spec.context, spec.max_sequence, spec.vocabulary, spec.max_outputs,
-                                                               programs, variants, segments, inputs, outputs, 0, 0, 0, spec.resident_bound));
+  schema::FinishArtifactBuffer(builder,
+                               schema::CreateArtifact(builder, name, spec.context, spec.max_sequence, spec.vocabulary, spec.max_outputs,
+                                                      programs, variants, segments, inputs, outputs, 0, 0, 0, spec.resident_bound));
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ struct SegmentSpec {
   std::string name;
   uint64_t offset;
   std::vector<uint8_t> data;
-  uint64_t bytes;      // what the header says
+  uint64_t bytes;  // what the header says
   size_t hash_bytes = 32;
 };
 

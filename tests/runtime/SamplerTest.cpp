@@ -69,7 +69,8 @@ TEST(Sampler, TemperatureScalesTheLogits) {
 TEST(Sampler, TopKKeepsTheLargestAndOfEqualsTheFirst) {
   qc_sampler_options options = open_options();
   const std::vector<float> logits = {0, 1, 0.5f, 1, 0.5f, 0.5f};
-  const Ids expected[] = {{0, 1, 2, 3, 4, 5}, {1}, {1, 3}, {1, 2, 3}, {1, 2, 3, 4}, {1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5}};
+  const Ids expected[] = {{0, 1, 2, 3, 4, 5}, {1}, {1, 3}, {1, 2, 3}, {1, 2, 3, 4}, {1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5},
+                          {0, 1, 2, 3, 4, 5}};
   for (options.top_k = 0; options.top_k < 8; ++options.top_k)
     EXPECT_EQ(drawn(options, logits), expected[options.top_k]) << options.top_k;
 }
@@ -77,7 +78,8 @@ TEST(Sampler, TopKKeepsTheLargestAndOfEqualsTheFirst) {
 TEST(Sampler, TopPKeepsTheFewestThatReachTheShare) {
   qc_sampler_options options = open_options();
   const std::vector<float> logits = logs({0.1f, 0.4f, 0.2f, 0.3f});
-  const std::pair<float, Ids> cases[] = {{0, {1}}, {0.39f, {1}}, {0.45f, {1, 3}}, {0.65f, {1, 3}}, {0.75f, {1, 2, 3}}, {0.95f, {0, 1, 2, 3}}, {1, {0, 1, 2, 3}}};
+  const std::pair<float, Ids> cases[] = {{0, {1}},           {0.39f, {1}},          {0.45f, {1, 3}},  {0.65f, {1, 3}},
+                                         {0.75f, {1, 2, 3}}, {0.95f, {0, 1, 2, 3}}, {1, {0, 1, 2, 3}}};
   for (const auto& [top_p, expected] : cases) {
     options.top_p = top_p;
     EXPECT_EQ(drawn(options, logits), expected) << top_p;
@@ -87,7 +89,8 @@ TEST(Sampler, TopPKeepsTheFewestThatReachTheShare) {
 TEST(Sampler, MinPKeepsTheShareOfTheLargest) {
   qc_sampler_options options = open_options();
   const std::vector<float> logits = logs({0.1f, 0.4f, 0.2f, 0.3f});
-  const std::pair<float, Ids> cases[] = {{0, {0, 1, 2, 3}}, {0.24f, {0, 1, 2, 3}}, {0.26f, {1, 2, 3}}, {0.6f, {1, 3}}, {0.8f, {1}}, {1, {1}}};
+  const std::pair<float, Ids> cases[] = {{0, {0, 1, 2, 3}}, {0.24f, {0, 1, 2, 3}}, {0.26f, {1, 2, 3}},
+                                         {0.6f, {1, 3}},    {0.8f, {1}},           {1, {1}}};
   for (const auto& [min_p, expected] : cases) {
     options.min_p = min_p;
     EXPECT_EQ(drawn(options, logits), expected) << min_p;
@@ -133,7 +136,8 @@ TEST(Sampler, GivesFixedIdsForASeed) {
   for (int i = 0; i < 1000; ++i)
     logits.push_back(static_cast<float>(i * 37 % 101) / 16);
   const qc_sampler_options options = {0.8f, 40, 0.95f, 0.05f, 7};
-  EXPECT_EQ(draw(options, logits, 16), (std::vector<int32_t>{292, 434, 363, 696, 535, 726, 625, 636, 221, 636, 19, 999, 524, 999, 232, 737}));
+  EXPECT_EQ(draw(options, logits, 16),
+            (std::vector<int32_t>{292, 434, 363, 696, 535, 726, 625, 636, 221, 636, 19, 999, 524, 999, 232, 737}));
   EXPECT_EQ(draw({1.3f, 0, 1, 0, 123456789}, logits, 16),
             (std::vector<int32_t>{324, 523, 161, 892, 309, 682, 442, 873, 406, 621, 103, 382, 957, 251, 561, 174}));
 }

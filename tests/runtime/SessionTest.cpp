@@ -56,7 +56,8 @@ struct Running {
   std::vector<std::vector<float>> step(const std::vector<int32_t>& tokens, qc_rows rows) {
     qc_error error = {};
     const float* logits = nullptr;
-    EXPECT_EQ(qc_session_step(session.get(), tokens.data(), static_cast<uint32_t>(tokens.size()), rows, &logits, &error), QC_OK) << error.message;
+    EXPECT_EQ(qc_session_step(session.get(), tokens.data(), static_cast<uint32_t>(tokens.size()), rows, &logits, &error), QC_OK)
+        << error.message;
     std::vector<std::vector<float>> result;
     const size_t count = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : tokens.size();
     for (size_t i = 0; i < count; ++i)
@@ -80,7 +81,8 @@ TEST_P(SessionThreads, GiveTheRightLogitsHoweverThePromptIsCut) {
     ASSERT_EQ(qc_session_truncate(running.session.get(), 0), QC_OK);
     for (size_t at = 0; at < kPrompt.size(); at += chunk) {
       const size_t count = std::min(chunk, kPrompt.size() - at);
-      const auto rows = running.step({kPrompt.begin() + static_cast<long>(at), kPrompt.begin() + static_cast<long>(at + count)}, QC_ROWS_ALL);
+      const auto rows =
+          running.step({kPrompt.begin() + static_cast<long>(at), kPrompt.begin() + static_cast<long>(at + count)}, QC_ROWS_ALL);
       for (size_t i = 0; i < count; ++i)
         EXPECT_EQ(rows[i], expected[at + i]) << "chunk " << chunk << " token " << at + i;
     }
@@ -134,7 +136,8 @@ TEST(Session, ReadsInputsAndGivesOutputsByName) {
   const size_t bias_bytes = bias.size() * sizeof(float);
   ASSERT_EQ(qc_session_set_input(running.session.get(), "bias", bias.data(), bias_bytes, &error), QC_OK) << error.message;
   const std::vector<int32_t> ids = {2, 8};
-  ASSERT_EQ(qc_session_set_input(running.session.get(), "input_ids", ids.data(), ids.size() * sizeof(int32_t), &error), QC_OK) << error.message;
+  ASSERT_EQ(qc_session_set_input(running.session.get(), "input_ids", ids.data(), ids.size() * sizeof(int32_t), &error), QC_OK)
+      << error.message;
   ASSERT_EQ(qc_session_step(running.session.get(), nullptr, 2, QC_ROWS_ALL, nullptr, &error), QC_OK) << error.message;
 
   const void* data = nullptr;

@@ -57,7 +57,8 @@ int sum_cache(void** arguments) {
 
 /// y (width, outputs), head (width, vocabulary), bias (vocabulary) -> logits (vocabulary, outputs)
 void project_rows(void** arguments) {
-  const HalideBuffer &y = argument(arguments, 0), &head = argument(arguments, 1), &bias = argument(arguments, 2), &logits = argument(arguments, 3);
+  const HalideBuffer &y = argument(arguments, 0), &head = argument(arguments, 1), &bias = argument(arguments, 2),
+                     &logits = argument(arguments, 3);
   for (int o = begin_of(logits, 1); o < end_of(logits, 1); ++o) {
     for (int v = begin_of(logits, 0); v < end_of(logits, 0); ++v) {
       float total = element<float>(bias, v);
@@ -139,8 +140,8 @@ std::vector<CallSpec> tiny_calls() {
 }
 
 std::vector<BufferSpec> tiny_buffers() {
-  return {{"table", schema::Space_weights, 0, 352}, {"head", schema::Space_weights, 384, 352}, {"input_ids", schema::Space_input, 0, 20},
-          {"bias", schema::Space_input, 64, 44},    {"x", schema::Space_arena, 128, 160},      {"cache", schema::Space_state, 320, 512},
+  return {{"table", schema::Space_weights, 0, 352}, {"head", schema::Space_weights, 384, 352},  {"input_ids", schema::Space_input, 0, 20},
+          {"bias", schema::Space_input, 64, 44},    {"x", schema::Space_arena, 128, 160},       {"cache", schema::Space_state, 320, 512},
           {"y", schema::Space_output, 832, 160},    {"logits", schema::Space_output, 1024, 320}};
 }
 
@@ -163,10 +164,12 @@ ArtifactSpec tiny_model() {
   spec.max_sequence = kMaxSequence;
   spec.vocabulary = kVocabulary;
   spec.max_outputs = kMaxSequence;
-  spec.programs = {{this_machine(), kWeightsSegment, tiny_buffers(), tiny_calls(), 1344, {"embed", "append", "sum", "project", "project_one"}}};
+  spec.programs = {
+      {this_machine(), kWeightsSegment, tiny_buffers(), tiny_calls(), 1344, {"embed", "append", "sum", "project", "project_one"}}};
   spec.variants = {{this_machine(), "baseline", {}, 0, kCodeSegment, entries, 0}};
   spec.segments = {{"weights", 16384, weights, weights.size()}, {"code", 32768, code, code.size()}};
-  spec.inputs = {{"input_ids", "input_ids", schema::ElementType_i32, {sequence()}}, {"bias", "bias", schema::ElementType_f32, {constant(kVocabulary)}}};
+  spec.inputs = {{"input_ids", "input_ids", schema::ElementType_i32, {sequence()}},
+                 {"bias", "bias", schema::ElementType_f32, {constant(kVocabulary)}}};
   spec.outputs = {{"logits", "logits", schema::ElementType_f32, {outputs(), constant(kVocabulary)}},
                   {"y", "y", schema::ElementType_f32, {sequence(), constant(kWidth)}}};
   spec.resident_bound = 1 << 20;

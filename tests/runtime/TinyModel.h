@@ -41,6 +41,7 @@ struct KernelLog {
 KernelLog& kernel_log();
 
 /// The model's logits of all tokens, computed plainly: [tokens][kVocabulary].
-std::vector<std::vector<float>> tiny_logits(const std::vector<int32_t>& ids, const std::vector<float>& bias = std::vector<float>(kVocabulary));
+std::vector<std::vector<float>> tiny_logits(const std::vector<int32_t>& ids,
+                                            const std::vector<float>& bias = std::vector<float>(kVocabulary));
 
 }  // namespace quantc::test

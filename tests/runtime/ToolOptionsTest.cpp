@@ -24,8 +24,9 @@ Parsed parse(std::vector<std::string> words) {
 }
 
 TEST(ToolOptions, ReadAllForms) {
-  const Parsed parsed = parse({"m.qc", "--ids", "1,2,30", "--max-tokens=5", "--temperature", "0.5", "--top-k=7", "--top-p", "0.25", "--min-p=0.125", "--seed",
-                               "18446744073709551615", "--threads=3", "--chunk", "16", "--print-ids", "--logits-hash", "--variant=avx2", "--verify"});
+  const Parsed parsed =
+      parse({"m.qc", "--ids", "1,2,30", "--max-tokens=5", "--temperature", "0.5", "--top-k=7", "--top-p", "0.25", "--min-p=0.125", "--seed",
+             "18446744073709551615", "--threads=3", "--chunk", "16", "--print-ids", "--logits-hash", "--variant=avx2", "--verify"});
   EXPECT_EQ(parsed.wrong, "");
   const Options& o = parsed.options;
   EXPECT_EQ(o.path, "m.qc");

@@ -128,7 +128,8 @@ private:
   }
 
   static void print_rate(const char* what, size_t tokens, double seconds) {
-    fprintf(stderr, "%-9s %5zu tokens  %9.1f ms  %9.1f tokens/s\n", what, tokens, seconds * 1e3, seconds > 0 ? static_cast<double>(tokens) / seconds : 0);
+    fprintf(stderr, "%-9s %5zu tokens  %9.1f ms  %9.1f tokens/s\n", what, tokens, seconds * 1e3,
+            seconds > 0 ? static_cast<double>(tokens) / seconds : 0);
   }
 
   Engine& engine_;

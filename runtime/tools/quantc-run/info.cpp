@@ -22,7 +22,8 @@ std::string variants_text(const schema::Artifact& header) {
   if (!header.variants())
     return "none";
   for (const schema::Variant* variant : *header.variants())
-    text += std::string(text.empty() ? "" : ", ") + schema::EnumNameArchitecture(variant->architecture()) + "/" + text_or(variant->name(), "");
+    text +=
+        std::string(text.empty() ? "" : ", ") + schema::EnumNameArchitecture(variant->architecture()) + "/" + text_or(variant->name(), "");
   return text;
 }
 

@@ -53,8 +53,7 @@ struct Option {
 };
 
 constexpr Option kOptions[] = {
-    {"--prompt", "TEXT", "text", "text to go on from",
-     [](Options& o, const char* v) { return o.prompt = v, true; }},
+    {"--prompt", "TEXT", "text", "text to go on from", [](Options& o, const char* v) { return o.prompt = v, true; }},
     {"--ids", "1,2,3", "ids separated by commas", "token ids to go on from, instead of a prompt",
      [](Options& o, const char* v) { return parse_ids(v, o.ids.emplace()); }},
     {"--max-tokens", "N", "a whole number", "tokens to generate at most (128)",
@@ -76,13 +75,12 @@ constexpr Option kOptions[] = {
     {"--print-ids", nullptr, nullptr, "print the generated ids on one line instead of text",
      [](Options& o, const char*) { return o.print_ids = true; }},
     {"--logits-hash", nullptr, nullptr,
-     "print, instead of text, one SHA-256 over the float32 logits of every position that was computed, in order: those of the prompt, and of "
-     "each generated token but the last",
+     "print, instead of text, one SHA-256 over the float32 logits of every position that was computed, in order: those of the "
+     "prompt, and of each generated token but the last",
      [](Options& o, const char*) { return o.logits_hash = true; }},
     {"--bench", "P,N", "two whole numbers from 1 on, separated by a comma", "measure a prompt of P tokens and N generated ones (128,64)",
      [](Options& o, const char* v) { return o.bench.emplace(), !v || parse_bench(v, *o.bench); }, true},
-    {"--info", nullptr, nullptr, "print what the artifact is and what it needs",
-     [](Options& o, const char*) { return o.info = true; }},
+    {"--info", nullptr, nullptr, "print what the artifact is and what it needs", [](Options& o, const char*) { return o.info = true; }},
     {"--variant", "NAME", "a name", "run this code variant instead of the best one for the processor (--info lists them)",
      [](Options& o, const char* v) { return o.variant = v, !o.variant.empty(); }},
     {"--verify", nullptr, nullptr, "check the SHA-256 of every segment of the artifact first",
