@@ -13,8 +13,8 @@ def Kern_Dialect : Dialect {
     What the artifact holds, one to one: a `kern.kernel` becomes an entry of every code image, a `kern.constant` bytes of the weights segment, a
     `kern.buffer` a place in the arena, a `kern.call` a call of the program. Dimensions are innermost first, as Halide counts them.
 
-    Module attributes: those of tfm, `kern.layout` (architecture whose weight layout is used), `kern.max_sequence`, `kern.max_outputs`,
-    `kern.arena_bytes` once planned.
+    A `kern.program` has the name of its architecture, whose weight layout its constants have. Module attributes: those of tfm and
+    `kern.max_sequence` (i64, tokens per step at most). Attributes of a program, once planned: `kern.weight_bytes` and `kern.arena_bytes`.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;

@@ -74,6 +74,7 @@ def Kern_PortOp : Kern_Op<"port"> {
   let summary = "a named input or output of the program; `shape` outermost first";
   let arguments = (ins Kern_BufferType:$buffer, StrAttr:$name, TypeAttr:$element, AffineMapAttr:$shape, BoolAttr:$is_output);
   let assemblyFormat = "$name $buffer attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -2,12 +2,23 @@
 #include "dialects/kern/Kern.h"
 
 #include "dialects/schemes/Scheme.h"
+#include "dialects/tfm/SymbolicShape.h"
 #include "dialects/tfm/Tfm.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace quantc::kern {
 
 using namespace mlir;
+
+namespace {
+
+/// Whether a map gives sizes: linear expressions of the step's symbols.
+bool givesSizes(AffineMap map) {
+  return map.getNumDims() == 0 && map.getNumSymbols() == tfm::kSymbols &&
+         llvm::all_of(map.getResults(), [](AffineExpr expr) { return tfm::linearOf(expr).has_value(); });
+}
+
+}  // namespace
 
 LogicalResult KernelOp::verify() {
   for (NamedAttribute param : getParams())
@@ -43,22 +54,44 @@ LogicalResult BufferOp::verify() {
 }
 
 LogicalResult ViewOp::verify() {
+  if (!getBuffer().getDefiningOp<ConstantOp>() && !getBuffer().getDefiningOp<BufferOp>())
+    return emitOpError("is not of a kern.constant or kern.buffer");
   size_t rank = getStrides().size();
-  for (AffineMap map : {getMins(), getStarts(), getExtents()})
-    if (map.getNumResults() != rank || map.getNumDims() != 0 || map.getNumSymbols() != tfm::kSymbols)
+  for (AffineMap map : {getMins(), getStarts(), getExtents()}) {
+    if (map.getNumResults() != rank)
       return emitOpError("has a map of ") << map.getNumResults() << " results, expected " << rank << " results of the step's symbols";
+    if (!givesSizes(map))
+      return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected linear expressions of the step's " << tfm::kSymbols << " symbols";
+  }
   if (static_cast<int64_t>(getSplitDim()) < -1 || static_cast<int64_t>(getSplitDim()) >= static_cast<int64_t>(rank))
-    return emitOpError("splits dimension ") << getSplitDim() << " of " << rank;
+    return emitOpError("splits dimension ") << static_cast<int64_t>(getSplitDim()) << " of " << rank;
+  if (getSplitUnit() < 1 || getSplitUnit() > INT32_MAX)
+    return emitOpError("is divided into units of ") << static_cast<int64_t>(getSplitUnit()) << ", expected 1 to " << INT32_MAX;
   return success();
 }
 
 LogicalResult CallOp::verify() {
   if (getOutputs() == 0 || getOutputs() > getViews().size())
     return emitOpError("has ") << getOutputs() << " outputs among " << getViews().size() << " views";
+  for (Value view : getViews())
+    if (!view.getDefiningOp<ViewOp>())
+      return emitOpError("has an argument that is not of a kern.view");
+  for (AffineMap map : {getUnits(), getRows()})
+    if (map.getNumResults() != 1 || !givesSizes(map))
+      return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected one linear expression of the step's " << tfm::kSymbols << " symbols";
   auto module = (*this)->getParentOfType<ModuleOp>();
   for (FlatSymbolRefAttr symbol : {getKernelAttr(), getKernelOneAttr()})
     if (!module.lookupSymbol<KernelOp>(symbol.getValue()))
       return emitOpError("calls ") << symbol << ", which is not a kern.kernel of the module";
+  return success();
+}
+
+LogicalResult PortOp::verify() {
+  auto buffer = getBuffer().getDefiningOp<BufferOp>();
+  if (!buffer || buffer.getSpace() != (getIsOutput() ? Space::output : Space::input))
+    return emitOpError("'") << getName() << "' is not of an " << (getIsOutput() ? "output" : "input") << " buffer";
+  if (!givesSizes(getShape()))
+    return emitOpError("'") << getName() << "' has shape " << getShapeAttr() << ", expected linear expressions of the step's " << tfm::kSymbols << " symbols";
   return success();
 }
 

@@ -1,6 +1,8 @@
 // Dimensions of tensors as affine expressions of the step's symbols, kept in the tensor's encoding.
 #pragma once
 
+#include <optional>
+
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -23,11 +25,23 @@ inline mlir::AffineMap symbolicMap(llvm::ArrayRef<mlir::AffineExpr> results, mli
 /// The tensor type of these dimensions; no encoding where all are constant.
 mlir::RankedTensorType makeTensorType(llvm::ArrayRef<mlir::AffineExpr> dims, mlir::Type element);
 
-/// One expression per dimension. A dynamic dimension of a tensor without encoding is an error of ours (the verifier refuses it).
+/// Whether the functions below can be asked about a type: a ranked tensor whose dimensions are constants or expressions of the three symbols, no
+/// number in them beyond kLargestDim. Every tfm operation verifies it of its operands and results.
+bool hasSymbolicShape(mlir::Type type);
+constexpr int64_t kLargestDim = int64_t{1} << 40;
+
+/// One expression per dimension of a type with a symbolic shape.
 llvm::SmallVector<mlir::AffineExpr> dimsOf(mlir::RankedTensorType type);
 
 /// Product of the dimensions from `begin` to `end` - 1; a null expression when it is not affine.
 mlir::AffineExpr productOf(llvm::ArrayRef<mlir::AffineExpr> dims, mlir::MLIRContext* context);
+
+/// constant + sequence * s0 + past * s1 + outputs * s2
+struct LinearSize {
+  int64_t constant = 0, sequence = 0, past = 0, outputs = 0;
+};
+/// Nothing when the expression is not linear in the symbols alone, or has a coefficient of magnitude beyond kLargestDim.
+std::optional<LinearSize> linearOf(mlir::AffineExpr expr);
 
 /// Value of an expression for given symbols.
 int64_t evaluate(mlir::AffineExpr expr, int64_t sequence, int64_t past, int64_t outputs);

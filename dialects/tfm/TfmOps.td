@@ -9,7 +9,9 @@ include "mlir/IR/OpBase.td"
 class Tfm_Op<string opMnemonic, list<Trait> traits = []> : Op<Tfm_Dialect, opMnemonic, traits>;
 class Tfm_PureOp<string opMnemonic, list<Trait> traits = []> : Tfm_Op<opMnemonic, !listconcat(traits, [Pure])>;
 
-def Tfm_Tensor : RankedTensorOf<[AnyType]>;
+def Tfm_Tensor : Type<And<[RankedTensorOf<[AnyType]>.predicate, CPred<"::quantc::tfm::hasSymbolicShape($_self)">]>,
+                      "tensor whose dimensions are constants or expressions of the step's symbols (SymbolicShape.h)",
+                      "::mlir::RankedTensorType">;
 
 // Constants
 
@@ -274,7 +276,7 @@ def Tfm_DequantizeOp : Tfm_PureOp<"dequantize"> {
 
 // Fused
 
-def Tfm_FusedOp : Tfm_Op<"fused", [IsolatedFromAbove, SingleBlock]> {
+def Tfm_FusedOp : Tfm_PureOp<"fused", [IsolatedFromAbove, SingleBlock]> {
   let summary = "one kernel: a producer (linear, or none) and an elementwise epilogue, then an optional quantization";
   let description = [{
     The region computes one element in float32 from scalars with arith and math operations. Without `producer` its arguments are the elements

@@ -4,6 +4,7 @@
 #include "dialects/schemes/Scheme.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace quantc::tfm {
 
@@ -44,6 +45,17 @@ LogicalResult checkLiteralSize(Operation* op, ShapedType type) {
   return success();
 }
 
+constexpr int64_t kLargestWeight = int64_t{1} << 48;
+
+/// Null when a size is negative or there are more elements than sizes in bytes can be computed of.
+RankedTensorType weightType(ArrayRef<int64_t> shape, Type element) {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    if (size < 0 || size > kLargestWeight || llvm::MulOverflow(count, size, count) || count > kLargestWeight)
+      return {};
+  return RankedTensorType::get(shape, element);
+}
+
 RankedTensorType concatenatedType(ConcatenatedAttr concat) {
   RankedTensorType first;
   int64_t total = 0;
@@ -65,7 +77,7 @@ RankedTensorType concatenatedType(ConcatenatedAttr concat) {
     return {};
   SmallVector<int64_t> shape(first.getShape());
   shape[concat.getAxis()] = total;
-  return RankedTensorType::get(shape, first.getElementType());
+  return weightType(shape, first.getElementType());
 }
 
 }  // namespace
@@ -74,7 +86,7 @@ RankedTensorType typeOfWeight(Attribute expr) {
   return llvm::TypeSwitch<Attribute, RankedTensorType>(expr)
       .Case([](StoredAttr stored) {
         auto type = dyn_cast<RankedTensorType>(stored.getType());
-        return type && type.hasStaticShape() ? type : RankedTensorType();
+        return type && type.hasStaticShape() ? weightType(type.getShape(), type.getElementType()) : RankedTensorType();
       })
       .Case([](PermutedAttr permuted) {
         RankedTensorType inner = typeOfWeight(permuted.getInner());
@@ -87,11 +99,8 @@ RankedTensorType typeOfWeight(Attribute expr) {
       })
       .Case([](ReshapedAttr reshaped) {
         RankedTensorType inner = typeOfWeight(reshaped.getInner());
-        int64_t count = 1;
-        for (int64_t size : reshaped.getShape())
-          count *= size;
-        return inner && count == inner.getNumElements() ? RankedTensorType::get(reshaped.getShape(), inner.getElementType())
-                                                        : RankedTensorType();
+        RankedTensorType type = inner ? weightType(reshaped.getShape(), inner.getElementType()) : inner;
+        return type && type.getNumElements() == inner.getNumElements() ? type : RankedTensorType();
       })
       .Case([](SlicedAttr sliced) {
         RankedTensorType inner = typeOfWeight(sliced.getInner());
@@ -105,8 +114,7 @@ RankedTensorType typeOfWeight(Attribute expr) {
       .Case([](ConcatenatedAttr concat) { return concatenatedType(concat); })
       .Case([](LiteralAttr literal) { return dyn_cast<RankedTensorType>(literal.getValues().getType()); })
       .Case([](RopeTableAttr table) {
-        return RankedTensorType::get({table.getPositions(), table.getFrequencies().size()},
-                                     Float32Type::get(table.getContext()));
+        return weightType({table.getPositions(), table.getFrequencies().size()}, Float32Type::get(table.getContext()));
       })
       .Default([](Attribute) { return RankedTensorType(); });
 }
