@@ -14,6 +14,11 @@ bool isActivationQuantize(tfm::QuantizeOp op) {
   return cast<tfm::QuantizedType>(type.getElementType()).getScheme() == tfm::kActivationScheme;
 }
 
+bool isElementwise(Operation* op) {
+  auto fused = dyn_cast<tfm::FusedOp>(op);
+  return fused && fused.getProducer().empty();
+}
+
 class FuseQuantize : public impl::FuseQuantizePassBase<FuseQuantize> {
 public:
   void runOnOperation() override {
@@ -24,7 +29,7 @@ public:
     });
     for (tfm::QuantizeOp op : candidates) {
       Operation* source = op.getInput().getDefiningOp();
-      bool canQuantize = source && source->hasOneUse() && isa<tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp>(source);
+      bool canQuantize = source && source->hasOneUse() && (isa<tfm::RmsNormOp, tfm::LayerNormOp>(source) || isElementwise(source));
       if (canQuantize) {
         source->getResult(0).setType(op.getResult().getType());
         op.getResult().replaceAllUsesWith(source->getResult(0));

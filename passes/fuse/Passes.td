@@ -7,7 +7,8 @@ def FuseElementwisePass : Pass<"fuse-elementwise", "::mlir::func::FuncOp"> {
   let summary = "turn chains of elementwise float32 operations into one `tfm.fused` each";
   let description = [{
     Every `tfm.unary`, `tfm.binary` and `tfm.select` on f32 becomes a `tfm.fused` whose region computes one element; a fused operation that is
-    used once, by another of the same shape, moves into it. Splat constants become constants of the region.
+    used once, by another of the same shape, moves into it. Splat constants become constants of the region. A select's condition must be a
+    comparison of f32, which becomes part of its region.
   }];
   let dependentDialects = ["::quantc::tfm::TfmDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }

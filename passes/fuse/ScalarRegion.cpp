@@ -89,6 +89,23 @@ Value emitBinary(OpBuilder& builder, Location loc, tfm::BinaryKind kind, Value l
   }
 }
 
+Value emitSelect(OpBuilder& builder, Location loc, tfm::BinaryKind kind, Value a, Value b, Value lhs, Value rhs) {
+  auto choose = [&](arith::CmpFPredicate predicate, Value x, Value y, Value otherwise) -> Value {
+    return builder.create<arith::SelectOp>(loc, builder.create<arith::CmpFOp>(loc, predicate, x, y), lhs, otherwise);
+  };
+  auto equalOr = [&](Value x, Value y) {
+    return choose(arith::CmpFPredicate::OLT, x, y, choose(arith::CmpFPredicate::OEQ, a, b, rhs));
+  };
+  switch (kind) {
+  case tfm::BinaryKind::less: return choose(arith::CmpFPredicate::OLT, a, b, rhs);
+  case tfm::BinaryKind::greater: return choose(arith::CmpFPredicate::OLT, b, a, rhs);
+  case tfm::BinaryKind::equal: return choose(arith::CmpFPredicate::OEQ, a, b, rhs);
+  case tfm::BinaryKind::less_equal: return equalOr(a, b);
+  case tfm::BinaryKind::greater_equal: return equalOr(b, a);
+  default: return {};
+  }
+}
+
 tfm::FusedOp createFused(OpBuilder& builder, Location loc, Type resultType, ValueRange inputs,
                          function_ref<Value(OpBuilder&, ValueRange)> body) {
   OpBuilder::InsertionGuard guard(builder);

@@ -10,6 +10,9 @@ namespace quantc {
 /// 2, 3, 0.5 and -0.5 of `rhs`.
 mlir::Value emitUnary(mlir::OpBuilder& builder, mlir::Location loc, tfm::UnaryKind kind, mlir::Value x);
 mlir::Value emitBinary(mlir::OpBuilder& builder, mlir::Location loc, tfm::BinaryKind kind, mlir::Value lhs, mlir::Value rhs);
+/// Emits `kind(a, b) ? lhs : rhs`; null for kinds that are no comparison. Comparisons with a NaN are false. Kernels know "less" and "equal" alone.
+mlir::Value emitSelect(mlir::OpBuilder& builder, mlir::Location loc, tfm::BinaryKind kind, mlir::Value a, mlir::Value b, mlir::Value lhs,
+                       mlir::Value rhs);
 
 /// A fused operation without a producer; `body` gets the region's arguments and returns the value to yield.
 tfm::FusedOp createFused(mlir::OpBuilder& builder, mlir::Location loc, mlir::Type resultType, mlir::ValueRange inputs,
