@@ -14,14 +14,14 @@ namespace {
 
 using namespace mlir;
 
-/// A head's result leaves the model, possibly under another shape.
+/// A head's result leaves the model, possibly under another shape, with a bias or capped.
 bool isHead(tfm::LinearOp linear) {
   Operation* op = linear;
   while (op->hasOneUse()) {
     Operation* user = *op->user_begin();
     if (isa<func::ReturnOp>(user))
       return true;
-    if (!isa<tfm::ReshapeOp, tfm::BinaryOp>(user))
+    if (!isa<tfm::ReshapeOp, tfm::UnaryOp, tfm::BinaryOp, tfm::TailOp>(user))
       return false;
     op = user;
   }
