@@ -68,17 +68,30 @@ KernBuilder::KernBuilder(ModuleOp module, Architecture architecture, int64_t max
 }
 
 int64_t KernBuilder::largest(AffineExpr expr) {
-  // Sizes are monotone in every symbol, so the extreme lies at a corner of what a step allows.
-  int64_t value = 0;
+  // Sizes are linear in the symbols, so the extreme lies at a corner of what a step allows.
+  tfm::LinearSize size = *tfm::linearOf(expr);
+  __int128 value = 0;
   for (int64_t sequence : {int64_t(1), maxSequence_})
     for (int64_t past : {int64_t(0), context_ - sequence})
       for (int64_t outputs : {int64_t(0), sequence})
-        value = std::max(value, tfm::evaluate(expr, sequence, past, outputs));
-  return value;
+        value = std::max(value, size.constant + __int128(size.sequence) * sequence + __int128(size.past) * past + __int128(size.outputs) * outputs);
+  return static_cast<int64_t>(std::min<__int128>(value, INT64_MAX));
+}
+
+bool KernBuilder::canStore(AffineExpr rows, int64_t width) {
+  int64_t elements;
+  return tfm::linearOf(rows) && !llvm::MulOverflow(largest(rows), width, elements) && elements <= tfm::kLargestDim;
+}
+
+std::string KernBuilder::uniqueName(const Twine& name) {
+  std::string unique = name.str();
+  for (unsigned i = 2; !names_.insert(unique).second; ++i)
+    unique = (name + "#" + Twine(i)).str();
+  return unique;
 }
 
 Value KernBuilder::createBuffer(const Twine& name, kern::Space space, int64_t bytes) {
-  return builder_.create<kern::BufferOp>(builder_.getUnknownLoc(), kern::BufferType::get(context()), name.str(), space,
+  return builder_.create<kern::BufferOp>(builder_.getUnknownLoc(), kern::BufferType::get(context()), uniqueName(name), space,
                                          llvm::alignTo(bytes, kAlignment), IntegerAttr());
 }
 
@@ -95,7 +108,7 @@ Storage KernBuilder::createStorage(const Twine& name, Type element, AffineExpr r
     storage.sumsOffset = storage.scalesOffset + llvm::alignTo(maxRows * storage.groups() * 4, kAlignment);
     bytes = storage.sumsOffset + maxRows * storage.groups() * 4;
   } else {
-    storage.rowStride = width == 1 ? 1 : llvm::alignTo(width, kRowAlignment);
+    storage.rowStride = space == kern::Space::input ? width : llvm::alignTo(width, kRowAlignment);
     bytes = maxRows * storage.rowStride * 4;
   }
   storage.buffer = createBuffer(name, space, bytes);
@@ -121,6 +134,7 @@ Constant KernBuilder::constant(Attribute expr, const Scheme& scheme, bool packed
   auto op = builder_.create<kern::ConstantOp>(builder_.getUnknownLoc(), kern::BufferType::get(context()), nameOfWeight(expr), expr,
                                               scheme.name, packed, role, bytes, IntegerAttr());
   result.buffer = op.getResult();
+  names_.insert(op.getName());
   constantsOfExpr_[expr].push_back(constants_.size());
   constants_.push_back({op, result});
   return result;

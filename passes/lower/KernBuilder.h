@@ -6,6 +6,7 @@
 #include "dialects/tfm/Tfm.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringSet.h"
 #include "targets/Target.h"
 
 namespace quantc {
@@ -48,7 +49,10 @@ public:
   /// Makes `kern.program @<architecture>` at the end of the module.
   KernBuilder(mlir::ModuleOp module, Architecture architecture, int64_t maxSequence, int64_t context);
 
-  /// Storage of `rows` x `width` float32 or int32, or of quantized activations. `rows` is bounded by the step's maxima.
+  /// Whether `rows` is linear in the step's symbols and no step has more elements than sizes in bytes can be computed of.
+  bool canStore(mlir::AffineExpr rows, int64_t width);
+  /// Storage of `rows` x `width` float32 or int32, or of quantized activations; canStore(rows, width). Rows of inputs lie as the caller writes
+  /// them, one behind the other.
   Storage createStorage(const llvm::Twine& name, mlir::Type element, mlir::AffineExpr rows, int64_t width, kern::Space space);
   mlir::Value createBuffer(const llvm::Twine& name, kern::Space space, int64_t bytes);
 
@@ -84,6 +88,8 @@ public:
 private:
   mlir::MLIRContext* context() { return module_.getContext(); }
   int64_t largest(mlir::AffineExpr expr);
+  /// The runtime finds inputs and outputs by their buffer's name, which therefore nothing before it has.
+  std::string uniqueName(const llvm::Twine& name);
   Constant constant(mlir::Attribute expr, const Scheme& scheme, bool packed, llvm::StringRef role);
 
   mlir::ModuleOp module_;
@@ -93,6 +99,7 @@ private:
   kern::ProgramOp program_;
   llvm::SmallVector<std::pair<kern::ConstantOp, Constant>> constants_;
   llvm::DenseMap<mlir::Attribute, llvm::SmallVector<unsigned, 2>> constantsOfExpr_;
+  llvm::StringSet<> names_;
 };
 
 }  // namespace quantc

@@ -12,6 +12,9 @@ namespace {
 
 using namespace mlir;
 
+constexpr int64_t kLargestContext = int64_t{1} << 30;  // positions; kMaxContext of the runtime
+constexpr int64_t kLargestCache = int64_t{1} << 46;    // bytes; the address space of all targets holds it
+
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 std::string nameOf(Operation* op) {
@@ -28,7 +31,8 @@ public:
   /// Appends what has no kernel to `unsupported`.
   void run(SmallVectorImpl<Operation*>& unsupported) {
     for (auto [i, argument] : llvm::enumerate(function.getArguments()))
-      lowerArgument(argument, i);
+      if (failed(lowerArgument(argument, i)))
+        unsupported.push_back(function);
     for (Operation& op : function.getBody().front())
       if (failed(lower(&op)))
         unsupported.push_back(&op);
@@ -37,18 +41,33 @@ public:
 private:
   // Tensors as rows
 
-  /// A tensor as [rows, width]: the last dimension and the product of the others.
-  std::pair<AffineExpr, int64_t> rowsAndWidth(Value value) {
+  struct Matrix {
+    AffineExpr rows;
+    int64_t width;
+    bool operator==(const Matrix& other) const { return rows == other.rows && width == other.width; }
+    bool operator!=(const Matrix& other) const { return !(*this == other); }
+  };
+
+  /// A tensor as [rows, width]: the last dimension and the product of the others. Integers (token ids) are one per row. Nothing for tensors that
+  /// no buffer can hold.
+  std::optional<Matrix> matrixOf(Value value) {
+    if (!tfm::hasSymbolicShape(value.getType()))
+      return std::nullopt;
     SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(value));
-    int64_t width = dims.empty() ? 1 : cast<AffineConstantExpr>(dims.pop_back_val()).getValue();
-    return {tfm::productOf(dims, value.getContext()), width};
+    int64_t width = 1;
+    if (!typeOf(value).getElementType().isInteger() && !dims.empty()) {
+      auto last = dyn_cast<AffineConstantExpr>(dims.pop_back_val());
+      if (!last || last.getValue() < 1)
+        return std::nullopt;
+      width = last.getValue();
+    }
+    AffineExpr rows = tfm::productOf(dims, value.getContext());
+    if (!rows || !kb.canStore(rows, width))
+      return std::nullopt;
+    return Matrix{rows, width};
   }
 
-  Storage createStorage(Value value, const Twine& name) {
-    auto [rows, width] = rowsAndWidth(value);
-    auto space = isResult(value) ? kern::Space::output : kern::Space::arena;
-    return kb.createStorage(name, typeOf(value).getElementType(), rows, width, space);
-  }
+  static Matrix matrixOf(const Storage& storage) { return {storage.rows, storage.width}; }
 
   bool isResult(Value value) {
     return llvm::any_of(value.getUsers(), [&](Operation* user) {
@@ -56,20 +75,42 @@ private:
     });
   }
 
-  Storage& create(Value value, Operation* op) { return storages[value] = createStorage(value, nameOf(op)); }
-
-  const Storage* find(Value value) {
-    auto it = storages.find(value);
-    return it == storages.end() ? nullptr : &it->second;
+  /// Storage of what an operation computes: float32, or quantized activations.
+  std::optional<Storage> create(Value value, Operation* op) {
+    std::optional<Matrix> matrix = matrixOf(value);
+    Type element = matrix ? typeOf(value).getElementType() : Type();
+    auto quantized = dyn_cast_or_null<tfm::QuantizedType>(element);
+    if (!matrix || !(element.isF32() || (quantized && quantized.getScheme() == tfm::kActivationScheme)))
+      return std::nullopt;
+    auto space = isResult(value) ? kern::Space::output : kern::Space::arena;
+    return storages[value] = kb.createStorage(nameOf(op), element, matrix->rows, matrix->width, space);
   }
 
-  void lowerArgument(BlockArgument argument, unsigned index) {
+  std::optional<Storage> find(Value value) {
+    auto it = storages.find(value);
+    return it == storages.end() ? std::nullopt : std::optional<Storage>(it->second);
+  }
+
+  std::optional<Storage> findFloats(Value value) {
+    std::optional<Storage> storage = find(value);
+    return storage && storage->element.isF32() ? storage : std::nullopt;
+  }
+
+  /// float32 rows that are the tokens of the step, in their order.
+  std::optional<Storage> findTokens(Value value) {
+    std::optional<Storage> storage = findFloats(value);
+    return storage && storage->rows == kb.symbol(tfm::Symbol::sequence) ? storage : std::nullopt;
+  }
+
+  LogicalResult lowerArgument(BlockArgument argument, unsigned index) {
     auto name = function.getArgAttrOfType<StringAttr>(index, "tfm.name");
-    SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(argument));
-    AffineExpr rows = tfm::productOf(dims, argument.getContext());
-    Storage storage = kb.createStorage(name.getValue(), typeOf(argument).getElementType(), rows, 1, kern::Space::input);
-    kb.port(name.getValue(), storage.buffer, storage.element, dims, false);
+    std::optional<Matrix> matrix = matrixOf(argument);
+    if (!matrix)
+      return failure();
+    Storage storage = kb.createStorage(name.getValue(), typeOf(argument).getElementType(), matrix->rows, matrix->width, kern::Space::input);
+    kb.port(name.getValue(), storage.buffer, storage.element, tfm::dimsOf(typeOf(argument)), false);
     storages[argument] = storage;
+    return success();
   }
 
   LogicalResult lower(Operation* op) {
@@ -86,6 +127,10 @@ private:
   // Weights
 
   Attribute exprOf(Value value) {
+    if (auto constant = value.getDefiningOp<tfm::ConstantOp>()) {
+      auto values = dyn_cast<DenseElementsAttr>(constant.getValue());
+      return values && values.getElementType().isF32() ? tfm::LiteralAttr::get(values.getContext(), values) : Attribute();
+    }
     auto weight = value.getDefiningOp<tfm::WeightOp>();
     return weight ? weight.getExpr() : Attribute();
   }
@@ -96,18 +141,22 @@ private:
       value = dequantize.getInput();
     auto quantize = value.getDefiningOp<tfm::QuantizeOp>();
     Attribute expr = exprOf(quantize ? quantize.getInput() : value);
-    if (!expr)
-      return std::nullopt;
     const Scheme* scheme = &schemeOf(SchemeId::f32);
     if (quantize)
       scheme = findScheme(cast<tfm::QuantizedType>(typeOf(value).getElementType()).getScheme().str());
+    if (!expr || !scheme || typeOf(value).getRank() != 2)
+      return std::nullopt;
     return kb.packedConstant(expr, *scheme, role);
   }
 
-  /// A float32 vector among the weights: view (width).
-  Value vectorView(Attribute expr, StringRef role) {
-    Constant constant = kb.plainConstant(expr, role);
-    return kb.view(constant.buffer, f32(), 0, {kb.wholeDim(constant.columns * constant.rows, 1)});
+  /// A float32 vector of `width` elements among the weights: view (width). Null when the value is none.
+  Value vectorView(Value value, int64_t width, StringRef role) {
+    Attribute expr = exprOf(value);
+    RankedTensorType type = typeOf(value);
+    int64_t last = type.getRank() == 0 ? 1 : type.getShape().back();
+    if (!expr || last != width || type.getNumElements() != width)
+      return {};
+    return kb.view(kb.plainConstant(expr, role).buffer, f32(), 0, {kb.wholeDim(width, 1)});
   }
 
   Type f32() { return kb.builder().getF32Type(); }
@@ -115,11 +164,14 @@ private:
   // Operations
 
   LogicalResult lowerOp(tfm::EmbedOp op) {
-    const Storage* ids = find(op.getIds());
+    std::optional<Storage> ids = find(op.getIds());
     std::optional<Constant> table = packed(op.getTable(), "embedding");
-    if (!ids || !table)
+    if (!ids || !ids->element.isInteger(32) || !table)
       return failure();
-    Storage& out = create(op.getResult(), op);
+    std::optional<Storage> created = create(op.getResult(), op);
+    if (!created || created->quantized() || matrixOf(*created) != Matrix{ids->rows, table->columns})
+      return failure();
+    Storage out = *created;
     SmallVector<Value> inputs = {kb.view(ids->buffer, kb.builder().getI32Type(), 0, {{kb.constantExpr(0), ids->firstRow, ids->rows, 1}})};
     llvm::append_range(inputs, kb.weightViews(*table));
     auto kernel = kb.kernel("embed", {{"scheme", table->scheme->name}}, nullptr);
@@ -128,18 +180,20 @@ private:
   }
 
   LogicalResult lowerNorm(Operation* op, StringRef kind, float epsilon) {
-    const Storage* found = find(op->getOperand(0));
-    if (!found || found->quantized())
+    std::optional<Storage> input = findFloats(op->getOperand(0));
+    if (!input)
       return failure();
-    Storage input = *found;
-    SmallVector<Value> inputs = kb.rowViews(input, false);
-    for (Value vector : op->getOperands().drop_front()) {
-      Attribute expr = exprOf(vector);
-      if (!expr)
+    SmallVector<Value> inputs = kb.rowViews(*input, false);
+    for (Value operand : op->getOperands().drop_front()) {
+      Value vector = vectorView(operand, input->width, "norm");
+      if (!vector)
         return failure();
-      inputs.push_back(vectorView(expr, "norm"));
+      inputs.push_back(vector);
     }
-    Storage& out = create(op->getResult(0), op);
+    std::optional<Storage> created = create(op->getResult(0), op);
+    if (!created || matrixOf(*created) != matrixOf(*input))
+      return failure();
+    Storage out = *created;
     auto kernel = kb.kernel("norm", {{"kind", kind.str()}, {"epsilon", formatNumber(epsilon)}, {"quantize", out.quantized() ? "1" : "0"}}, nullptr);
     kb.call(op->getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
     return success();
@@ -150,18 +204,18 @@ private:
 
   /// Appends the view of an elementwise input and its letter in `operands` (Kernel.h, families map and matmul).
   LogicalResult elementwiseInput(Value value, Value result, SmallVectorImpl<Value>& views, std::string& operands) {
-    auto [rows, width] = rowsAndWidth(value);
-    auto [resultRows, resultWidth] = rowsAndWidth(result);
-    bool oneRow = rows == kb.constantExpr(1);
-    if (Attribute expr = exprOf(value)) {
-      if (!oneRow || (width != resultWidth && width != 1))
-        return failure();
-      operands += width == resultWidth ? 'r' : 'c';
-      views.push_back(vectorView(expr, "bias"));
-      return success();
+    std::optional<Matrix> matrix = matrixOf(result);
+    if (!matrix)
+      return failure();
+    for (auto [letter, width] : {std::pair('r', matrix->width), std::pair('c', int64_t(1))}) {
+      if (Value vector = vectorView(value, width, "bias")) {
+        operands += letter;
+        views.push_back(vector);
+        return success();
+      }
     }
-    const Storage* storage = find(value);
-    if (!storage || storage->quantized() || width != resultWidth || rows != resultRows)
+    std::optional<Storage> storage = findFloats(value);
+    if (!storage || matrixOf(*storage) != *matrix)
       return failure();
     operands += 'f';
     views.push_back(kb.rowViews(*storage, false).front());
@@ -179,20 +233,25 @@ private:
   }
 
   LogicalResult lowerMap(tfm::FusedOp op, ArrayRef<Value> inputs, const std::string& operands) {
-    Storage& out = create(op.getResult(), op);
+    std::optional<Storage> created = create(op.getResult(), op);
+    if (!created || operands.find('f') == std::string::npos)
+      return failure();
+    Storage out = *created;
     auto kernel = kb.kernel("map", {{"operands", operands}, {"quantize", out.quantized() ? "1" : "0"}}, &op.getBody());
     kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
     return success();
   }
 
   LogicalResult lowerMatmul(tfm::FusedOp op, ArrayRef<Value> epilogue, const std::string& operands) {
-    const Storage* found = find(op.getInputs()[0]);
+    std::optional<Storage> input = find(op.getInputs()[0]);
     std::optional<Constant> weight = packed(op.getInputs()[1], isResult(op.getResult()) ? "head" : "linear");
-    if (!found || !weight || found->quantized() != weight->scheme->quantized())
+    if (!input || !weight || (weight->scheme->quantized() ? !input->quantized() : !input->element.isF32()) || input->width != weight->columns)
       return failure();
-    Storage input = *found;
-    Storage& out = create(op.getResult(), op);
-    SmallVector<Value> inputs = kb.rowViews(input, false);
+    std::optional<Storage> created = create(op.getResult(), op);
+    if (!created || created->quantized() || matrixOf(*created) != Matrix{input->rows, weight->rows})
+      return failure();
+    Storage out = *created;
+    SmallVector<Value> inputs = kb.rowViews(*input, false);
     llvm::append_range(inputs, kb.weightViews(*weight));
     inputs.append(epilogue.begin(), epilogue.end());
     // The product is written in whole tiles of rows; the storage has room for them.
@@ -243,12 +302,15 @@ private:
     bool usedAsValue = false;
     Cache cache;
     cache.transposed = isKeyOnly(op, usedAsValue);
-    if (!cache.transposed && !usedAsValue)
-      return failure();
     cache.heads = op.getHeads();
     cache.headDim = op.getHeadDim();
     cache.positions = llvm::alignTo(kb.contextLength(), 16);
-    cache.buffer = kb.createBuffer(op.getCache(), kern::Space::state, cache.heads * cache.headDim * cache.positions * 4);
+    int64_t bytes;
+    if ((!cache.transposed && !usedAsValue) || cache.heads < 1 || cache.headDim < 1 ||
+        llvm::MulOverflow(cache.heads * cache.headDim, cache.positions * 4, bytes) || bytes > kLargestCache ||
+        !cacheNames.insert(op.getCache()).second)
+      return failure();
+    cache.buffer = kb.createBuffer(op.getCache(), kern::Space::state, bytes);
     caches[op.getResult()] = cache;
     return cache;
   }
@@ -275,35 +337,39 @@ private:
   }
 
   LogicalResult lowerOp(tfm::RopeOp op) {
-    const Storage* found = find(op.getInput());
-    if (!found || found->quantized())
+    std::optional<Storage> input = findTokens(op.getInput());
+    if (!input)
       return failure();
-    Storage input = *found;
-    int64_t headDim = op.getHeadDim(), heads = input.width / headDim;
-    SmallVector<Value> inputs = {headView(input, heads, headDim, -1), tableView(op, false), tableView(op, true)};
+    int64_t headDim = op.getHeadDim(), heads = input->width / headDim;
+    SmallVector<Value> inputs = {headView(*input, heads, headDim, -1), tableView(op, false), tableView(op, true)};
     Value output;
     // Keys go straight into the cache.
     if (tfm::CacheAppendOp append = onlyAppend(op.getResult()); append && static_cast<int64_t>(append.getHeadDim()) == headDim) {
       FailureOr<Cache> cache = createCache(append);
       if (failed(cache))
         return failure();
-      output = appendView(*cache, input.rows);
+      output = appendView(*cache, input->rows);
     } else {
-      output = headView(create(op.getResult(), op), heads, headDim, 2);
+      std::optional<Storage> out = create(op.getResult(), op);
+      if (!out)
+        return failure();
+      output = headView(*out, heads, headDim, 2);
     }
     Params params = {{"head_dim", std::to_string(headDim)}, {"rotary_dim", std::to_string(op.getRotaryDim())},
                      {"interleaved", op.getInterleaved() ? "1" : "0"}};
     auto kernel = kb.kernel("rope", params, nullptr);
-    kb.call(op.getLoc(), kernel, kernel, inputs, output, input.rows, input.rows);
+    kb.call(op.getLoc(), kernel, kernel, inputs, output, input->rows, input->rows);
     return success();
   }
 
   LogicalResult lowerOp(tfm::CacheAppendOp op) {
     if (caches.count(op.getResult()))
       return success();
-    const Storage* input = find(op.getInput());
+    std::optional<Storage> input = findTokens(op.getInput());
+    if (!input)
+      return failure();
     FailureOr<Cache> cache = createCache(op);
-    if (!input || input->quantized() || failed(cache))
+    if (failed(cache))
       return failure();
     auto kernel = kb.kernel("append", {}, nullptr);
     kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), -1), appendView(*cache, input->rows), input->rows,
@@ -312,12 +378,16 @@ private:
   }
 
   LogicalResult lowerOp(tfm::AttentionOp op) {
-    const Storage* query = find(op.getQuery());
+    std::optional<Storage> query = findTokens(op.getQuery());
     auto key = caches.find(op.getKey()), value = caches.find(op.getValue());
-    if (!query || query->quantized() || key == caches.end() || value == caches.end() || !key->second.transposed || value->second.transposed ||
+    if (!query || key == caches.end() || value == caches.end() || !key->second.transposed || value->second.transposed ||
         op.getMaskKind() == tfm::MaskKind::tensor)
       return failure();
     const Cache &keys = key->second, &values = value->second;
+    int64_t kvHeads = op.getKvHeads(), heads = op.getHeads(), headDim = op.getHeadDim();
+    for (const Cache& cache : {keys, values})
+      if (cache.heads != kvHeads || cache.headDim != headDim)
+        return failure();
     auto whole = [&](const Cache& cache, std::array<int, 3> order) {
       std::array<int64_t, 3> extents = {cache.headDim, cache.heads, kb.contextLength()}, strides = cache.strides();
       SmallVector<ViewDim> dims;
@@ -325,51 +395,53 @@ private:
         dims.push_back(kb.wholeDim(extents[i], strides[i]));
       return kb.view(cache.buffer, f32(), 0, dims);
     };
-    int64_t heads = op.getHeads(), headDim = op.getHeadDim();
     SmallVector<Value> inputs = {headView(*query, heads, headDim, -1), whole(keys, {2, 0, 1}), whole(values, {0, 2, 1})};
-    Storage& out = create(op.getResult(), op);
-    Params params = {{"head_dim", std::to_string(headDim)}, {"group", std::to_string(heads / op.getKvHeads())},
+    std::optional<Storage> out = create(op.getResult(), op);
+    if (!out || out->quantized() || matrixOf(*out) != matrixOf(*query))
+      return failure();
+    Params params = {{"head_dim", std::to_string(headDim)}, {"group", std::to_string(heads / kvHeads)},
                      {"scale", formatNumber(op.getScale().convertToFloat())}, {"mask", stringifyMaskKind(op.getMaskKind()).str()},
                      {"max_positions", std::to_string(kb.contextLength())}, {"window", std::to_string(op.getWindow())}};
     auto kernel = kb.kernel("attention", params, nullptr);
-    kb.call(op.getLoc(), kernel, kernel, inputs, headView(out, heads, headDim, 1), kb.constantExpr(heads), out.rows);
+    kb.call(op.getLoc(), kernel, kernel, inputs, headView(*out, heads, headDim, 1), kb.constantExpr(heads), out->rows);
     return success();
   }
 
   // Views alone
 
   LogicalResult lowerOp(tfm::TailOp op) {
-    const Storage* found = find(op.getInput());
-    if (!found)
+    std::optional<Storage> found = find(op.getInput());
+    std::optional<Matrix> matrix = matrixOf(op.getResult());
+    AffineExpr sequence = kb.symbol(tfm::Symbol::sequence), outputs = kb.symbol(tfm::Symbol::outputs);
+    if (!found || found->rows != sequence || matrix != Matrix{outputs, found->width} || typeOf(op.getResult()).getElementType() != found->element)
       return failure();
-    Storage tail = *found;
-    tail.rows = rowsAndWidth(op.getResult()).first;
-    tail.firstRow = found->firstRow + found->rows - tail.rows;
-    storages[op.getResult()] = tail;
+    found->rows = outputs;
+    found->firstRow = found->firstRow + sequence - outputs;
+    storages[op.getResult()] = *found;
     return success();
   }
 
   LogicalResult lowerOp(tfm::PositionRowsOp op) {
     Attribute expr = exprOf(op.getTable());
-    if (!expr)
+    std::optional<Matrix> matrix = matrixOf(op.getResult());
+    RankedTensorType type = typeOf(op.getTable());
+    if (!expr || type.getRank() != 2 || type.getDimSize(0) < kb.contextLength() ||
+        matrix != Matrix{kb.symbol(tfm::Symbol::sequence), type.getDimSize(1)} || !typeOf(op.getResult()).getElementType().isF32())
       return failure();
     Constant table = kb.plainConstant(expr, "positions");
     Storage storage;
     storage.buffer = table.buffer;
     storage.element = f32();
     storage.width = storage.rowStride = table.columns;
-    storage.rows = rowsAndWidth(op.getResult()).first;
+    storage.rows = matrix->rows;
     storage.firstRow = kb.symbol(tfm::Symbol::past);
     storages[op.getResult()] = storage;
     return success();
   }
 
   LogicalResult lowerOp(tfm::ReshapeOp op) {
-    const Storage* found = find(op.getOperand());
-    if (!found)
-      return failure();
-    auto [rows, width] = rowsAndWidth(op.getResult());
-    if (rows != found->rows || width != found->width)
+    std::optional<Storage> found = find(op.getOperand());
+    if (!found || matrixOf(op.getResult()) != matrixOf(*found) || typeOf(op.getResult()).getElementType() != found->element)
       return failure();
     storages[op.getResult()] = *found;
     return success();
@@ -377,8 +449,10 @@ private:
 
   LogicalResult lowerOp(func::ReturnOp op) {
     for (auto [i, value] : llvm::enumerate(op.getOperands())) {
-      const Storage* storage = find(value);
-      if (!storage || storage->quantized())
+      std::optional<Storage> storage = findFloats(value);
+      auto buffer = storage ? storage->buffer.getDefiningOp<kern::BufferOp>() : kern::BufferOp();
+      // Callers read an output from the beginning of its buffer.
+      if (!buffer || buffer.getSpace() != kern::Space::output || storage->firstRow != kb.constantExpr(0))
         return failure();
       auto name = function.getResultAttrOfType<StringAttr>(i, "tfm.name");
       kb.port(name.getValue(), storage->buffer, storage->element, tfm::dimsOf(typeOf(value)), true);
@@ -390,6 +464,7 @@ private:
   func::FuncOp function;
   llvm::DenseMap<Value, Storage> storages;
   llvm::DenseMap<Value, Cache> caches;
+  llvm::StringSet<> cacheNames;
 };
 
 class LowerToKern : public impl::LowerToKernPassBase<LowerToKern> {
@@ -400,17 +475,26 @@ public:
     ModuleOp module = getOperation();
     auto function = module.lookupSymbol<func::FuncOp>("main");
     auto context = module->getAttrOfType<IntegerAttr>("tfm.context");
-    if (!function || !context || context.getInt() <= 0) {
-      module.emitError("module has no function @main or no attribute tfm.context; it is not a model that quantc printed");
+    if (!function || function.isExternal() || !context || context.getInt() <= 0 || context.getInt() > kLargestContext) {
+      module.emitError() << "module has no function @main or no attribute tfm.context from 1 to " << kLargestContext
+                         << "; it is not a model that quantc printed";
       return signalPassFailure();
     }
-    int64_t sequence = std::min<int64_t>(maxSequence, context.getInt());
+    if (maxSequence < 1) {
+      module.emitError() << "steps of " << maxSequence.getValue() << " tokens are asked for, expected at least 1";
+      return signalPassFailure();
+    }
+    if (failed(checkSignature(function)))
+      return signalPassFailure();
+    SmallVector<Architecture> architectures;
     for (const std::string& name : targets) {
-      Architecture architecture;
-      if (!parseArchitecture(name, architecture)) {
+      if (!parseArchitecture(name, architectures.emplace_back())) {
         module.emitError("target '") << name << "' is not known; known are " << knownArchitectures();
         return signalPassFailure();
       }
+    }
+    int64_t sequence = std::min<int64_t>(maxSequence, context.getInt());
+    for (Architecture architecture : architectures) {
       SmallVector<Operation*> unsupported;
       Lowering(module, function, architecture, sequence, context.getInt()).run(unsupported);
       if (!unsupported.empty()) {
@@ -424,12 +508,26 @@ public:
   }
 
 private:
+  static LogicalResult checkSignature(func::FuncOp function) {
+    for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+      if (!function.getArgAttrOfType<StringAttr>(i, "tfm.name"))
+        return function.emitError() << "argument " << i << " of @main has no attribute tfm.name, which names an input of the model";
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      if (!tensor || !tfm::hasSymbolicShape(type) || !(tensor.getElementType().isF32() || tensor.getElementType().isSignlessInteger(32)))
+        return function.emitError() << "argument " << i << " of @main is " << type << ", expected a tensor of f32 or i32";
+    }
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (!function.getResultAttrOfType<StringAttr>(i, "tfm.name"))
+        return function.emitError() << "result " << i << " of @main has no attribute tfm.name, which names an output of the model";
+    return success();
+  }
+
   static void refuse(ModuleOp module, ArrayRef<Operation*> operations) {
     std::string list;
     for (Operation* op : operations)
       list += (list.empty() ? "" : ", ") + op->getName().stripDialect().str() + " (" + nameOf(op) + ")";
     module.emitError() << operations.size() << " operations have no kernel: " << list
-                       << "; see docs/supported-models.md for the forms that are recognised";
+                       << "; see docs/adding-an-architecture.md for the forms that have one";
   }
 };
 
