@@ -12,6 +12,7 @@ namespace {
 using namespace mlir;
 
 constexpr int64_t kAlignment = 64;
+constexpr uint64_t kLargestBuffer = uint64_t{1} << 46;  // bytes; the address space of all targets holds it
 
 /// A buffer and the calls between which it is alive, both included.
 struct Lifetime {
@@ -24,11 +25,30 @@ struct Lifetime {
 class PlanMemory : public impl::PlanMemoryPassBase<PlanMemory> {
 public:
   void runOnOperation() override {
-    for (auto program : getOperation().getOps<kern::ProgramOp>())
+    for (auto program : getOperation().getOps<kern::ProgramOp>()) {
+      if (failed(checkSizes(program)))
+        return signalPassFailure();
       plan(program);
+    }
   }
 
 private:
+  /// Sums of sizes below do not overflow.
+  static LogicalResult checkSizes(kern::ProgramOp program) {
+    auto check = [](auto op) -> LogicalResult {
+      if (op.getBytes() > kLargestBuffer)
+        return op.emitOpError("'") << op.getName() << "' has " << op.getBytes() << " bytes, at most " << kLargestBuffer << " are possible";
+      return success();
+    };
+    for (auto constant : program.getOps<kern::ConstantOp>())
+      if (failed(check(constant)))
+        return failure();
+    for (auto buffer : program.getOps<kern::BufferOp>())
+      if (failed(check(buffer)))
+        return failure();
+    return success();
+  }
+
   void plan(kern::ProgramOp program) {
     Builder builder(&getContext());
     int64_t weights = 0, fixed = 0;
