@@ -13,7 +13,9 @@
 #include "compiler/support/Error.h"
 #include "compiler/tokenizer/TokenizerImport.h"
 #include "mlir/IR/Builders.h"
+#include "runtime/schema/artifact_generated.h"
 #include "runtime/src/format.h"
+#include "runtime/src/header_check.h"
 
 namespace quantc {
 
@@ -53,6 +55,9 @@ std::string hex(const std::array<uint8_t, 32>& digest) {
 class OutputFile {
 public:
   explicit OutputFile(const fs::path& path) : path(path), temporary(path.string() + ".tmp" + std::to_string(getpid())) {
+    std::error_code ignored;
+    if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored))
+      throw UserError(path.string(), "is there already and no file; choose another place with -o");
     stream.open(temporary, std::ios::binary | std::ios::trunc);
     if (!stream)
       throw UserError(path.string(), std::string("cannot be written: ") + std::strerror(errno) + "; choose another place with -o");
@@ -106,8 +111,12 @@ double secondsSince(std::chrono::steady_clock::time_point start) {
 std::vector<fs::path> sourceFiles(ModuleOp module) {
   std::vector<fs::path> files;
   if (auto names = module->getAttrOfType<ArrayAttr>("tfm.files"))
-    for (Attribute name : names)
-      files.push_back(cast<StringAttr>(name).getValue().str());
+    for (Attribute name : names) {
+      auto text = dyn_cast<StringAttr>(name);
+      if (!text)
+        throw UserError("", "module attribute tfm.files holds something that is no name of a file; print the IR with quantc --compile-to");
+      files.push_back(text.getValue().str());
+    }
   if (auto folder = module->getAttrOfType<StringAttr>("tfm.tokenizer"))
     for (const fs::path& file : tokenizerFiles(folder.getValue().str()))
       files.push_back(file);
@@ -131,17 +140,35 @@ std::string hashOfSources(ModuleOp module) {
 /// Programs whose constants have the same bytes share a segment: same layout, same constants at the same offsets.
 std::string weightsKey(kern::ProgramOp program) {
   WeightLayout layout = layoutOf(architectureOf(program));
-  std::string key = std::to_string(layout.rowsPerTile) + "x" + std::to_string(layout.kInterleave);
+  std::string key = std::to_string(layout.rowsPerTile) + "x" + std::to_string(layout.kInterleave) + ":" + std::to_string(weightBytesOf(program));
   llvm::raw_string_ostream stream(key);
   for (auto constant : program.getOps<kern::ConstantOp>())
     stream << ";" << constant.getExpr().getAsOpaquePointer() << constant.getScheme() << constant.getPacked() << constant.getOffset().value_or(0);
   return stream.str();
 }
 
+/// What the runtime checks before it runs an artifact: a module that was changed by hand may hold calls that reach beyond their buffers.
+void checkHeader(const std::vector<uint8_t>& header, uint64_t headerBytes, uint64_t fileBytes) {
+  qc_error error = {};
+  rt::FaultReport report(&error);
+  if (!rt::check_header(*schema::GetArtifact(header.data()), sizeof(ArtifactPrefix) + headerBytes, fileBytes, report))
+    throw UserError("", "module does not make an artifact that can run: " + std::string(StringRef(error.message).split(';').first) +
+                            "; compile the model again");
+}
+
+/// One program per architecture, each under its own name.
+void checkPrograms(ModuleOp module) {
+  for (auto program : module.getOps<kern::ProgramOp>())
+    if (program.getSymName() != architectureName(architectureOf(program)))
+      throw UserError("", "kern.program @" + program.getSymName().str() + " is for this machine only; name it @" +
+                              architectureName(architectureOf(program)));
+}
+
 }  // namespace
 
 EmitReport emitArtifact(ModuleOp module, const fs::path& output, const EmitOptions& options) {
   EmitReport report;
+  checkPrograms(module);
   auto start = std::chrono::steady_clock::now();
   GeneratedCode code = generateCode(module, options, report);
   report.generateSeconds = secondsSince(start);
@@ -186,6 +213,7 @@ EmitReport emitArtifact(ModuleOp module, const fs::path& output, const EmitOptio
     offset = segment.offset + segment.bytes;
   }
   report.fileBytes = offset;
+  checkHeader(buildHeader(parts, headerBytes, report), headerBytes, report.fileBytes);
 
   OutputFile file(output);
   start = std::chrono::steady_clock::now();

@@ -54,9 +54,15 @@ kernels::ScalarProgram programOf(kern::KernelOp kernel) {
     indexOf[value] = program.ops.size();
     program.ops.push_back(op);
   };
+  auto refuse = [&](const std::string& what) {
+    throw UserError("kern.kernel @" + kernel.getSymName().str(), what + "; kernels compute in f32 with the operations that docs/adding-a-kernel.md lists");
+  };
   Block& block = kernel.getBody().front();
-  for (BlockArgument argument : block.getArguments())
+  for (BlockArgument argument : block.getArguments()) {
+    if (!argument.getType().isF32())
+      refuse("argument " + std::to_string(argument.getArgNumber()) + " of its region is no f32");
     append(argument, {Kind::input, static_cast<int>(argument.getArgNumber())});
+  }
   int result = -1;
   for (Operation& op : block) {
     if (auto yield = dyn_cast<tfm::YieldOp>(op)) {
@@ -64,15 +70,18 @@ kernels::ScalarProgram programOf(kern::KernelOp kernel) {
       break;
     }
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      if (!constant.getType().isF32())
+        refuse("a constant of its region is no f32");
       ScalarOp scalar{Kind::constant};
       scalar.value = cast<FloatAttr>(constant.getValue()).getValue().convertToFloat();
       append(constant, scalar);
       continue;
     }
     std::optional<Kind> kind = scalarKind(&op);
-    if (!kind)
-      throw UserError("", "operation '" + op.getName().getStringRef().str() + "' in the region of @" + kernel.getSymName().str() +
-                              " is not one that kernels compute");
+    // Conditions are i1 between a comparison and the selects that read it, and nowhere else.
+    bool fits = kind && (isa<arith::CmpFOp>(op) ? op.getOperand(0).getType() : op.getResult(0).getType()).isF32();
+    if (!fits)
+      refuse("operation '" + op.getName().getStringRef().str() + "' of its region is not one of them on f32");
     ScalarOp scalar{*kind};
     int* slots[] = {&scalar.a, &scalar.b, &scalar.c};
     for (auto [i, operand] : llvm::enumerate(op.getOperands()))

@@ -16,26 +16,32 @@ using flatbuffers::Offset;
 
 namespace {
 
-/// Coefficients of an affine expression of the step's symbols. Throws for one that is not affine in them.
+/// Coefficients of a size. Throws for one that the artifact has no place for.
 schema::Size sizeOf(AffineExpr expr) {
-  int64_t constant = tfm::evaluate(expr, 0, 0, 0);
-  int64_t sequence = tfm::evaluate(expr, 1, 0, 0) - constant, past = tfm::evaluate(expr, 0, 1, 0) - constant,
-          outputs = tfm::evaluate(expr, 0, 0, 1) - constant;
-  if (tfm::evaluate(expr, 5, 11, 3) != constant + 5 * sequence + 11 * past + 3 * outputs)
-    throw UserError("", "size " + tfm::toString(expr) + " is not linear in the step's symbols; the artifact can hold only such");
-  return schema::Size(constant, sequence, past, outputs);
+  std::optional<tfm::LinearSize> size = tfm::linearOf(expr);
+  if (!size || !llvm::isInt<32>(size->sequence) || !llvm::isInt<32>(size->past) || !llvm::isInt<32>(size->outputs))
+    throw UserError("", "size " + tfm::toString(expr) + " is not linear in the step's symbols with factors of 32 bits; the artifact can hold only such");
+  return schema::Size(size->constant, size->sequence, size->past, size->outputs);
 }
 
 schema::ElementType elementOf(Type type) {
   if (type.isF32())
     return schema::ElementType_f32;
-  auto integer = cast<IntegerType>(type);
-  switch (integer.getWidth()) {
-  case 8: return integer.isUnsigned() ? schema::ElementType_u8 : schema::ElementType_i8;
-  case 16: return integer.isUnsigned() ? schema::ElementType_u16 : schema::ElementType_i16;
-  case 32: return schema::ElementType_i32;
-  default: return schema::ElementType_i64;
-  }
+  if (type.isUnsignedInteger(8))
+    return schema::ElementType_u8;
+  if (type.isInteger(8))
+    return schema::ElementType_i8;
+  if (type.isUnsignedInteger(16))
+    return schema::ElementType_u16;
+  if (type.isInteger(16))
+    return schema::ElementType_i16;
+  if (type.isInteger(32))
+    return schema::ElementType_i32;
+  if (type.isInteger(64))
+    return schema::ElementType_i64;
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  throw UserError("", "elements of type " + name + " have no place in the artifact; use f32, si8, ui8, ui16, i32 or i64");
 }
 
 schema::Space spaceOf(kern::Space space) { return static_cast<schema::Space>(space); }
@@ -108,7 +114,7 @@ private:
     std::vector<Offset<schema::Kernel>> kernels;
     for (size_t i = 0; i < parts.code->specs.size(); ++i)
       kernels.push_back(schema::CreateKernelDirect(builder, parts.code->symbols[i].c_str(), parts.code->specs[i].family.c_str()));
-    uint64_t arenaBytes = program->getAttrOfType<IntegerAttr>("kern.arena_bytes").getInt();
+    uint64_t arenaBytes = arenaBytesOf(program);
     report.arenaBytes = std::max(report.arenaBytes, arenaBytes);
     return schema::CreateProgramDirect(builder, static_cast<schema::Architecture>(architectureOf(program)), parts.weightsSegments[index], &buffers,
                                        &calls, arenaBytes, &kernels);
@@ -143,12 +149,23 @@ private:
       for (AffineExpr dim : port.getShape().getResults())
         shape.push_back(sizeOf(dim));
       StringRef buffer = port.getBuffer().getDefiningOp<kern::BufferOp>().getName();
+      if (firstOfName(program, buffer) != port.getBuffer())
+        throw UserError("", "port '" + port.getName().str() + "' has a buffer whose name '" + buffer.str() +
+                                "' another has before it; give it a name of its own");
       auto& list = port.getIsOutput() ? outputs : inputs;
       list.push_back(schema::CreatePortDirect(builder, port.getName().str().c_str(), buffer.str().c_str(), elementOf(port.getElement()), &shape));
-      if (port.getIsOutput() && port.getName() == "logits")
+      if (port.getIsOutput() && port.getName() == "logits" && !shape.empty() && llvm::isUInt<32>(shape.back().constant()))
         vocabulary = shape.back().constant();
     }
     return {inputs, outputs};
+  }
+
+  /// The buffer that the runtime finds under a name.
+  static Value firstOfName(kern::ProgramOp program, StringRef name) {
+    for (Operation& op : program.getBody().front())
+      if (isa<kern::ConstantOp, kern::BufferOp>(op) && cast<StringAttr>(op.getAttr("name")).getValue() == name)
+        return op.getResult(0);
+    return {};
   }
 
   std::vector<Offset<schema::Tensor>> writeTensors(kern::ProgramOp program) {

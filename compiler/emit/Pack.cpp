@@ -6,6 +6,7 @@
 #include "dialects/schemes/Scheme.h"
 #include "dialects/tfm/Tfm.h"
 #include "mlir/IR/Builders.h"
+#include "runtime/src/format.h"
 
 namespace quantc {
 
@@ -26,10 +27,11 @@ struct Packed {
   std::vector<uint8_t> values, scales;
 };
 
+/// As WeightReader counts rows and columns.
 std::pair<int64_t, int64_t> matrixShape(Attribute expr) {
   RankedTensorType type = tfm::typeOfWeight(expr);
-  int64_t columns = type.getRank() == 0 ? 1 : type.getShape().back();
-  return {type.getNumElements() / std::max<int64_t>(columns, 1), columns};
+  int64_t rows = type.getRank() < 2 ? 1 : type.getShape().front();
+  return {rows, type.getNumElements() / std::max<int64_t>(rows, 1)};
 }
 
 class Packer {
@@ -109,7 +111,7 @@ private:
   }
 
   void padTo(uint64_t offset) {
-    assert(offset >= position && "constants are written in the order of their offsets");
+    assert(offset >= position && "checkConstants found the constants in order");
     put(std::vector<uint8_t>(offset - position, 0));
   }
 
@@ -121,11 +123,47 @@ private:
   uint64_t position = 0;
 };
 
+uint64_t plannedBytes(kern::ProgramOp program, StringRef attribute) {
+  auto bytes = program->getAttrOfType<IntegerAttr>(attribute);
+  if (!bytes || !bytes.getType().isInteger(64) || bytes.getInt() < 0)
+    throw UserError("kern.program @" + program.getSymName().str(),
+                    "has no attribute " + attribute.str() + " (i64, not negative); plan its memory (phase lower)");
+  return bytes.getInt();
+}
+
+uint64_t bytesOf(kern::ConstantOp constant, const WeightLayout& layout) {
+  auto [rows, columns] = matrixShape(constant.getExpr());
+  return constant.getPacked() ? packedSize(*findScheme(constant.getScheme().str()), layout, rows, columns).bytes : rows * columns * sizeof(float);
+}
+
+/// Constants follow one another in the segment, each with the bytes that it needs.
+void checkConstants(kern::ProgramOp program, const WeightLayout& layout) {
+  uint64_t end = 0, total = weightBytesOf(program);
+  for (auto constant : program.getOps<kern::ConstantOp>()) {
+    auto fail = [&](const std::string& what) {
+      throw UserError("kern.constant " + constant.getName().str(), what + "; plan the memory again (phase lower)");
+    };
+    uint64_t needed = bytesOf(constant, layout);
+    if (constant.getBytes() != needed)
+      fail("has " + std::to_string(constant.getBytes()) + " bytes, " + constant.getScheme().str() + " in tiles of " +
+           std::to_string(layout.rowsPerTile) + " rows takes " + std::to_string(needed));
+    if (!constant.getOffset())
+      fail("has no offset");
+    uint64_t offset = *constant.getOffset();
+    if (offset < end || offset % kBufferAlignment != 0 || offset > total || needed > total - offset)
+      fail("lies at byte " + std::to_string(offset) + ", expected a multiple of " + std::to_string(kBufferAlignment) + " from " +
+           std::to_string(end) + " on and its end within the " + std::to_string(total) + " bytes of all");
+    end = offset + needed;
+  }
+}
+
 }  // namespace
 
-uint64_t weightBytesOf(kern::ProgramOp program) { return program->getAttrOfType<IntegerAttr>("kern.weight_bytes").getInt(); }
+uint64_t weightBytesOf(kern::ProgramOp program) { return plannedBytes(program, "kern.weight_bytes"); }
+uint64_t arenaBytesOf(kern::ProgramOp program) { return plannedBytes(program, "kern.arena_bytes"); }
 
 void packWeights(kern::ProgramOp program, const WeightLayout& layout, const WeightReader& reader, const EmitOptions& options, const ByteSink& sink) {
+  checkConstants(program, layout);
   Packer packer(layout, reader, sink);
   std::vector<Task> tasks;
   for (auto constant : program.getOps<kern::ConstantOp>())
