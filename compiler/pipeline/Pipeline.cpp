@@ -98,24 +98,28 @@ void registerPasses() {
 Phase phaseOf(ModuleOp module) {
   Phase phase = Phase::import;
   if (auto name = module->getAttrOfType<StringAttr>(kPhaseAttribute))
-    parsePhase(name.getValue().str(), phase);
+    if (!parsePhase(name.getValue().str(), phase))
+      throw UserError("", "module has been through phase '" + name.getValue().str() + "', which is not known; known are " + knownPhases());
   return phase;
 }
 
 void runPhases(ModuleOp module, Phase last, const PipelineOptions& options, const std::string& source) {
   if (!findScheme(options.quant))
     throw UserError("", "scheme '" + options.quant + "' is not known; use one of " + knownSchemes());
-  std::string firstError;
+  std::string firstError, place = source;
   ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic& diagnostic) {
-    if (firstError.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error)
+    if (firstError.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       firstError = diagnostic.str();
+      if (auto node = dyn_cast<NameLoc>(diagnostic.getLocation()))
+        place += ":" + node.getName().str();
+    }
     return success();
   });
   for (int phase = static_cast<int>(phaseOf(module)) + 1; phase <= static_cast<int>(last); ++phase) {
     PassManager manager(module.getContext());
     addPasses(manager, static_cast<Phase>(phase), options);
     if (failed(manager.run(module)))
-      throw UserError(source, firstError.empty() ? "phase " + std::string(kPhaseNames[phase]) + " failed" : firstError);
+      throw UserError(place, firstError.empty() ? "phase " + std::string(kPhaseNames[phase]) + " failed" : firstError);
     module->setAttr(kPhaseAttribute, StringAttr::get(module.getContext(), kPhaseNames[phase]));
   }
 }

@@ -37,7 +37,7 @@ void registerDialects(mlir::DialectRegistry& registry);
 /// All passes of the project, for quantc-opt.
 void registerPasses();
 
-/// The phase that a module has reached: its attribute `quantc.phase`, or import.
+/// The phase that a module has reached: its attribute `quantc.phase`, or import. Throws UserError when it names none.
 Phase phaseOf(mlir::ModuleOp module);
 
 /// Runs the phases after the module's own up to `last`. Throws UserError with the first diagnostic when a pass fails; `source` names the model in it.
