@@ -26,11 +26,13 @@ float floatOf(uint32_t bits) {
 
 /// The element of largest magnitude with its sign; the first among equals, so that the result never depends on anything else.
 float extreme(const float* values, int64_t count) {
-  float result = 0;
+  int32_t largest = 0;  // magnitudes compare like their bits
   for (int64_t i = 0; i < count; ++i)
-    if (std::fabs(values[i]) > std::fabs(result))
-      result = values[i];
-  return result;
+    largest = std::max(largest, static_cast<int32_t>(bitsOf(values[i]) & 0x7fffffff));
+  for (int64_t i = 0; i < count; ++i)
+    if (static_cast<int32_t>(bitsOf(values[i]) & 0x7fffffff) == largest)
+      return values[i];
+  return 0;
 }
 
 /// The scale that `encodeRow` documents, in binary16. Beyond the range of binary16 the largest finite scale is used and codes saturate.
@@ -46,26 +48,27 @@ uint16_t groupScale(const Scheme& scheme, const float* values, int64_t count) {
 int lowestCode(const Scheme& scheme) { return -scheme.maxCode; }
 int highestCode(const Scheme& scheme) { return scheme.id == SchemeId::int4 ? scheme.maxCode - 1 : scheme.maxCode; }
 
-int8_t codeOf(const Scheme& scheme, float value, float scale) {
+void encodeGroup(const Scheme& scheme, const float* values, int64_t count, float scale, int8_t* codes) {
   if (scale == 0)
-    return 0;
-  const float code = std::nearbyint(value / scale);
-  return static_cast<int8_t>(std::clamp(code, static_cast<float>(lowestCode(scheme)), static_cast<float>(highestCode(scheme))));
+    return;
+  constexpr float kRoundingShift = 0x1.8p23f;  // adding it leaves no fraction bits: rounds to nearest, ties to even
+  const float lowest = static_cast<float>(lowestCode(scheme)), highest = static_cast<float>(highestCode(scheme));
+  for (int64_t i = 0; i < count; ++i) {
+    const float code = std::min(std::max(values[i] / scale, lowest), highest);
+    codes[i] = static_cast<int8_t>(static_cast<int>((code + kRoundingShift) - kRoundingShift));
+  }
 }
 
 /// Writes the codes of row `r` of a tile into the tile's bytes. Consecutive bytes of a row's run of I lie together (Scheme.h).
 void placeCodes(const Scheme& scheme, const WeightLayout& layout, const std::vector<int8_t>& codes, int64_t r, uint8_t* values) {
   const int64_t interleave = layout.kInterleave, rows = layout.rowsPerTile;
-  const int64_t perByte = 8 / scheme.bits;
-  const int64_t bytes = static_cast<int64_t>(codes.size()) / perByte;
-  for (int64_t index = 0; index < bytes; ++index) {
-    const int64_t run = index / interleave, i = index % interleave;
-    const int64_t column = perByte * interleave * run + i;
-    uint8_t& byte = values[(run * rows + r) * interleave + i];
-    if (perByte == 1)
-      byte = static_cast<uint8_t>(codes[column]);
-    else
-      byte = static_cast<uint8_t>((codes[column] + scheme.maxCode) | (codes[column + interleave] + scheme.maxCode) << 4);
+  const int64_t perRun = 8 / scheme.bits * interleave, runs = static_cast<int64_t>(codes.size()) / perRun;
+  for (int64_t run = 0; run < runs; ++run) {
+    const int8_t* from = &codes[run * perRun];
+    uint8_t* to = &values[(run * rows + r) * interleave];
+    for (int64_t i = 0; i < interleave; ++i)
+      to[i] = scheme.bits == 8 ? static_cast<uint8_t>(from[i])
+                               : static_cast<uint8_t>((from[i] + scheme.maxCode) | (from[interleave + i] + scheme.maxCode) << 4);
   }
 }
 
@@ -135,8 +138,7 @@ void encodeRow(const Scheme& scheme, const float* row, int64_t columns, EncodedR
     const int64_t first = g * scheme.groupSize, count = std::min<int64_t>(scheme.groupSize, columns - first);
     out.scales[g] = groupScale(scheme, row + first, count);
     const float scale = floatFromHalf(out.scales[g]);
-    for (int64_t i = 0; i < count; ++i)
-      out.codes[first + i] = codeOf(scheme, row[first + i], scale);
+    encodeGroup(scheme, row + first, count, scale, &out.codes[first]);
   }
 }
 
