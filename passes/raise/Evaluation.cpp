@@ -12,8 +12,6 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kLongestSquare = 512;  // an evaluated mask has its square elements
-
 bool mentionsPast(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
@@ -52,9 +50,9 @@ std::vector<tfm::StepSize> Evaluator::smallSteps() const {
   return steps;
 }
 
-std::vector<tfm::StepSize> Evaluator::longSteps() const {
+std::vector<tfm::StepSize> Evaluator::longSteps(bool wholeContext) const {
   std::vector<tfm::StepSize> steps = smallSteps();
-  steps.push_back({std::min(context(), kLongestSquare), 0});
+  steps.push_back({wholeContext ? context() : std::min(context(), kLongestUsualSquare), 0});
   if (hasPast() && context() > 7)
     steps.push_back({7, context() - 7});
   return steps;

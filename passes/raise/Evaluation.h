@@ -21,8 +21,10 @@ public:
 
   /// A few small steps, with and without a past where the model has one.
   std::vector<tfm::StepSize> smallSteps() const;
-  /// Steps that reach the end of the context.
-  std::vector<tfm::StepSize> longSteps() const;
+  /// These, a longer one, and one that reaches the end of the context where the model has a past. `wholeContext` adds a step of all positions, whose
+  /// masks take context^2 elements.
+  std::vector<tfm::StepSize> longSteps(bool wholeContext) const;
+  static constexpr int64_t kLongestUsualSquare = 256;
 
   /// nullopt with reason() when the value depends on arguments or is too large.
   std::optional<tfm::Array> evaluate(mlir::Value value, tfm::StepSize step);

@@ -1,8 +1,10 @@
 #include "passes/raise/Mask.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "dialects/tfm/InterpreterMath.h"
+#include "passes/raise/Matching.h"
 
 namespace quantc::raise {
 
@@ -11,6 +13,25 @@ using namespace mlir;
 namespace {
 
 constexpr double kHidden = -1e4;  // exp of the difference to any sensible score is 0
+
+/// Whether some constant that a term is computed with lies between the longest step that is always evaluated and the context: a window that only
+/// the whole context shows.
+bool mayHaveLongWindow(ArrayRef<MaskTerm> terms, Evaluator& evaluator) {
+  SmallVector<Value> pending;
+  for (const MaskTerm& term : terms)
+    pending.push_back(term.value);
+  llvm::SmallPtrSet<Operation*, 32> seen;
+  while (!pending.empty()) {
+    Operation* op = pending.pop_back_val().getDefiningOp();
+    if (!op || !seen.insert(op).second)
+      continue;
+    pending.append(op->operand_begin(), op->operand_end());
+    auto value = op->getNumResults() == 1 ? scalarOf(op->getResult(0)) : std::nullopt;
+    if (value && std::fabs(*value) > static_cast<double>(Evaluator::kLongestUsualSquare) && std::fabs(*value) < static_cast<double>(evaluator.context()))
+      return true;
+  }
+  return false;
+}
 
 /// visible[query * total + key] of one step; nullopt when a value is neither 0 nor hugely negative.
 std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator& evaluator, tfm::StepSize step, std::string& why) {
@@ -66,7 +87,7 @@ std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Evaluator& evalu
   std::optional<MaskClass> full = MaskClass{tfm::MaskKind::full, 0}, causal = MaskClass{tfm::MaskKind::causal, 0}, windowed;
   if (terms.empty())
     return full;
-  std::vector<tfm::StepSize> steps = evaluator.longSteps();
+  std::vector<tfm::StepSize> steps = evaluator.longSteps(mayHaveLongWindow(terms, evaluator));
   std::vector<std::vector<bool>> results;
   std::vector<int64_t> totals;
   for (tfm::StepSize step : steps) {

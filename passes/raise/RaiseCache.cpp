@@ -48,6 +48,24 @@ bool isPerStep(Value value) {
   return dims.size() >= 2 && dims[dims.size() - 2] == symbolExpr(tfm::Symbol::sequence, value.getContext());
 }
 
+bool isConstantDim(Value value, int64_t axis) { return !typeOf(value).isDynamicDim(static_cast<unsigned>(axis)); }
+
+/// Operations of which row i of the result depends on rows 0 to i of the operands alone, and on no count of positions.
+bool isCausal(Operation& op) {
+  if (auto attention = dyn_cast<tfm::AttentionOp>(op))
+    return attention.getMaskKind() == tfm::MaskKind::causal && isPerStep(attention.getKey()) && isPerStep(attention.getValue());
+  if (auto reduce = dyn_cast<tfm::ReduceOp>(op))
+    return llvm::all_of(reduce.getAxes(), [&](int64_t axis) { return isConstantDim(reduce.getOperand(), axis); });
+  if (auto softmax = dyn_cast<tfm::SoftmaxOp>(op))
+    return isConstantDim(softmax, softmax.getAxis());
+  if (auto slice = dyn_cast<tfm::SliceOp>(op))
+    return isConstantDim(slice.getOperand(), slice.getAxis());
+  if (auto concat = dyn_cast<tfm::ConcatOp>(op))
+    return isConstantDim(concat, concat.getAxis());
+  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp, tfm::RopeOp,
+             tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp, func::ReturnOp>(op);
+}
+
 struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
   void runOnOperation() override {
     for (func::FuncOp main : getOperation().getOps<func::FuncOp>()) {
@@ -92,11 +110,7 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
   /// A causal model that computes everything anew each time works step by step once its keys and values are kept: rows depend on earlier rows
   /// through attention alone, and positions count from `past` in rope and position_rows.
   bool canDeriveCaches(func::FuncOp main, ArrayRef<tfm::AttentionOp> attentions) {
-    bool counts = llvm::any_of(main.getOps(), [](Operation& op) { return isa<tfm::IotaOp, tfm::CacheAppendOp, tfm::SoftmaxOp>(op); });
-    bool causal = llvm::all_of(attentions, [](tfm::AttentionOp op) {
-      return op.getMaskKind() == tfm::MaskKind::causal && isPerStep(op.getKey()) && isPerStep(op.getValue());
-    });
-    return !attentions.empty() && causal && !counts && !Evaluator(getOperation()).hasPast();
+    return !attentions.empty() && !Evaluator(getOperation()).hasPast() && llvm::all_of(main.getOps(), isCausal);
   }
 
   /// Results that only give back what was appended to.

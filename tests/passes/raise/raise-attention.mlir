@@ -125,6 +125,65 @@ func.func @main(%q: tensor<1x?x16xf32, #rows>, %k: tensor<1x?x8xf32, #kvrows>, %
 #turned = affine_map<()[s0, s1, s2] -> (1, 4, 4, s0)>
 #scores = affine_map<()[s0, s1, s2] -> (1, 4, s0, s0)>
 
+// Only the whole context of 600 positions shows this window.
+// CHECK-LABEL: func.func @main
+// CHECK-NEXT: tfm.attention %arg0, %arg1, %arg2
+// CHECK-SAME: causal
+// CHECK-SAME: window = 300
+module attributes {tfm.context = 600 : i64} {
+func.func @main(%q: tensor<1x?x16xf32, #rows>, %k: tensor<1x?x8xf32, #kvrows>, %v: tensor<1x?x8xf32, #kvrows>) -> tensor<1x?x16xf32, #rows> {
+  %i = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xi64, #row>
+  %j = tfm.reshape %i : (tensor<?xi64, #row>) -> tensor<?x1xi64, #col>
+  %zero = tfm.constant dense<0.0> : tensor<f32> -> tensor<f32>
+  %least = tfm.constant dense<-3.40282347E+38> : tensor<f32> -> tensor<f32>
+  %scale = tfm.constant dense<2.0> : tensor<f32> -> tensor<f32>
+  %three = tfm.constant dense<300> : tensor<i64> -> tensor<i64>
+  %from = tfm.binary sub %j, %three : (tensor<?x1xi64, #col>, tensor<i64>) -> tensor<?x1xi64, #col>
+  %a = tfm.binary less_equal %i, %j : (tensor<?xi64, #row>, tensor<?x1xi64, #col>) -> tensor<?x?xi1, #square>
+  %b = tfm.binary greater %i, %from : (tensor<?xi64, #row>, tensor<?x1xi64, #col>) -> tensor<?x?xi1, #square>
+  %c = tfm.binary and %a, %b : (tensor<?x?xi1, #square>, tensor<?x?xi1, #square>) -> tensor<?x?xi1, #square>
+  %mask = tfm.select %c, %zero, %least : (tensor<?x?xi1, #square>, tensor<f32>, tensor<f32>) -> tensor<?x?xf32, #square>
+
+  %q4 = tfm.reshape %q : (tensor<1x?x16xf32, #rows>) -> tensor<1x?x4x4xf32, #split>
+  %qh = tfm.transpose %q4 [0, 2, 1, 3] : (tensor<1x?x4x4xf32, #split>) -> tensor<1x4x?x4xf32, #heads>
+  %k4 = tfm.reshape %k : (tensor<1x?x8xf32, #kvrows>) -> tensor<1x?x2x4xf32, #kvsplit>
+  %kh = tfm.transpose %k4 [0, 2, 1, 3] : (tensor<1x?x2x4xf32, #kvsplit>) -> tensor<1x2x?x4xf32, #kv>
+  %k5 = tfm.reshape %kh : (tensor<1x2x?x4xf32, #kv>) -> tensor<1x2x1x?x4xf32, #kv1>
+  %kr = tfm.broadcast %k5 : (tensor<1x2x1x?x4xf32, #kv1>) -> tensor<1x2x2x?x4xf32, #kvg>
+  %kf = tfm.reshape %kr : (tensor<1x2x2x?x4xf32, #kvg>) -> tensor<1x4x?x4xf32, #heads>
+  %kt = tfm.transpose %kf [0, 1, 3, 2] : (tensor<1x4x?x4xf32, #heads>) -> tensor<1x4x4x?xf32, #turned>
+  %v4 = tfm.reshape %v : (tensor<1x?x8xf32, #kvrows>) -> tensor<1x?x2x4xf32, #kvsplit>
+  %vh = tfm.transpose %v4 [0, 2, 1, 3] : (tensor<1x?x2x4xf32, #kvsplit>) -> tensor<1x2x?x4xf32, #kv>
+  %v5 = tfm.reshape %vh : (tensor<1x2x?x4xf32, #kv>) -> tensor<1x2x1x?x4xf32, #kv1>
+  %vr = tfm.broadcast %v5 : (tensor<1x2x1x?x4xf32, #kv1>) -> tensor<1x2x2x?x4xf32, #kvg>
+  %vf = tfm.reshape %vr : (tensor<1x2x2x?x4xf32, #kvg>) -> tensor<1x4x?x4xf32, #heads>
+  %s0 = tfm.matmul %qh, %kt : (tensor<1x4x?x4xf32, #heads>, tensor<1x4x4x?xf32, #turned>) -> tensor<1x4x?x?xf32, #scores>
+  %s1 = tfm.binary div %s0, %scale : (tensor<1x4x?x?xf32, #scores>, tensor<f32>) -> tensor<1x4x?x?xf32, #scores>
+  %s2 = tfm.binary add %mask, %s1 : (tensor<?x?xf32, #square>, tensor<1x4x?x?xf32, #scores>) -> tensor<1x4x?x?xf32, #scores>
+  %p = tfm.softmax %s2 {axis = 3 : i64} : (tensor<1x4x?x?xf32, #scores>) -> tensor<1x4x?x?xf32, #scores>
+  %o = tfm.matmul %p, %vf : (tensor<1x4x?x?xf32, #scores>, tensor<1x4x?x4xf32, #heads>) -> tensor<1x4x?x4xf32, #heads>
+  %o4 = tfm.transpose %o [0, 2, 1, 3] : (tensor<1x4x?x4xf32, #heads>) -> tensor<1x?x4x4xf32, #split>
+  %r = tfm.reshape %o4 : (tensor<1x?x4x4xf32, #split>) -> tensor<1x?x16xf32, #rows>
+  return %r : tensor<1x?x16xf32, #rows>
+}
+}
+
+// -----
+
+#row = affine_map<()[s0, s1, s2] -> (s0)>
+#col = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#square = affine_map<()[s0, s1, s2] -> (s0, s0)>
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 16)>
+#kvrows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#split = affine_map<()[s0, s1, s2] -> (1, s0, 4, 4)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 4, s0, 4)>
+#kvsplit = affine_map<()[s0, s1, s2] -> (1, s0, 2, 4)>
+#kv = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#kv1 = affine_map<()[s0, s1, s2] -> (1, 2, 1, s0, 4)>
+#kvg = affine_map<()[s0, s1, s2] -> (1, 2, 2, s0, 4)>
+#turned = affine_map<()[s0, s1, s2] -> (1, 4, 4, s0)>
+#scores = affine_map<()[s0, s1, s2] -> (1, 4, s0, s0)>
+
 // A query that does not see its own position is not causal attention.
 // CHECK-LABEL: func.func @main
 // CHECK-NOT: tfm.attention
