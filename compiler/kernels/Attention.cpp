@@ -25,7 +25,9 @@ Family buildAttention(const Params& params, const Facts& facts) {
   ImageParam q(Float(32), 3, "q"), keys(Float(32), 3, "keys"), values(Float(32), 3, "values"), mask(Float(32), 2, "mask");
 
   // Positions of the call, in whole blocks of kPartials from 0 on.
-  Expr positions = causal ? min(q.dim(2).min() + q.dim(2).extent(), keys.dim(0).extent()) : keys.dim(0).extent();
+  Expr positions = min(keys.dim(0).extent(), maxPositions);
+  if (causal)
+    positions = min(positions, q.dim(2).min() + q.dim(2).extent());
   Expr blocks = (positions + kPartials - 1) / kPartials;
   auto visible = [&](const Expr& position) {
     Expr result = likely(position < positions);
@@ -77,9 +79,9 @@ Family buildAttention(const Params& params, const Facts& facts) {
   mixed.compute_at(out, p);
   vectorizeRows(mixed, d, facts.lanes, facts);
   vectorizeRows(mixed.update().reorder(d, position), d, facts.lanes, facts);
-  if (facts.vectors() && headDim % facts.lanes == 0 && headDim / facts.lanes <= 16) {
+  constexpr int kSumsInRegisters = 16;
+  if (facts.vectors() && headDim % facts.lanes == 0 && headDim / facts.lanes <= kSumsInRegisters)
     mixed.update().unroll(d);
-  }
   score.compute_at(out, p).bound_storage(k, storedPositions).split(k, kb, ki, kPartials, TailStrategy::RoundUp);
   weight.compute_at(out, p).bound_storage(k, storedPositions).split(k, kb, ki, kPartials, TailStrategy::RoundUp);
   product.compute_at(score, kb).bound_storage(k, kPartials).bound_storage(h, 1).bound_storage(p, 1);

@@ -1,6 +1,7 @@
 // From a spec to object code: Halide builds and optimises LLVM IR, LLVM turns it into an object.
-#include <cstdio>
+#include <cctype>
 #include <chrono>
+#include <cstdio>
 
 #include "compiler/kernels/Cache.h"
 #include "compiler/kernels/Family.h"
@@ -31,8 +32,7 @@ std::string hexHash(const std::string& text) {
   return digits;
 }
 
-}  // namespace
-
+/// Everything that tells one kernel from another.
 std::string specText(const KernelSpec& spec) {
   std::string text = spec.family;
   for (const auto& [name, value] : spec.params)
@@ -45,6 +45,8 @@ std::string specText(const KernelSpec& spec) {
   return text;
 }
 
+}  // namespace
+
 std::string kernelSymbol(const KernelSpec& spec) {
   std::string symbol = "qc_" + spec.family;
   for (const auto& [name, value] : spec.params) {
@@ -54,7 +56,7 @@ std::string kernelSymbol(const KernelSpec& spec) {
     if (!word.empty() && word != "0")
       symbol += "_" + (std::isdigit(static_cast<unsigned char>(word[0])) ? name : "") + word;
   }
-  return symbol + "_" + hexHash(specText(spec)).substr(0, 8);
+  return symbol + "_" + hexHash(specText(spec));
 }
 
 const std::vector<std::string>& allFamilies() {

@@ -2,6 +2,8 @@
 //
 // A kernel is `int symbol(void** arguments)`, every argument a pointer to a halide_buffer_t, outputs last. It is serial; the runtime divides a
 // call by cropping its outputs (docs/architecture.md). Dimensions below are innermost first, as Halide counts them; `s` counts tokens.
+// Outputs share no memory with inputs; a buffer has fewer than 2^31 elements; dimension 0 is dense and views begin at coordinate 0 unless said
+// otherwise. Formulas, with the order of every rounding, stand at the top of each family's file.
 //
 // Families and their arguments, in order. [x | y] is one or the other by parameter.
 //   Weights W by scheme (dialects/schemes/Scheme.h has the byte order; R, I, groups of 32):
@@ -16,13 +18,15 @@
 //   map       n inputs f32, each f (width, s), r (width) or c (one element (1)) -> [out f32 (width, s) | Q]. `program` maps inputs to the result.
 //             params: operands, a string such as "ffr"; quantize=0|1
 //   matmul    [x f32 (K, s) | Q]; W; n epilogue inputs f32, each f (N, s) or r (N) -> out f32 (N, s). `program` has input 0 = the dot product.
-//             params: scheme, tokens=one|many, operands (of the epilogue inputs, may be empty)
+//             N of out and of the epilogue inputs is padded to whole tiles; what the rows beyond N get means nothing.
+//             params: scheme, tokens=one|many (any s works with both, with equal results), operands (of the epilogue inputs, may be empty)
 //   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out f32 (d, heads, s). The coordinate along s is the position, so
 //             the views of x and out begin at `past`. out's strides are free (it may be a KV cache).
 //             params: head_dim, rotary_dim, interleaved=0|1
 //   append    x f32 (d, heads, s) -> out f32 (d, heads, s), strides free: puts values into a cache. params: none
 //   attention q f32 (d, heads, s), coordinate along s = position; K f32 (positions, d, kv_heads); V f32 (d, positions, kv_heads);
 //             mask f32 (positions, s) if mask=tensor, added to the scaled scores -> out f32 (d, heads, s).
+//             A causal query at position p sees K's positions 0..p. Needs 8 * max_positions bytes of stack.
 //             params: head_dim, group (query heads per KV head), scale, mask=causal|full|tensor, max_positions, window (0: none)
 #pragma once
 
@@ -43,7 +47,8 @@ struct ScalarOp {
   float value = 0;             ///< of a constant
 };
 
-/// A pure function of float32 inputs, one rounding per operation, applied to every element. The last op is the result.
+/// A pure function of float32 inputs, one rounding per operation, applied to every element. The last op is the result. max is a < b ? b : a,
+/// min is a > b ? b : a, less and equal give 1 or 0, select is a != 0 ? b : c. Without ops it is its only input.
 struct ScalarProgram {
   std::vector<ScalarOp> ops;
   bool empty() const { return ops.empty(); }

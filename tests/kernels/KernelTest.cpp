@@ -38,9 +38,11 @@ std::vector<Place> allRuns() {
 
 std::string cacheFolder() { return QUANTC_BINARY_DIR "/kernel-test-cache"; }
 
+std::string runnerOf(const Place& place) { return std::string(QUANTC_RUNNER_FOLDER) + "/runner-" + architectureName(place.variant.architecture); }
+
 /// Runs the calls on the image: fills their outputs. False when the emulator failed.
-bool runAll(const Place& run, const kernels::CodeImage& image, std::vector<Call>& calls) {
-  if (run.emulator.empty()) {
+bool runAll(const Place& place, const kernels::CodeImage& image, std::vector<Call>& calls) {
+  if (place.emulator.empty()) {
     const MappedImage mapped(image.bytes);
     if (!mapped.valid())
       return false;
@@ -49,7 +51,7 @@ bool runAll(const Place& run, const kernels::CodeImage& image, std::vector<Call>
         return false;
     return true;
   }
-  const std::filesystem::path folder = std::filesystem::path(QUANTC_BINARY_DIR) / ("kernel-test-" + run.label);
+  const std::filesystem::path folder = std::filesystem::path(QUANTC_BINARY_DIR) / ("kernel-test-" + place.label);
   std::filesystem::create_directories(folder);
   {
     std::ofstream file(folder / "image", std::ios::binary);
@@ -57,8 +59,7 @@ bool runAll(const Place& run, const kernels::CodeImage& image, std::vector<Call>
   }
   if (!transfer((folder / "calls").string(), calls, true))
     return false;
-  const std::string runner = std::string(QUANTC_RUNNER_FOLDER) + "/runner-" + architectureName(run.variant.architecture);
-  const std::string command = run.emulator + " " + runner + " " + (folder / "image").string() + " " + (folder / "calls").string() + " " + (folder / "results").string();
+  const std::string command = place.emulator + " " + runnerOf(place) + " " + (folder / "image").string() + " " + (folder / "calls").string() + " " + (folder / "results").string();
   const bool done = std::system(command.c_str()) == 0 && transfer((folder / "results").string(), calls, false);
   std::filesystem::remove_all(folder);
   return done;
@@ -77,13 +78,15 @@ void PrintTo(const Place& place, std::ostream* out) { *out << place.label; }
 class Kernels : public testing::TestWithParam<Place> {};
 
 TEST_P(Kernels, GiveTheReferencesBits) {
-  const Place& run = GetParam();
-  if (run.emulator.empty() && run.variant.name == "avx2" && !__builtin_cpu_supports("avx2"))
+  const Place& place = GetParam();
+  if (place.emulator.empty() && place.variant.name == "avx2" && !__builtin_cpu_supports("avx2"))
     GTEST_SKIP() << "needs a processor with AVX2";
-  if (!run.emulator.empty() && std::system((run.emulator.substr(0, run.emulator.find(' ')) + " --version > /dev/null 2>&1").c_str()) != 0)
+  if (!place.emulator.empty() && std::system((place.emulator.substr(0, place.emulator.find(' ')) + " --version > /dev/null 2>&1").c_str()) != 0)
     GTEST_SKIP() << "needs qemu-user";
+  if (!place.emulator.empty() && !std::filesystem::exists(runnerOf(place)))
+    GTEST_SKIP() << "needs the cross compiler for " << architectureName(place.variant.architecture);
 
-  std::vector<Case> cases = allCases(run.variant.layout);
+  std::vector<Case> cases = allCases(place.variant.layout);
   std::vector<kernels::KernelObject> objects;
   std::map<std::string, size_t> indexOf;
   const char* only = std::getenv("QUANTC_KERNEL_FAMILY");
@@ -92,9 +95,9 @@ TEST_P(Kernels, GiveTheReferencesBits) {
   for (const Case& test : cases) {
     const std::string symbol = kernels::kernelSymbol(test.spec);
     if (indexOf.emplace(symbol, objects.size()).second)
-      objects.push_back(kernels::compileKernel(test.spec, run.variant, cacheFolder()));
+      objects.push_back(kernels::compileKernel(test.spec, place.variant, cacheFolder()));
   }
-  const kernels::CodeImage image = kernels::linkImage(objects, run.variant);
+  const kernels::CodeImage image = kernels::linkImage(objects, place.variant);
   ASSERT_EQ(image.entries.size(), objects.size());
 
   std::vector<Call> calls;
@@ -102,7 +105,7 @@ TEST_P(Kernels, GiveTheReferencesBits) {
     calls.push_back(test.call);
     calls.back().entry = image.entries[indexOf.at(kernels::kernelSymbol(test.spec))];
   }
-  ASSERT_TRUE(runAll(run, image, calls));
+  ASSERT_TRUE(runAll(place, image, calls));
   for (size_t i = 0; i < cases.size(); ++i)
     for (size_t a = 0; a < calls[i].arguments.size(); ++a) {
       const int64_t at = firstDifference(calls[i].arguments[a].data, cases[i].expected[a], cases[i].free[a]);
