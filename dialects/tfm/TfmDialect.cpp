@@ -8,6 +8,35 @@
 
 #include "dialects/tfm/TfmDialect.cpp.inc"
 #include "dialects/tfm/TfmEnums.cpp.inc"
+
+namespace quantc::tfm {
+
+using namespace mlir;
+
+/// "[1.000000e+00, 0.562341332]": with all digits, which an array of floats on its own would not get.
+static void printFrequencies(AsmPrinter& printer, DenseF32ArrayAttr frequencies) {
+  printer << '[';
+  llvm::interleaveComma(frequencies.asArrayRef(), printer);
+  printer << ']';
+}
+
+static ParseResult parseFrequencies(AsmParser& parser, DenseF32ArrayAttr& frequencies) {
+  SmallVector<float> values;
+  auto parseOne = [&] {
+    double value = 0;
+    if (failed(parser.parseFloat(value)))
+      return failure();
+    values.push_back(static_cast<float>(value));
+    return success();
+  };
+  if (failed(parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne)))
+    return failure();
+  frequencies = DenseF32ArrayAttr::get(parser.getContext(), values);
+  return success();
+}
+
+}  // namespace quantc::tfm
+
 #define GET_ATTRDEF_CLASSES
 #include "dialects/tfm/TfmAttrs.cpp.inc"
 #define GET_TYPEDEF_CLASSES

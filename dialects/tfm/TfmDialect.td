@@ -68,7 +68,8 @@ def Tfm_LiteralAttr : Tfm_Attr<"Literal", "literal"> {
 def Tfm_RopeTableAttr : Tfm_Attr<"RopeTable", "rope_table"> {
   let summary = "[positions, frequencies]: cosine or sine of float32(position * frequency), computed in double, times scale";
   let parameters = (ins "bool":$sine, "::mlir::DenseF32ArrayAttr":$frequencies, "int64_t":$positions, "::mlir::FloatAttr":$scale);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let assemblyFormat =
+    "`<` `sine` `=` $sine `,` `frequencies` `=` custom<Frequencies>($frequencies) `,` `positions` `=` $positions `,` `scale` `=` $scale `>`";
 }
 
 class Tfm_Type<string cppName, string typeMnemonic> : TypeDef<Tfm_Dialect, cppName> {

@@ -25,8 +25,8 @@ module attributes {tfm.name = "small", tfm.context = 128 : i64, tfm.files = ["mo
     %4 = tfm.weight #tfm.reshaped<#tfm.stored<0, "a", tensor<8x64xf16>>, [512]> -> tensor<512xf16>
     // CHECK: tfm.weight #tfm.literal<dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>> -> tensor<2xf32>
     %5 = tfm.weight #tfm.literal<dense<[1.0, 2.0]> : tensor<2xf32>> -> tensor<2xf32>
-    // CHECK: tfm.weight #tfm.rope_table<sine = true, frequencies = [1.000000e+00, 5.000000e-01], positions = 16, scale = 1.000000e+00 : f32> -> tensor<16x2xf32>
-    %6 = tfm.weight #tfm.rope_table<sine = true, frequencies = [1.0, 0.5], positions = 16, scale = 1.0 : f32> -> tensor<16x2xf32>
+    // CHECK: tfm.weight #tfm.rope_table<sine = true, frequencies = [1.000000e+00, 0.562341332], positions = 16, scale = 1.000000e+00 : f32> -> tensor<16x2xf32>
+    %6 = tfm.weight #tfm.rope_table<sine = true, frequencies = [1.0, 0.562341332], positions = 16, scale = 1.0 : f32> -> tensor<16x2xf32>
     return %0, %1, %2, %3, %4, %5, %6 : tensor<8x64xf16>, tensor<64x8xf16>, tensor<4x64xf16>, tensor<12x64xf16>, tensor<512xf16>, tensor<2xf32>, tensor<16x2xf32>
   }
 
