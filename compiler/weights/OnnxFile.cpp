@@ -5,7 +5,6 @@
 #include <optional>
 #include <unordered_map>
 
-
 #include "compiler/support/Error.h"
 #include "compiler/support/MappedFile.h"
 #include "compiler/weights/OnnxProto.h"
@@ -103,7 +102,9 @@ public:
   }
 
 private:
-  [[noreturn]] void fail(const std::string& tensor, const std::string& what) const { throw UserError(path().string() + ":" + tensor, what); }
+  [[noreturn]] void fail(const std::string& tensor, const std::string& what) const {
+    throw UserError(path().string() + ":" + tensor, what);
+  }
 
   /// Calls visit(field) for every field of a message.
   template <typename Visit> void walk(std::string_view message, Visit visit) const {
@@ -206,8 +207,8 @@ private:
       found = decoded_.back()->size();
     }
     if (found != tensor.bytes)
-      fail(raw.name, "holds " + std::to_string(found) + " bytes, expected " + std::to_string(tensor.bytes) + " for " + storedTypeName(*type) +
-                         " " + shapeText(raw.dims) + kExportAgain);
+      fail(raw.name, "holds " + std::to_string(found) + " bytes, expected " + std::to_string(tensor.bytes) + " for " +
+                         storedTypeName(*type) + " " + shapeText(raw.dims) + kExportAgain);
     tensors_.push_back(std::move(tensor));
   }
 
@@ -228,7 +229,8 @@ private:
     for (const auto& part : relative)
       escapes |= part == "..";
     if (escapes)
-      fail(raw.name, "its external data lies in '" + relative.string() + "', expected a file in the model's folder; export the model again");
+      fail(raw.name,
+           "its external data lies in '" + relative.string() + "', expected a file in the model's folder; export the model again");
     std::unique_ptr<MappedFile>& file = external_[relative.string()];
     if (!file)
       file = std::make_unique<MappedFile>(path().parent_path() / relative);

@@ -131,7 +131,8 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
         double dot = 0;
         for (int64_t i = 0; i < dim; ++i)
           dot += q[i] * key.values[t * kvWidth + kvOffset + i];
-        scores[t] = dot * scale + (mask ? mask->values[(mask->size() / (sequence * total) == heads ? head : 0) * sequence * total + row * total + t] : 0);
+        scores[t] = dot * scale +
+                    (mask ? mask->values[(mask->size() / (sequence * total) == heads ? head : 0) * sequence * total + row * total + t] : 0);
         largest = std::max(largest, scores[t]);
       }
       for (int64_t t = begin; t < end; ++t)

@@ -129,9 +129,7 @@ Array binary(BinaryKind kind, const Array& lhs, const Array& rhs, Type element, 
 Array select(const Array& condition, const Array& lhs, const Array& rhs, ArrayRef<int64_t> shape) {
   Array result = makeArray(lhs.element, shape);
   forEach<3>(shape, {broadcastStrides(condition.shape, shape), broadcastStrides(lhs.shape, shape), broadcastStrides(rhs.shape, shape)},
-             [&](int64_t i, auto& at) {
-               result.values[i] = condition.values[at[0]] != 0 ? lhs.values[at[1]] : rhs.values[at[2]];
-             });
+             [&](int64_t i, auto& at) { result.values[i] = condition.values[at[0]] != 0 ? lhs.values[at[1]] : rhs.values[at[2]]; });
   return result;
 }
 

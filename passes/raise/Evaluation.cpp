@@ -46,7 +46,8 @@ std::vector<tfm::StepSize> Evaluator::smallSteps() const {
   std::vector<tfm::StepSize> steps{{2, 0}, {5, 0}, {1, 0}};
   if (hasPast())
     steps.insert(steps.end(), {{1, 1}, {3, 4}, {2, 9}});
-  steps.erase(std::remove_if(steps.begin(), steps.end(), [&](const tfm::StepSize& step) { return step.sequence + step.past > context(); }), steps.end());
+  steps.erase(std::remove_if(steps.begin(), steps.end(), [&](const tfm::StepSize& step) { return step.sequence + step.past > context(); }),
+              steps.end());
   return steps;
 }
 

@@ -27,7 +27,8 @@ bool mayHaveLongWindow(ArrayRef<MaskTerm> terms, Evaluator& evaluator) {
       continue;
     pending.append(op->operand_begin(), op->operand_end());
     auto value = op->getNumResults() == 1 ? scalarOf(op->getResult(0)) : std::nullopt;
-    if (value && std::fabs(*value) > static_cast<double>(Evaluator::kLongestUsualSquare) && std::fabs(*value) < static_cast<double>(evaluator.context()))
+    if (value && std::fabs(*value) > static_cast<double>(Evaluator::kLongestUsualSquare) &&
+        std::fabs(*value) < static_cast<double>(evaluator.context()))
       return true;
   }
   return false;

@@ -73,7 +73,8 @@ Value withoutRepetition(OpBuilder& builder, Value value) {
   auto repeat = joined ? joined.getOperand().getDefiningOp<tfm::BroadcastOp>() : tfm::BroadcastOp();
   if (!repeat)
     return value;
-  SmallVector<AffineExpr> from = tfm::dimsOf(typeOf(repeat.getOperand())), to = tfm::dimsOf(typeOf(repeat)), dims = tfm::dimsOf(typeOf(value));
+  SmallVector<AffineExpr> from = tfm::dimsOf(typeOf(repeat.getOperand())), to = tfm::dimsOf(typeOf(repeat)),
+                          dims = tfm::dimsOf(typeOf(value));
   size_t rank = to.size(), group = rank - 3;
   if (rank < 4 || from.size() != rank || dims.size() < 3 || from[group] != getAffineConstantExpr(1, value.getContext()) ||
       ArrayRef(dims).take_back(2) != ArrayRef(to).take_back(2))
@@ -151,9 +152,9 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     int64_t rowAxis = typeOf(op).getRank() - 2;
     Value rows = toRows(rewriter, op.getLoc(), query, rowAxis);
     Value attention = rewriter.create<tfm::AttentionOp>(
-        op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis), Value(),
-        headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(), APFloat(static_cast<float>(scale)),
-        mask->kind, mask->window);
+        op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis),
+        Value(), headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(),
+        APFloat(static_cast<float>(scale)), mask->kind, mask->window);
     rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), attention, typeOf(op), rowAxis));
     return success();
   }

@@ -62,8 +62,8 @@ bool isCausal(Operation& op) {
     return isConstantDim(slice.getOperand(), slice.getAxis());
   if (auto concat = dyn_cast<tfm::ConcatOp>(op))
     return isConstantDim(concat, concat.getAxis());
-  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp, tfm::RopeOp,
-             tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp, func::ReturnOp>(op);
+  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
+             tfm::RopeOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp, func::ReturnOp>(op);
 }
 
 struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
@@ -94,8 +94,8 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
     OpBuilder builder(attention);
     if (auto existing = appended_.find(rows); existing != appended_.end())
       return existing->second;
-    return appended_[rows] = builder.create<tfm::CacheAppendOp>(attention.getLoc(), wholeType(typeOf(rows)), rows, name.str(), attention.getKvHeads(),
-                                                                attention.getHeadDim());
+    return appended_[rows] = builder.create<tfm::CacheAppendOp>(attention.getLoc(), wholeType(typeOf(rows)), rows, name.str(),
+                                                                attention.getKvHeads(), attention.getHeadDim());
   }
 
   Value replacePast(Value flat, const Twine& name, tfm::AttentionOp attention) {

@@ -91,8 +91,8 @@ struct SliceOfBias : OpRewritePattern<tfm::SliceOp> {
       if (Attribute vector = vectorExprOf(operand, width))
         operands.push_back(createWeight(rewriter, op.getLoc(), tfm::SlicedAttr::get(op.getContext(), vector, 0, *begin, *begin + size)));
       else
-        operands.push_back(rewriter.create<tfm::SliceOp>(op.getLoc(), tfm::withElement(typeOf(op), typeOf(operand).getElementType()), operand,
-                                                         op.getAxis(), op.getBegin(), op.getStep()));
+        operands.push_back(rewriter.create<tfm::SliceOp>(op.getLoc(), tfm::withElement(typeOf(op), typeOf(operand).getElementType()),
+                                                         operand, op.getAxis(), op.getBegin(), op.getStep()));
     }
     rewriter.replaceOpWithNewOp<tfm::BinaryOp>(op, op.getType(), binary.getKind(), operands[0], operands[1]);
     return success();

@@ -125,7 +125,8 @@ struct AbsorbVector : OpRewritePattern<tfm::BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::BinaryOp op, PatternRewriter& rewriter) const override {
     for (auto [norm, vector] : bothOrders(op)) {
-      Attribute expr = norm.getType() == op.getType() && norm.hasOneUse() ? vectorExprOf(vector, typeOf(op).getShape().back()) : Attribute();
+      Attribute expr =
+          norm.getType() == op.getType() && norm.hasOneUse() ? vectorExprOf(vector, typeOf(op).getShape().back()) : Attribute();
       if (!expr)
         continue;
       auto weight = [&] { return createWeight(rewriter, op.getLoc(), expr); };
@@ -136,11 +137,13 @@ struct AbsorbVector : OpRewritePattern<tfm::BinaryOp> {
         return success();
       }
       if (layer && op.getKind() == BinaryKind::mul && isFilled(layer.getWeight(), 1) && isFilled(layer.getBias(), 0)) {
-        rewriter.replaceOpWithNewOp<tfm::LayerNormOp>(op, op.getType(), layer.getInput(), weight(), layer.getBias(), layer.getEpsilonAttr());
+        rewriter.replaceOpWithNewOp<tfm::LayerNormOp>(op, op.getType(), layer.getInput(), weight(), layer.getBias(),
+                                                      layer.getEpsilonAttr());
         return success();
       }
       if (layer && op.getKind() == BinaryKind::add && isFilled(layer.getBias(), 0)) {
-        rewriter.replaceOpWithNewOp<tfm::LayerNormOp>(op, op.getType(), layer.getInput(), layer.getWeight(), weight(), layer.getEpsilonAttr());
+        rewriter.replaceOpWithNewOp<tfm::LayerNormOp>(op, op.getType(), layer.getInput(), layer.getWeight(), weight(),
+                                                      layer.getEpsilonAttr());
         return success();
       }
     }

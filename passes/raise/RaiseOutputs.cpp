@@ -30,7 +30,8 @@ struct TailBeforeRowOperation : OpRewritePattern<tfm::TailOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::TailOp op, PatternRewriter& rewriter) const override {
     Operation* producer = op.getInput().getDefiningOp();
-    if (!isa_and_nonnull<tfm::LinearOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::UnaryOp, tfm::BinaryOp, tfm::CastOp>(producer) || !producer->hasOneUse())
+    if (!isa_and_nonnull<tfm::LinearOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::UnaryOp, tfm::BinaryOp, tfm::CastOp>(producer) ||
+        !producer->hasOneUse())
       return rewriter.notifyMatchFailure(op, "input is not an operation on rows that is used here alone");
     std::optional<unsigned> rows;
     for (OpOperand& operand : producer->getOpOperands()) {
@@ -39,7 +40,8 @@ struct TailBeforeRowOperation : OpRewritePattern<tfm::TailOp> {
         if (rows)
           return rewriter.notifyMatchFailure(op, "input is computed from several tensors of rows");
         rows = operand.getOperandNumber();
-      } else if (!type.hasStaticShape() || (isa<tfm::BinaryOp>(producer) && type.getRank() >= 2 && type.getDimSize(type.getRank() - 2) != 1)) {
+      } else if (!type.hasStaticShape() ||
+                 (isa<tfm::BinaryOp>(producer) && type.getRank() >= 2 && type.getDimSize(type.getRank() - 2) != 1)) {
         return rewriter.notifyMatchFailure(op, "input depends on more than single rows");
       }
     }

@@ -92,7 +92,8 @@ std::optional<Frequencies> readFrequencies(const Rotation& rotation, Evaluator& 
   }
   std::optional<Frequencies> found;
   for (tfm::StepSize step : evaluator.smallSteps()) {
-    auto angles = evaluator.evaluate(angleValue, step), cosine = evaluator.evaluate(rotation.cosine, step), sine = evaluator.evaluate(rotation.sine, step);
+    auto angles = evaluator.evaluate(angleValue, step), cosine = evaluator.evaluate(rotation.cosine, step),
+         sine = evaluator.evaluate(rotation.sine, step);
     if (!angles || !cosine || !sine) {
       why = "factors cannot be evaluated: " + evaluator.reason();
       return std::nullopt;
@@ -149,8 +150,8 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
       return rewriter.notifyMatchFailure(op, why);
     int64_t headDim = type.getShape().back();
     Value flat = toRows(rewriter, op.getLoc(), rotation->x, rowAxis);
-    Value rope = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, headDim, /*interleaved=*/false, frequencies->perPosition,
-                                              APFloat(static_cast<float>(frequencies->scale)));
+    Value rope = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, headDim, /*interleaved=*/false,
+                                              frequencies->perPosition, APFloat(static_cast<float>(frequencies->scale)));
     rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), rope, type, rowAxis));
     return success();
   }

@@ -135,9 +135,10 @@ struct FoldConstants : RewritePattern {
 
   LogicalResult matchAndRewrite(Operation* op, PatternRewriter& rewriter) const override {
     auto type = op->getNumResults() == 1 ? dyn_cast<RankedTensorType>(op->getResult(0).getType()) : RankedTensorType();
-    bool constants = op->getNumOperands() > 0 && llvm::all_of(op->getOperands(), [](Value value) { return value.getDefiningOp<tfm::ConstantOp>(); });
-    if (!constants || !type || !type.hasStaticShape() || type.getNumElements() > kMostFoldedElements || !type.getElementType().isIntOrFloat() ||
-        isa<tfm::CacheAppendOp>(op))
+    bool constants =
+        op->getNumOperands() > 0 && llvm::all_of(op->getOperands(), [](Value value) { return value.getDefiningOp<tfm::ConstantOp>(); });
+    if (!constants || !type || !type.hasStaticShape() || type.getNumElements() > kMostFoldedElements ||
+        !type.getElementType().isIntOrFloat() || isa<tfm::CacheAppendOp>(op))
       return rewriter.notifyMatchFailure(op, "is not computed from small constants");
     // A splat that is repeated stays a splat, and stays visible as the scalar that it is.
     tfm::Interpreter interpreter(tfm::StepSize{});
@@ -189,7 +190,8 @@ struct SinkReshapeBelowBinary : OpRewritePattern<tfm::BinaryOp> {
     auto left = op.getLhs().getDefiningOp<tfm::ReshapeOp>(), right = op.getRhs().getDefiningOp<tfm::ReshapeOp>();
     Value lhs = op.getLhs(), rhs = op.getRhs();
     RankedTensorType from;
-    if (left && right && keepsLastDim(left) && left.getType() == right.getType() && left.getOperand().getType() == right.getOperand().getType()) {
+    if (left && right && keepsLastDim(left) && left.getType() == right.getType() &&
+        left.getOperand().getType() == right.getOperand().getType()) {
       lhs = left.getOperand();
       rhs = right.getOperand();
       from = typeOf(lhs);

@@ -135,7 +135,8 @@ TEST_F(OnnxFileTest, OneNameTwiceIsRefused) {
 TEST_F(OnnxFileTest, WhatIsNotOnnxIsRefused) {
   for (std::string bytes : {std::string(), std::string("hello world, this is no model"), std::string(64, '\xff'), std::string(64, '\0')}) {
     std::filesystem::path path = folder_.write("model.onnx", bytes);
-    EXPECT_THAT(test::errorOf([&] { openOnnxFile(path); }), testing::AnyOf(HasSubstr("holds no graph"), HasSubstr("is not a well-formed ONNX model")));
+    EXPECT_THAT(test::errorOf([&] { openOnnxFile(path); }),
+                testing::AnyOf(HasSubstr("holds no graph"), HasSubstr("is not a well-formed ONNX model")));
   }
 }
 

@@ -71,7 +71,8 @@ protected:
   }
 
   tfm::Array tokens(const std::vector<double>& ids) {
-    return {mlir::cast<mlir::RankedTensorType>(main().getArgument(0).getType()).getElementType(), {1, static_cast<int64_t>(ids.size())}, ids};
+    return {
+        mlir::cast<mlir::RankedTensorType>(main().getArgument(0).getType()).getElementType(), {1, static_cast<int64_t>(ids.size())}, ids};
   }
 
   /// Logits of one sequence that is processed in steps of these many tokens. Results after the first are caches, in the order of the arguments.
@@ -86,7 +87,8 @@ protected:
       interpreter.bind(main().getArgument(0), tokens({ids.begin() + done, ids.begin() + done + count}));
       for (unsigned i = 1; i < main().getNumArguments(); ++i) {
         auto type = mlir::cast<mlir::RankedTensorType>(main().getArgument(i).getType());
-        interpreter.bind(main().getArgument(i), past.empty() ? tfm::Array{type.getElementType(), interpreter.shapeOf(type), {}} : past[i - 1]);
+        interpreter.bind(main().getArgument(i),
+                         past.empty() ? tfm::Array{type.getElementType(), interpreter.shapeOf(type), {}} : past[i - 1]);
       }
       past.clear();
       for (mlir::Value result : main().getBody().front().getTerminator()->getOperands()) {
@@ -146,8 +148,9 @@ TEST_P(OnnxNumerics, RaisedHasNothingLeftButBuildingBlocks) {
   raise();
   std::set<std::string> names;
   module_->walk([&](mlir::Operation* op) { names.insert(op->getName().getStringRef().str()); });
-  for (const char* allowed : {"builtin.module", "func.func", "func.return", "tfm.weight", "tfm.embed", "tfm.position_rows", "tfm.rms_norm", "tfm.layer_norm",
-                              "tfm.linear", "tfm.rope", "tfm.cache_append", "tfm.attention", "tfm.binary", "tfm.unary", "tfm.tail"})
+  for (const char* allowed :
+       {"builtin.module", "func.func", "func.return", "tfm.weight", "tfm.embed", "tfm.position_rows", "tfm.rms_norm", "tfm.layer_norm",
+        "tfm.linear", "tfm.rope", "tfm.cache_append", "tfm.attention", "tfm.binary", "tfm.unary", "tfm.tail"})
     names.erase(allowed);
   EXPECT_THAT(names, testing::IsEmpty());
   EXPECT_EQ(main().getNumArguments(), 1u);
@@ -176,21 +179,22 @@ std::string nameOf(const testing::TestParamInfo<Reference>& info) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, OnnxNumerics,
-                         testing::Values(Reference{"zoo/llama", "in.input_ids", "out.logits"}, Reference{"zoo/llama", "in.input_ids", "out.logits", true},
-                                         Reference{"zoo/llama3-rope", "in.input_ids", "out.logits"},
-                                         Reference{"zoo/llama3-rope", "in.input_ids", "out.logits", true},
-                                         Reference{"zoo/gpt2", "in.input_ids", "out.logits"}, Reference{"zoo/gpt2", "in.input_ids", "out.logits", true},
-                                         Reference{"models/stories260K", "0.input_ids", "0.logits"},
-                                         Reference{"models/stories260K", "0.input_ids", "0.logits", true}),
-                         nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Each, OnnxNumerics,
+    testing::Values(Reference{"zoo/llama", "in.input_ids", "out.logits"}, Reference{"zoo/llama", "in.input_ids", "out.logits", true},
+                    Reference{"zoo/llama3-rope", "in.input_ids", "out.logits"},
+                    Reference{"zoo/llama3-rope", "in.input_ids", "out.logits", true}, Reference{"zoo/gpt2", "in.input_ids", "out.logits"},
+                    Reference{"zoo/gpt2", "in.input_ids", "out.logits", true}, Reference{"models/stories260K", "0.input_ids", "0.logits"},
+                    Reference{"models/stories260K", "0.input_ids", "0.logits", true}),
+    nameOf);
 
-INSTANTIATE_TEST_SUITE_P(Each, OnnxArchitectures,
-                         testing::Values(Reference{"zoo/mistral", "in.input_ids", "out.logits"}, Reference{"zoo/mistral", "in.input_ids", "out.logits", true},
-                                         Reference{"zoo/qwen2", "in.input_ids", "out.logits"}, Reference{"zoo/qwen3", "in.input_ids", "out.logits", true},
-                                         Reference{"zoo/gemma", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
-                                         Reference{"zoo/opt", "in.input_ids", "out.logits", true}),
-                         nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Each, OnnxArchitectures,
+    testing::Values(Reference{"zoo/mistral", "in.input_ids", "out.logits"}, Reference{"zoo/mistral", "in.input_ids", "out.logits", true},
+                    Reference{"zoo/qwen2", "in.input_ids", "out.logits"}, Reference{"zoo/qwen3", "in.input_ids", "out.logits", true},
+                    Reference{"zoo/gemma", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
+                    Reference{"zoo/opt", "in.input_ids", "out.logits", true}),
+    nameOf);
 
 }  // namespace
 }  // namespace quantc

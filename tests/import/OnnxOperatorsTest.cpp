@@ -50,8 +50,9 @@ protected:
   }
 
   /// Of y = op(x, rest...).
-  tfm::Array evaluate(OnnxBuilder& builder, const std::string& op, const std::vector<std::string>& inputs,
-                      const std::function<void(onnx::NodeProto&)>& change = [](onnx::NodeProto&) {}) {
+  tfm::Array evaluate(
+      OnnxBuilder& builder, const std::string& op, const std::vector<std::string>& inputs,
+      const std::function<void(onnx::NodeProto&)>& change = [](onnx::NodeProto&) {}) {
     change(builder.node(op, inputs, {"y"}));
     builder.output("y");
     return evaluate(builder);
@@ -156,13 +157,15 @@ TEST_F(OnnxOperators, ClipWhereAndComparisons) {
 TEST_F(OnnxOperators, ReductionsTakeAxesAsAttributeOrInput) {
   OnnxBuilder attribute;
   give(attribute, {"2", "3"}, {1, 2, 3, 4, 5, 6});
-  tfm::Array sums = evaluate(attribute, "ReduceMean", {"x"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axes", std::vector<int64_t>{-1}); });
+  tfm::Array sums =
+      evaluate(attribute, "ReduceMean", {"x"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axes", std::vector<int64_t>{-1}); });
   EXPECT_THAT(sums.shape, ElementsAre(2, 1));
   EXPECT_THAT(sums.values, ElementsAre(2, 5));
   OnnxBuilder input(18);
   give(input, {"2", "3"}, {1, 2, 3, 4, 5, 6});
   input.ints("axes", {0});
-  tfm::Array largest = evaluate(input, "ReduceMax", {"x", "axes"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "keepdims", int64_t(0)); });
+  tfm::Array largest =
+      evaluate(input, "ReduceMax", {"x", "axes"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "keepdims", int64_t(0)); });
   EXPECT_THAT(largest.shape, ElementsAre(3));
   EXPECT_THAT(largest.values, ElementsAre(4, 5, 6));
   OnnxBuilder all;
@@ -175,7 +178,8 @@ TEST_F(OnnxOperators, NormsOfTheLastAxis) {
   give(layer, {"1", "2"}, {1, 3});
   layer.floats("w", {2}, {10, 10});
   layer.floats("b", {2}, {1, 2});
-  tfm::Array y = evaluate(layer, "LayerNormalization", {"x", "w", "b"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "epsilon", 0.0f); });
+  tfm::Array y =
+      evaluate(layer, "LayerNormalization", {"x", "w", "b"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "epsilon", 0.0f); });
   EXPECT_THAT(y.values, ElementsAre(-9, 12));
   OnnxBuilder rms;
   give(rms, {"1", "2"}, {3, 4});
@@ -248,6 +252,26 @@ TEST_F(OnnxOperators, ReshapeThatDoesNotFitIsRefused) {
   }
 }
 
+TEST_F(OnnxOperators, ShapesFromOutsideAreChecked) {
+  auto errorOf = [&](OnnxBuilder& builder, const char* op, const std::vector<std::string>& inputs) {
+    return test::errorOf([&] { evaluate(builder, op, inputs); });
+  };
+  OnnxBuilder negative;
+  negative.ints("shape", {2, -3});
+  EXPECT_THAT(errorOf(negative, "ConstantOfShape", {"shape"}), HasSubstr("can have a negative dimension"));
+  OnnxBuilder huge;
+  huge.ints("shape", {int64_t(1) << 32, int64_t(1) << 32, 1});
+  huge.node("ConstantOfShape", {"shape"}, {"huge"});
+  EXPECT_THAT(errorOf(huge, "Flatten", {"huge"}), HasSubstr("makes a tensor of more than"));
+  OnnxBuilder empty;
+  empty.ints("none", {});
+  EXPECT_THAT(errorOf(empty, "Range", {"none", "none", "none"}), HasSubstr("has ends that depend on"));
+  OnnxBuilder norm;
+  give(norm, {"2", "4"}, std::vector<double>(8, 1));
+  norm.floats("w", {2}, {1, 1});
+  EXPECT_THAT(errorOf(norm, "SimplifiedLayerNormalization", {"x", "w"}), HasSubstr("not as long as the last dimension"));
+}
+
 TEST_F(OnnxOperators, GeluInItsForms) {
   auto gelu = [](double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); };
   auto tanhGelu = [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); };
@@ -255,7 +279,9 @@ TEST_F(OnnxOperators, GeluInItsForms) {
     OnnxBuilder builder;
     give(builder, {"1"}, {0.75});
     double y = evaluate(builder, op, {"x"}, [](onnx::NodeProto& node) { node.set_domain("com.microsoft"); }).values[0];
-    double expected = std::string(op) == "Gelu" ? gelu(0.75) : std::string(op) == "FastGelu" ? tanhGelu(0.75) : 0.75 / (1 + std::exp(-1.702 * 0.75));
+    double expected = std::string(op) == "Gelu"       ? gelu(0.75)
+                      : std::string(op) == "FastGelu" ? tanhGelu(0.75)
+                                                      : 0.75 / (1 + std::exp(-1.702 * 0.75));
     EXPECT_NEAR(y, expected, 1e-6) << op;
   }
 }

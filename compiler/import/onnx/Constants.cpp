@@ -44,53 +44,60 @@ void importConstant(Node& node) {
   node.fail("holds a kind of value that is not supported; export the model again");
 }
 
+/// The element of a tensor that holds one; nullopt where it does not.
+static std::optional<double> onlyElement(const onnx::TensorProto& tensor, Type element) {
+  const std::string& raw = tensor.raw_data();
+  if (element.isInteger(1) && raw.size() == 1)
+    return raw[0] != 0;
+  if (!element.isInteger(1) && raw.size() == element.getIntOrFloatBitWidth() / 8) {
+    auto dense = DenseElementsAttr::getFromRawBuffer(RankedTensorType::get({1}, element), ArrayRef(raw.data(), raw.size()));
+    return isa<FloatType>(element) ? dense.getSplatValue<APFloat>().convertToDouble()
+                                   : static_cast<double>(dense.getSplatValue<APInt>().getSExtValue());
+  }
+  if (tensor.float_data_size() == 1)
+    return tensor.float_data(0);
+  if (tensor.int64_data_size() == 1)
+    return static_cast<double>(tensor.int64_data(0));
+  if (tensor.int32_data_size() == 1)
+    return tensor.int32_data(0);
+  return std::nullopt;
+}
+
 void importConstantOfShape(Node& node) {
   const Known* dims = node.known(0);
   if (!dims)
     node.fail("has a shape that depends on the values of tensors; export the model with constant shapes");
   Type element = Float32Type::get(node.context());
-  double value = 0;
+  std::optional<double> value = 0;
   if (const onnx::AttributeProto* attribute = node.find("value")) {
-    const onnx::TensorProto& tensor = attribute->t();
-    element = elementOf(tensor.data_type(), node.context());
+    element = elementOf(attribute->t().data_type(), node.context());
     if (!element)
       node.fail("has elements of a type that is not supported; export the model in float32");
-    const std::string& raw = tensor.raw_data();
-    size_t bytes = element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
-    if (raw.size() == bytes && element.isInteger(1))
-      value = raw[0] != 0;
-    else if (raw.size() == bytes)
-      value = isa<FloatType>(element)
-                  ? (*DenseElementsAttr::getFromRawBuffer(RankedTensorType::get({1}, element), ArrayRef(raw.data(), raw.size())).value_begin<APFloat>())
-                        .convertToDouble()
-                  : static_cast<double>(
-                        (*DenseElementsAttr::getFromRawBuffer(RankedTensorType::get({1}, element), ArrayRef(raw.data(), raw.size())).value_begin<APInt>())
-                            .getSExtValue());
-    else if (tensor.float_data_size() == 1)
-      value = tensor.float_data(0);
-    else if (tensor.int64_data_size() == 1)
-      value = static_cast<double>(tensor.int64_data(0));
-    else if (tensor.int32_data_size() == 1)
-      value = tensor.int32_data(0);
-    else
+    value = onlyElement(attribute->t(), element);
+    if (!value)
       node.fail("has a value that is not one element; the model is damaged, export it again");
   }
+  for (AffineExpr dim : *dims)
+    if (boundsOf(dim).least.value_or(-1) < 0)
+      node.fail("can have a negative dimension; the model is damaged, export it again");
   RankedTensorType type = node.tensorType(*dims, element);
-  if (!isa<FloatType>(element) && type.hasStaticShape() && type.getNumElements() <= kMostKnown)
-    return node.set(0, type, Known(type.getNumElements(), constantExpr(static_cast<int64_t>(value), node.context())));
-  Value scalar = node.scalar(value, element);
+  if (!isa<FloatType>(element) && isSmall(type))
+    return node.set(0, type, Known(type.getNumElements(), constantExpr(static_cast<int64_t>(*value), node.context())));
+  Value scalar = node.scalar(*value, element);
   node.set(0, type.getRank() == 0 ? scalar : node.create<tfm::BroadcastOp>(type, scalar));
 }
 
 void importRange(Node& node) {
-  const Known *start = node.known(0), *limit = node.known(1), *step = node.known(2);
-  auto stride = step ? constantOf(step->front()) : std::nullopt;
+  AffineExpr start = node.knownScalar(0), limit = node.knownScalar(1);
+  auto stride = constantOf(node.knownScalar(2));
   if (!start || !limit || !stride || *stride == 0)
     node.fail("has ends that depend on the values of tensors; export the model with ends that depend on shapes alone");
-  AffineExpr span = foldBinary(tfm::BinaryKind::sub, *stride > 0 ? limit->front() : start->front(), *stride > 0 ? start->front() : limit->front());
+  AffineExpr span = foldBinary(tfm::BinaryKind::sub, *stride > 0 ? limit : start, *stride > 0 ? start : limit);
   int64_t width = *stride > 0 ? *stride : -*stride;
-  AffineExpr count = width == 1 ? span : foldBinary(tfm::BinaryKind::div, foldBinary(tfm::BinaryKind::add, span, constantExpr(width - 1, node.context())),
-                                                    constantExpr(width, node.context()));
+  AffineExpr count = width == 1
+                         ? span
+                         : foldBinary(tfm::BinaryKind::div, foldBinary(tfm::BinaryKind::add, span, constantExpr(width - 1, node.context())),
+                                      constantExpr(width, node.context()));
   if (!count || boundsOf(count).least.value_or(-1) < 0)
     node.fail("can have a negative number of elements; export the model again");
   Type element = node.type(0).getElementType();
@@ -98,20 +105,22 @@ void importRange(Node& node) {
   if (auto size = constantOf(count); size && *size <= kMostKnown && isa<IntegerType>(element)) {
     Known elements;
     for (int64_t i = 0; i < *size; ++i)
-      elements.push_back(foldBinary(tfm::BinaryKind::add, start->front(), constantExpr(i * *stride, node.context())));
+      elements.push_back(foldBinary(tfm::BinaryKind::add, start, constantExpr(i * *stride, node.context())));
     return node.set(0, type, elements);
   }
-  node.set(0, node.create<tfm::IotaOp>(type, AffineMapAttr::get(tfm::symbolicMap(start->front(), node.context())),
+  node.set(0, node.create<tfm::IotaOp>(type, AffineMapAttr::get(tfm::symbolicMap(start, node.context())),
                                        node.builder().getI64IntegerAttr(*stride)));
 }
 
-/// Rows and columns as numbers decide what stays: column - row <= k (lower) or >= k (upper).
+/// Rows and columns as numbers decide what stays: column - row <= diagonal (lower) or >= diagonal (upper).
 void importTrilu(Node& node) {
   RankedTensorType type = node.type(0);
   if (type.getRank() < 2)
     node.fail("needs a matrix; the model is damaged, export it again");
   bool upper = node.attribute("upper", int64_t(1)) != 0;
-  int64_t k = node.has(1) ? node.constants(1, "diagonals").front() : 0;
+  auto diagonal = node.has(1) ? constantOf(node.knownScalar(1)) : 0;
+  if (!diagonal)
+    node.fail("has a diagonal that is computed from the input; export the model with a constant one");
   SmallVector<AffineExpr> dims = tfm::dimsOf(type);
   AffineExpr rows = dims[dims.size() - 2], columns = dims.back(), one = constantExpr(1, node.context());
   Type i64 = IntegerType::get(node.context(), 64);
@@ -120,7 +129,7 @@ void importTrilu(Node& node) {
                                     AffineMapAttr::get(tfm::symbolicMap(constantExpr(start, node.context()), node.context())),
                                     node.builder().getI64IntegerAttr(1));
   };
-  Value row = node.reshape(count(rows, k), {rows, one}), column = count(columns, 0);
+  Value row = node.reshape(count(rows, *diagonal), {rows, one}), column = count(columns, 0);
   auto kind = upper ? tfm::BinaryKind::greater_equal : tfm::BinaryKind::less_equal;
   Value kept = node.create<tfm::BinaryOp>(node.tensorType({rows, columns}, node.builder().getI1Type()), kind, column, row);
   node.set(0, node.create<tfm::SelectOp>(type, kept, node.value(0), node.scalar(0, type.getElementType())));

@@ -18,8 +18,9 @@ bool isComparison(BinaryKind kind) {
 }
 
 /// Elements of an elementwise operation on known tensors; nullopt when an input or an element is not known.
-std::optional<Known> foldElementwise(Node& node, unsigned inputs, RankedTensorType type, llvm::function_ref<AffineExpr(ArrayRef<AffineExpr>)> fold) {
-  if (!type.hasStaticShape() || type.getNumElements() > kMostKnown)
+std::optional<Known> foldElementwise(Node& node, unsigned inputs, RankedTensorType type,
+                                     llvm::function_ref<AffineExpr(ArrayRef<AffineExpr>)> fold) {
+  if (!isSmall(type))
     return std::nullopt;
   SmallVector<const Known*> known;
   SmallVector<SmallVector<int64_t>> indices;
@@ -123,7 +124,8 @@ static void castTo(Node& node, Type element) {
 void importCast(Node& node) {
   Type element = elementOf(node.attribute("to", int64_t(0)), node.context());
   if (!element)
-    node.fail("converts to element type " + std::to_string(node.attribute("to", int64_t(0))) + ", which is not supported; export the model in float32");
+    node.fail("converts to element type " + std::to_string(node.attribute("to", int64_t(0))) +
+              ", which is not supported; export the model in float32");
   castTo(node, element);
 }
 

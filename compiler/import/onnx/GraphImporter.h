@@ -38,6 +38,8 @@ public:
   mlir::Value value(unsigned input) const;
   /// nullptr when the elements are not known.
   const Known* known(unsigned input) const;
+  /// The only element; null when there are more or it is not known.
+  mlir::AffineExpr knownScalar(unsigned input) const;
   /// Elements that must be constants, such as axes.
   llvm::SmallVector<int64_t> constants(unsigned input, const char* what) const;
 

@@ -29,8 +29,8 @@ Value slice(Node& node, Value value, int64_t axis, AffineExpr begin, AffineExpr 
   auto type = cast<RankedTensorType>(value.getType());
   SmallVector<AffineExpr> dims = tfm::dimsOf(type);
   dims[axis] = count;
-  return node.create<tfm::SliceOp>(node.tensorType(dims, type.getElementType()), value, axis,
-                                   tfm::symbolicMap(begin, node.context()), step);
+  return node.create<tfm::SliceOp>(node.tensorType(dims, type.getElementType()), value, axis, tfm::symbolicMap(begin, node.context()),
+                                   step);
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ void importConcat(Node& node) {
     known &= node.known(i) != nullptr;
   }
   RankedTensorType type = node.tensorType(dims, node.type(0).getElementType());
-  if (known && type.getNumElements() <= kMostKnown) {
+  if (known && isSmall(type)) {
     Known elements;
     for (unsigned i = 0; i < node.inputs(); ++i)
       elements.append(*node.known(i));
@@ -102,9 +102,10 @@ void importSlice(Node& node) {
     if (steps[i] <= 0)
       node.fail("has step " + std::to_string(steps[i]) + ", only positive ones are supported; export the model without it");
     AffineExpr begin = sliceEnd(node, (*begins)[i], extent), end = sliceEnd(node, (*ends)[i], extent);
-    AffineExpr span = begin && end ? foldBinary(BinaryKind::max, foldBinary(BinaryKind::sub, end, begin), constantExpr(0, node.context())) : AffineExpr();
-    AffineExpr count = !span || steps[i] == 1 ? span
-                                              : foldBinary(BinaryKind::div, span + (steps[i] - 1), constantExpr(steps[i], node.context()));
+    AffineExpr span =
+        begin && end ? foldBinary(BinaryKind::max, foldBinary(BinaryKind::sub, end, begin), constantExpr(0, node.context())) : AffineExpr();
+    AffineExpr count =
+        !span || steps[i] == 1 ? span : foldBinary(BinaryKind::div, span + (steps[i] - 1), constantExpr(steps[i], node.context()));
     if (!count)
       node.fail("has ends whose order depends on the lengths of the sequence; export the model again");
     auto first = constantOf(begin), size = constantOf(count);

@@ -52,7 +52,8 @@ private:
     for (const onnx::ValueInfoProto* input : candidates)
       if (candidates.size() == 1 || input->name() == "input_ids")
         return *input;
-    throw UserError(model_.path.string(), "has no input of token ids, expected an integer input [batch, sequence] named input_ids; export a language model");
+    throw UserError(model_.path.string(),
+                    "has no input of token ids, expected an integer input [batch, sequence] named input_ids; export a language model");
   }
 
   InputRole roleOf(const onnx::ValueInfoProto& input, const onnx::ValueInfoProto& ids) const {
@@ -71,9 +72,11 @@ private:
   void bindIds(const onnx::ValueInfoProto& ids) {
     const auto& shape = ids.type().tensor_type().shape();
     if (shape.dim(0).has_dim_value() && shape.dim(0).dim_value() != 1)
-      fail(ids, "has a fixed batch of " + std::to_string(shape.dim(0).dim_value()) + ", expected 1 or a dynamic one; export with a dynamic batch");
+      fail(ids, "has a fixed batch of " + std::to_string(shape.dim(0).dim_value()) +
+                    ", expected 1 or a dynamic one; export with a dynamic batch");
     if (shape.dim(1).has_dim_value())
-      fail(ids, "has a fixed length of " + std::to_string(shape.dim(1).dim_value()) + " tokens, expected a dynamic one; export with a dynamic sequence");
+      fail(ids, "has a fixed length of " + std::to_string(shape.dim(1).dim_value()) +
+                    " tokens, expected a dynamic one; export with a dynamic sequence");
     batch_ = shape.dim(0).dim_param();
     sequence_ = shape.dim(1).dim_param();
     if (!batch_.empty())
@@ -120,7 +123,8 @@ private:
       dims.push_back(expr);
     }
     if (role == InputRole::past && dynamic != 1)
-      fail(input, "has " + std::to_string(dynamic) + " dynamic dimensions besides the batch, expected one; export it as a cache of keys or values");
+      fail(input, "has " + std::to_string(dynamic) +
+                      " dynamic dimensions besides the batch, expected one; export it as a cache of keys or values");
     return tfm::makeTensorType(dims, element);
   }
 

@@ -20,8 +20,8 @@ Value matmul(Node& node, Value lhs, Value rhs) {
   if (a.back() != b[b.size() - 2])
     node.fail("multiplies matrices whose inner dimensions differ; the model is damaged, export it again");
   Type element = left.getElementType();
-  RankedTensorType leading = node.broadcastType(
-      {node.tensorType(ArrayRef(a).drop_back(2), element), node.tensorType(ArrayRef(b).drop_back(2), element)}, element);
+  RankedTensorType leading =
+      node.broadcastType({node.tensorType(ArrayRef(a).drop_back(2), element), node.tensorType(ArrayRef(b).drop_back(2), element)}, element);
   SmallVector<AffineExpr> dims = tfm::dimsOf(leading);
   dims.push_back(a[a.size() - 2]);
   dims.push_back(b.back());
@@ -60,7 +60,8 @@ void importGemm(Node& node) {
   if (node.has(2)) {
     Value bias = scaled(node, node.value(2), node.attribute("beta", 1.0f));
     auto type = cast<RankedTensorType>(result.getType());
-    result = node.create<tfm::BinaryOp>(node.broadcastType({type, node.type(2)}, type.getElementType()), tfm::BinaryKind::add, result, bias);
+    result =
+        node.create<tfm::BinaryOp>(node.broadcastType({type, node.type(2)}, type.getElementType()), tfm::BinaryKind::add, result, bias);
   }
   node.set(0, result);
 }

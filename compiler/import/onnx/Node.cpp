@@ -1,11 +1,14 @@
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/support/Error.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace quantc::onnx_import {
 
 using namespace mlir;
 
 namespace {
+
+constexpr int64_t kMostElements = int64_t(1) << 40;
 
 std::string textOf(RankedTensorType type) {
   std::string text;
@@ -48,6 +51,11 @@ Value Node::value(unsigned i) const { return importer_.materialize(input(i), loc
 const Known* Node::known(unsigned i) const {
   Tensor& tensor = input(i);
   return tensor.known ? &*tensor.known : nullptr;
+}
+
+AffineExpr Node::knownScalar(unsigned i) const {
+  const Known* elements = known(i);
+  return elements && elements->size() == 1 ? elements->front() : AffineExpr();
 }
 
 SmallVector<int64_t> Node::constants(unsigned i, const char* what) const {
@@ -117,7 +125,13 @@ void Node::setStored(unsigned output, const StoredTensor& tensor) const {
 
 const StoredTensor* Node::stored(const std::string& name) const { return importer_.model_.weights->find(name); }
 
-RankedTensorType Node::tensorType(ArrayRef<AffineExpr> dims, Type element) const { return tfm::makeTensorType(dims, element); }
+RankedTensorType Node::tensorType(ArrayRef<AffineExpr> dims, Type element) const {
+  int64_t count = 1;
+  for (AffineExpr dim : dims)
+    if (llvm::MulOverflow(count, std::max<int64_t>(1, constantOf(dim).value_or(1)), count) || count > kMostElements)
+      fail("makes a tensor of more than " + std::to_string(kMostElements) + " elements; the model is damaged, export it again");
+  return tfm::makeTensorType(dims, element);
+}
 
 RankedTensorType Node::broadcastType(ArrayRef<RankedTensorType> types, Type element) const {
   SmallVector<AffineExpr> result;

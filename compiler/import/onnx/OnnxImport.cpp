@@ -71,7 +71,8 @@ void createReturn(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
   for (const onnx::ValueInfoProto& output : model.proto.graph().output()) {
     Tensor* tensor = importer.find(output.name());
     if (!tensor)
-      throw UserError(model.path.string() + ":" + output.name(), "is an output that nothing computes; the model is damaged, export it again");
+      throw UserError(model.path.string() + ":" + output.name(),
+                      "is an output that nothing computes; the model is damaged, export it again");
     results.push_back(importer.materialize(*tensor, main.getLoc()));
     types.push_back(results.back().getType());
   }
@@ -106,8 +107,9 @@ std::optional<int64_t> positionRows(func::FuncOp main) {
 int64_t contextOf(func::FuncOp main, const std::filesystem::path& file, const ImportOptions& options) {
   if (auto rows = positionRows(main)) {
     if (options.context > *rows)
-      throw UserError(file.string(), "has embeddings of " + std::to_string(*rows) + " positions, a context of " + std::to_string(options.context) +
-                                         " was asked for; give --context=" + std::to_string(*rows) + " or less");
+      throw UserError(file.string(), "has embeddings of " + std::to_string(*rows) + " positions, a context of " +
+                                         std::to_string(options.context) + " was asked for; give --context=" + std::to_string(*rows) +
+                                         " or less");
     return options.context ? options.context : *rows;
   }
   if (options.context)

@@ -20,11 +20,20 @@ void needLastAxis(Node& node) {
     node.fail("normalizes more than the last axis, which is not supported; export the model without it");
 }
 
+/// Input i as a vector as long as the last dimension of input 0.
+Value vectorInput(Node& node, unsigned i) {
+  AffineExpr width = tfm::dimsOf(node.type(0)).back();
+  if (tfm::productOf(tfm::dimsOf(node.type(i)), node.context()) != width || node.type(i).getRank() == 0)
+    node.fail("has a weight or bias that is not as long as the last dimension; the model is damaged, export it again");
+  return node.reshape(node.value(i), width);
+}
+
 /// A vector of one value as long as the last dimension of input 0.
 Value vectorOf(Node& node, float value) {
   RankedTensorType type = node.type(0);
   auto vector = RankedTensorType::get({type.getShape().back()}, type.getElementType());
-  return node.create<tfm::ConstantOp>(vector, DenseElementsAttr::get(vector, Attribute(node.builder().getFloatAttr(type.getElementType(), value))));
+  return node.create<tfm::ConstantOp>(vector,
+                                      DenseElementsAttr::get(vector, Attribute(node.builder().getFloatAttr(type.getElementType(), value))));
 }
 
 }  // namespace
@@ -66,15 +75,15 @@ void importSoftmax(Node& node) {
 void importLayerNormalization(Node& node) {
   needNoOtherOutputs(node);
   needLastAxis(node);
-  Value bias = node.has(2) ? node.value(2) : vectorOf(node, 0);
-  node.set(0, node.create<tfm::LayerNormOp>(node.type(0), node.value(0), node.value(1), bias,
+  Value bias = node.has(2) ? vectorInput(node, 2) : vectorOf(node, 0);
+  node.set(0, node.create<tfm::LayerNormOp>(node.type(0), node.value(0), vectorInput(node, 1), bias,
                                             node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f))));
 }
 
 void importRmsNormalization(Node& node) {
   needNoOtherOutputs(node);
   needLastAxis(node);
-  node.set(0, node.create<tfm::RmsNormOp>(node.type(0), node.value(0), node.value(1),
+  node.set(0, node.create<tfm::RmsNormOp>(node.type(0), node.value(0), vectorInput(node, 1),
                                           node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f))));
 }
 

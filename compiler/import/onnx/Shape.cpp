@@ -52,6 +52,8 @@ void importReshape(Node& node) {
         node.fail("copies dimension " + std::to_string(i) + " of a tensor that has fewer; export the model again");
       dims[i] = from[i];
     }
+    if (constant && *constant < -1)
+      node.fail("has dimension " + std::to_string(*constant) + "; the model is damaged, export it again");
     if (constant == -1) {
       if (inferred)
         node.fail("leaves two dimensions open; export the model again");
@@ -119,9 +121,11 @@ void importTranspose(Node& node) {
       order.push_back(i);
   SmallVector<int64_t> sorted(order);
   llvm::sort(sorted);
-  for (int64_t i = 0; i < type.getRank(); ++i)
-    if (static_cast<int64_t>(order.size()) != type.getRank() || sorted[i] != i)
-      node.fail("has an order that is not a permutation of its tensor's dimensions; export the model again");
+  bool isPermutation = static_cast<int64_t>(order.size()) == type.getRank();
+  for (int64_t i = 0; isPermutation && i < type.getRank(); ++i)
+    isPermutation = sorted[i] == i;
+  if (!isPermutation)
+    node.fail("has an order that is not a permutation of its tensor's dimensions; export the model again");
   SmallVector<AffineExpr> dims = tfm::dimsOf(type), result;
   for (int64_t axis : order)
     result.push_back(dims[axis]);
@@ -134,10 +138,13 @@ void importExpand(Node& node) {
   const Known* dims = node.known(1);
   if (!dims)
     node.fail("has a shape that depends on the values of tensors; export the model with constant shapes");
+  for (AffineExpr dim : *dims)
+    if (boundsOf(dim).least.value_or(-1) < 0)
+      node.fail("can have a negative dimension; the model is damaged, export it again");
   RankedTensorType from = node.type(0), wanted = node.tensorType(*dims, from.getElementType());
   RankedTensorType type = node.broadcastType({from, wanted}, from.getElementType());
   const Known* known = node.known(0);
-  if (known && type.hasStaticShape() && type.getNumElements() <= kMostKnown) {
+  if (known && isSmall(type)) {
     Known elements;
     for (int64_t index : broadcastIndices(from.getShape(), type.getShape()))
       elements.push_back((*known)[index]);

@@ -33,7 +33,9 @@ std::optional<Linear> linearOf(AffineExpr expr) {
   if (!a || !b)
     return std::nullopt;
   bool add = expr.getKind() == AffineExprKind::Add;
-  auto overflows = [&](int64_t& into, int64_t other) { return add ? llvm::AddOverflow(into, other, into) : llvm::MulOverflow(into, other, into); };
+  auto overflows = [&](int64_t& into, int64_t other) {
+    return add ? llvm::AddOverflow(into, other, into) : llvm::MulOverflow(into, other, into);
+  };
   int64_t factor = b->constant;  // affine products have their constant on the right
   bool bad = overflows(a->constant, factor);
   for (unsigned i = 0; i < tfm::kSymbols; ++i)
@@ -45,10 +47,18 @@ AffineExpr simplified(AffineExpr expr) { return simplifyAffineExpr(expr, 0, tfm:
 
 }  // namespace
 
+bool isSmall(RankedTensorType type) {
+  int64_t count = 1;
+  for (int64_t size : type.getShape())
+    if (ShapedType::isDynamic(size) || llvm::MulOverflow(count, size, count) || count > kMostKnown)
+      return false;
+  return true;
+}
+
 AffineExpr constantExpr(int64_t value, MLIRContext* context) { return getAffineConstantExpr(value, context); }
 
 std::optional<int64_t> constantOf(AffineExpr expr) {
-  if (auto constant = dyn_cast_or_null<AffineConstantExpr>(expr))
+  if (auto constant = expr ? dyn_cast<AffineConstantExpr>(expr) : AffineConstantExpr())
     return constant.getValue();
   return std::nullopt;
 }
@@ -115,7 +125,9 @@ std::optional<bool> isLess(AffineExpr a, AffineExpr b) {
 
 AffineExpr foldBinary(BinaryKind kind, AffineExpr a, AffineExpr b) {
   MLIRContext* context = a.getContext();
-  auto boolean = [&](std::optional<bool> value, bool negate = false) { return value ? constantExpr(*value != negate, context) : AffineExpr(); };
+  auto boolean = [&](std::optional<bool> value, bool negate = false) {
+    return value ? constantExpr(*value != negate, context) : AffineExpr();
+  };
   auto left = constantOf(a), right = constantOf(b);
   int64_t value = 0;
   switch (kind) {

@@ -11,6 +11,9 @@ namespace quantc::onnx_import {
 using Known = llvm::SmallVector<mlir::AffineExpr>;
 constexpr int64_t kMostKnown = 64;
 
+/// Whether a tensor of this type has few enough elements to be known one by one.
+bool isSmall(mlir::RankedTensorType type);
+
 mlir::AffineExpr constantExpr(int64_t value, mlir::MLIRContext* context);
 std::optional<int64_t> constantOf(mlir::AffineExpr expr);
 std::optional<llvm::SmallVector<int64_t>> constantsOf(llvm::ArrayRef<mlir::AffineExpr> exprs);
@@ -27,7 +30,8 @@ std::optional<bool> isLess(mlir::AffineExpr a, mlir::AffineExpr b);
 mlir::AffineExpr foldBinary(tfm::BinaryKind kind, mlir::AffineExpr a, mlir::AffineExpr b);
 
 /// product(numerator) / product(denominator); null when that is not an affine expression.
-mlir::AffineExpr quotientOf(llvm::ArrayRef<mlir::AffineExpr> numerator, llvm::ArrayRef<mlir::AffineExpr> denominator, mlir::MLIRContext* context);
+mlir::AffineExpr quotientOf(llvm::ArrayRef<mlir::AffineExpr> numerator, llvm::ArrayRef<mlir::AffineExpr> denominator,
+                            mlir::MLIRContext* context);
 
 /// Index into an operand of `shape` of each element of `result` that it broadcasts to.
 llvm::SmallVector<int64_t> broadcastIndices(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> result);
