@@ -69,12 +69,19 @@ public:
   MappedImage& operator=(const MappedImage&) = delete;
   bool valid() const { return base != MAP_FAILED; }
   int run(Call& call) const {
+    std::vector<uint8_t*> hosts;
+    for (Argument& argument : call.arguments)
+      hosts.push_back(argument.data.data() + argument.start);
+    return run(call, hosts);
+  }
+  /// With the first elements of the arguments at `hosts` instead of in their data.
+  int run(Call& call, const std::vector<uint8_t*>& hosts) const {
     std::vector<HalideBuffer> buffers(call.arguments.size());
     std::vector<void*> pointers;
     for (size_t i = 0; i < buffers.size(); ++i) {
       Argument& argument = call.arguments[i];
       const bool real = argument.element == Element::f32, isSigned = argument.element == Element::i8 || argument.element == Element::i32;
-      buffers[i].host = argument.data.data() + argument.start;
+      buffers[i].host = hosts[i];
       buffers[i].typeCode = real ? 2 : isSigned ? 0 : 1;
       buffers[i].typeBits = static_cast<uint8_t>(8 * bytesOf(argument.element));
       buffers[i].dimensions = static_cast<int32_t>(argument.dims.size());

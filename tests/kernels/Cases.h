@@ -20,6 +20,9 @@ struct Case {
   std::vector<std::vector<uint8_t>> expected, free;
 };
 
+/// Bytes before and behind the data of every argument.
+constexpr size_t kGuard = 128;
+
 /// A part of one dimension of the outputs, as the runtime's threads get it.
 struct Crop {
   int dim = -1, from = 0, to = 0;

@@ -7,7 +7,6 @@ namespace quantc::test {
 
 namespace {
 
-constexpr size_t kGuard = 128;
 constexpr uint8_t kInputGuard = 0xff, kOutputGuard = 0xa5;  // 0xff..: NaN, code -1
 
 std::vector<int> stridesOf(const Array& array) {

@@ -1,13 +1,13 @@
 // Every case on every variant: here where the processor can run it, under an emulator otherwise.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "tests/kernels/Cases.h"
+#include "tests/kernels/Fence.h"
 
 namespace quantc::test {
 namespace {
@@ -18,22 +18,22 @@ struct Place {
   std::string label;
 };
 
-std::vector<Place> allRuns() {
-  std::vector<Place> runs;
+std::vector<Place> allPlaces() {
+  std::vector<Place> places;
   for (const TargetVariant& variant : allVariants()) {
     const std::string label = std::string(architectureName(variant.architecture)) + "_" + variant.name;
     switch (variant.architecture) {
-    case Architecture::x86_64: runs.push_back({variant, "", label}); break;
-    case Architecture::arm64: runs.push_back({variant, "qemu-aarch64 " + variant.qemuArguments, label}); break;
-    case Architecture::riscv64: runs.push_back({variant, "qemu-riscv64 " + variant.qemuArguments, label}); break;
+    case Architecture::x86_64: places.push_back({variant, "", label}); break;
+    case Architecture::arm64: places.push_back({variant, "qemu-aarch64 " + variant.qemuArguments, label}); break;
+    case Architecture::riscv64: places.push_back({variant, "qemu-riscv64 " + variant.qemuArguments, label}); break;
     }
     if (variant.name == "dotprod")
-      runs.push_back({variant, "qemu-aarch64 -cpu max", label + "_max"});
+      places.push_back({variant, "qemu-aarch64 -cpu max", label + "_max"});
     if (variant.name == "rvv")
       for (const char* length : {"256", "512"})
-        runs.push_back({variant, std::string("qemu-riscv64 -cpu rv64,v=true,elen=64,vlen=") + length, label + length});
+        places.push_back({variant, std::string("qemu-riscv64 -cpu rv64,v=true,elen=64,vlen=") + length, label + length});
   }
-  return runs;
+  return places;
 }
 
 std::string cacheFolder() { return QUANTC_BINARY_DIR "/kernel-test-cache"; }
@@ -75,46 +75,74 @@ int64_t firstDifference(const std::vector<uint8_t>& actual, const std::vector<ui
 
 void PrintTo(const Place& place, std::ostream* out) { *out << place.label; }
 
+/// What a place is to run, compiled and linked.
+struct Work {
+  std::vector<Case> cases;
+  std::vector<Call> calls;
+  kernels::CodeImage image;
+};
+
+Work prepare(const TargetVariant& variant) {
+  Work work;
+  work.cases = allCases(variant.layout);
+  std::vector<kernels::KernelObject> objects;
+  std::map<std::string, size_t> indexOf;
+  for (const Case& test : work.cases)
+    if (indexOf.emplace(kernels::kernelSymbol(test.spec), objects.size()).second)
+      objects.push_back(kernels::compileKernel(test.spec, variant, cacheFolder()));
+  work.image = kernels::linkImage(objects, variant);
+  for (const Case& test : work.cases) {
+    work.calls.push_back(test.call);
+    work.calls.back().entry = work.image.entries.at(indexOf.at(kernels::kernelSymbol(test.spec)));
+  }
+  return work;
+}
+
+/// Whether this processor runs a variant of x86_64, the architecture that has no emulator in allPlaces.
+bool hostRuns(const TargetVariant& variant) {
+#if defined(__x86_64__)
+  return variant.name != "avx2" || __builtin_cpu_supports("avx2");
+#else
+  return false;
+#endif
+}
+
 class Kernels : public testing::TestWithParam<Place> {};
 
 TEST_P(Kernels, GiveTheReferencesBits) {
   const Place& place = GetParam();
-  if (place.emulator.empty() && place.variant.name == "avx2" && !__builtin_cpu_supports("avx2"))
-    GTEST_SKIP() << "needs a processor with AVX2";
+  if (place.emulator.empty() && !hostRuns(place.variant))
+    GTEST_SKIP() << "needs a processor that runs x86_64 " << place.variant.name;
   if (!place.emulator.empty() && std::system((place.emulator.substr(0, place.emulator.find(' ')) + " --version > /dev/null 2>&1").c_str()) != 0)
     GTEST_SKIP() << "needs qemu-user";
   if (!place.emulator.empty() && !std::filesystem::exists(runnerOf(place)))
     GTEST_SKIP() << "needs the cross compiler for " << architectureName(place.variant.architecture);
 
-  std::vector<Case> cases = allCases(place.variant.layout);
-  std::vector<kernels::KernelObject> objects;
-  std::map<std::string, size_t> indexOf;
-  const char* only = std::getenv("QUANTC_KERNEL_FAMILY");
-  if (only)
-    cases.erase(std::remove_if(cases.begin(), cases.end(), [&](const Case& test) { return test.name.rfind(only, 0) != 0; }), cases.end());
-  for (const Case& test : cases) {
-    const std::string symbol = kernels::kernelSymbol(test.spec);
-    if (indexOf.emplace(symbol, objects.size()).second)
-      objects.push_back(kernels::compileKernel(test.spec, place.variant, cacheFolder()));
-  }
-  const kernels::CodeImage image = kernels::linkImage(objects, place.variant);
-  ASSERT_EQ(image.entries.size(), objects.size());
-
-  std::vector<Call> calls;
-  for (const Case& test : cases) {
-    calls.push_back(test.call);
-    calls.back().entry = image.entries[indexOf.at(kernels::kernelSymbol(test.spec))];
-  }
-  ASSERT_TRUE(runAll(place, image, calls));
-  for (size_t i = 0; i < cases.size(); ++i)
-    for (size_t a = 0; a < calls[i].arguments.size(); ++a) {
-      const int64_t at = firstDifference(calls[i].arguments[a].data, cases[i].expected[a], cases[i].free[a]);
-      EXPECT_EQ(at, -1) << cases[i].name << " argument " << a << " starts at byte " << calls[i].arguments[a].start << ", size "
-                        << cases[i].expected[a].size();
+  Work work = prepare(place.variant);
+  ASSERT_TRUE(runAll(place, work.image, work.calls));
+  for (size_t i = 0; i < work.cases.size(); ++i) {
+    const Case& test = work.cases[i];
+    for (size_t a = 0; a < test.expected.size(); ++a) {
+      const Argument& argument = work.calls[i].arguments[a];
+      EXPECT_EQ(firstDifference(argument.data, test.expected[a], test.free[a]), -1)
+          << test.name << " argument " << a << " starts at byte " << argument.start << ", size " << argument.data.size();
     }
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllVariants, Kernels, testing::ValuesIn(allRuns()), [](const auto& info) { return info.param.label; });
+INSTANTIATE_TEST_SUITE_P(AllVariants, Kernels, testing::ValuesIn(allPlaces()), [](const auto& info) { return info.param.label; });
+
+TEST(KernelBuffers, AreNotReadBehindTheirEnd) {
+  for (const TargetVariant& variant : variantsOf(Architecture::x86_64)) {
+    if (!hostRuns(variant))
+      continue;
+    const Work work = prepare(variant);
+    const MappedImage image(work.image.bytes);
+    ASSERT_TRUE(image.valid());
+    for (const Call& call : work.calls)
+      ASSERT_EQ(FencedCall(call, kGuard).run(image), 0);
+  }
+}
 
 }  // namespace
 }  // namespace quantc::test
