@@ -39,8 +39,8 @@ Family buildAttention(const Params& params, const Facts& facts) {
   };
   auto inside = [&](const Expr& position) { return min(likely(position), positions - 1); };
 
-  Func product("product"), score("score"), partMaximum("partMaximum"), maximum("maximum"), weight("weight"), partSum("partSum"), total("total"),
-      mixed("mixed"), out("out");
+  Func product("product"), score("score"), partMaximum("partMaximum"), maximum("maximum"), weight("weight"), partSum("partSum"),
+      total("total"), mixed("mixed"), out("out");
   RDom dim(0, headDim, "dim"), block(0, blocks, "block"), position(0, positions, "position");
   const float infinity = std::numeric_limits<float>::infinity();
 

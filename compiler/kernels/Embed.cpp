@@ -15,7 +15,6 @@ Family buildEmbed(const Params& params, const Facts& facts) {
   Expr row = clamp(ids(t), 0, table.rows() - 1);
   out(i, t) = table.at(row, i);
 
-
   // Schedule: the elements of a row lie apart, so they are taken one by one.
   Family family;
   family.inputs = {ids};

@@ -38,8 +38,7 @@ public:
   Expr activation(const Expr& i, const Expr& run, const Expr& part) const {
     return activations(kGroup * g + (run * perByte + part) * interleave + i, t);
   }
-  template <typename Type>
-  Expr product(const Expr& i, const Expr& run, const Expr& part, bool hidden = false) const {
+  template <typename Type> Expr product(const Expr& i, const Expr& run, const Expr& part, bool hidden = false) const {
     return cast<Type>(code(i, run, part, hidden)) * cast<Type>(activation(i, run, part));
   }
   bool nibbles() const { return perByte == 2; }
@@ -111,7 +110,8 @@ IntegerDot widening(const Codes& codes, int rows) {
   Func pair("pair");
   Expr i = 2 * j + k.x;
   pair(j, codes.r, codes.g, codes.u, codes.t) = 0;
-  pair(j, codes.r, codes.g, codes.u, codes.t) += cast<int32_t>(codes.product<int16_t>(i, 2 * k.y, 0) + codes.product<int16_t>(i, 2 * k.y + 1, 0));
+  pair(j, codes.r, codes.g, codes.u, codes.t) +=
+      cast<int32_t>(codes.product<int16_t>(i, 2 * k.y, 0) + codes.product<int16_t>(i, 2 * k.y + 1, 0));
   pair.bound(j, 0, count).vectorize(j).vectorize(codes.r, rows).unroll(codes.t);
   pair.update()
       .reorder({k.x, j, codes.r, codes.t, k.y})
@@ -145,8 +145,7 @@ IntegerDot fours(const Codes& codes, int rows) {
 
 /// Lanes are rows, the activation is a scalar: one expression, because an update would keep its sum in memory. Sums of 16 bits hold 16 products
 /// of int4 or 2 of int8 and are then widened. Without vectors everything is 32 bits wide, which needs no widening.
-template <typename Narrow>
-Expr outerSum(const Codes& codes) {
+template <typename Narrow> Expr outerSum(const Codes& codes) {
   const int perNarrow = codes.nibbles() ? 16 : 2;
   Expr sum, narrow;
   for (int column = 0; column < kGroup; ++column) {

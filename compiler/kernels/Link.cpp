@@ -79,9 +79,23 @@ const char* emulationOf(Architecture architecture) {
 std::string entrySymbol(const std::string& kernel) { return kernel + "_argv"; }
 
 void link(const std::vector<KernelObject>& objects, const TargetVariant& target, const TemporaryFolder& folder, const std::string& output) {
-  std::vector<std::string> arguments = {"ld.lld", "-m", emulationOf(target.architecture), "-pie", "--no-dynamic-linker", "--no-relax", "--gc-sections",
-                                        "--build-id=none", "-z", "norelro", "-z", "text", "--threads=1", "-T",
-                                        folder.write("image.ld", kLinkerScript, std::string(kLinkerScript).size()), "-o", output};
+  std::vector<std::string> arguments = {"ld.lld",
+                                        "-m",
+                                        emulationOf(target.architecture),
+                                        "-pie",
+                                        "--no-dynamic-linker",
+                                        "--no-relax",
+                                        "--gc-sections",
+                                        "--build-id=none",
+                                        "-z",
+                                        "norelro",
+                                        "-z",
+                                        "text",
+                                        "--threads=1",
+                                        "-T",
+                                        folder.write("image.ld", kLinkerScript, std::string(kLinkerScript).size()),
+                                        "-o",
+                                        output};
   std::set<std::string> seen;
   for (const KernelObject& object : objects) {
     if (!seen.insert(object.symbol).second)

@@ -87,7 +87,9 @@ Expr logOf(const Expr& x) {
 Expr tanhOf(const Expr& x) {
   Expr a = magnitudeOf(x);
   Expr square = x * x;
-  Expr nearZero = polynomial(square, {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) * square * a + a;
+  Expr nearZero =
+      polynomial(square, {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) * square * a +
+      a;
   Expr far = 1.0f - 2.0f / (expOf(a + a) + 1.0f);
   return withSignOf(select(a < 0.625f, nearZero, far), x);
 }
@@ -95,10 +97,14 @@ Expr tanhOf(const Expr& x) {
 Expr erfOf(const Expr& x) {
   Expr a = magnitudeOf(x);
   Expr square = x * x;
-  Expr nearZero = polynomial(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f}) * a + a;
+  Expr nearZero =
+      polynomial(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f}) * a + a;
   // 1 - e^q with a polynomial q; from 4 on the result is 1.
   Expr t = smallerOf(a, 4.0f);
-  Expr q = polynomial(t, {-1.72853470e-5f, 3.83197126e-4f, -3.88396438e-3f, 2.42546219e-2f, -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f}) * t - t;
+  Expr q =
+      polynomial(t, {-1.72853470e-5f, 3.83197126e-4f, -3.88396438e-3f, 2.42546219e-2f, -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f}) *
+          t -
+      t;
   Expr far = 1.0f - expOf(q);
   return withSignOf(select(a <= 0.927734375f, nearZero, far), x);
 }

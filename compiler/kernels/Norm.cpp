@@ -12,8 +12,7 @@ using namespace Halide;
 namespace {
 
 /// A row's partial sums of `term`, a function of the column that is 0 beyond the width.
-template <typename Term>
-Func partialSums(const std::string& name, const Expr& width, const Var& l, const Var& t, Term term) {
+template <typename Term> Func partialSums(const std::string& name, const Expr& width, const Var& l, const Var& t, Term term) {
   Func partial(name);
   RDom block(0, (width + kPartials - 1) / kPartials, "block");
   partial(l, t) = 0.0f;
@@ -56,7 +55,8 @@ Family buildNorm(const Params& params, const Facts& facts) {
   reciprocal(t) = 1.0f / sqrt(total(partials.back(), t) / count + epsilon);
 
   Expr column = params.flag("quantize") ? inside(i) : Expr(i);
-  Expr value = layer ? ((x(column, t) - mean(t)) * reciprocal(t)) * weight(column) + bias(column) : (x(column, t) * reciprocal(t)) * weight(column);
+  Expr value =
+      layer ? ((x(column, t) - mean(t)) * reciprocal(t)) * weight(column) + bias(column) : (x(column, t) * reciprocal(t)) * weight(column);
 
   Family family;
   family.inputs = {x, weight};

@@ -71,8 +71,9 @@ void checkStrict(const llvm::Module& module) {
     for (const llvm::Instruction& instruction : llvm::instructions(function)) {
       const auto* operation = llvm::dyn_cast<llvm::FPMathOperator>(&instruction);
       if (operation && operation->getFastMathFlags().any())
-        throw UserError("kernel " + module.getModuleIdentifier(),
-                        std::string("its floating point is not strict (") + instruction.getOpcodeName() + "); this is a mistake of the compiler, please report it");
+        throw UserError("kernel " + module.getModuleIdentifier(), std::string("its floating point is not strict (") +
+                                                                      instruction.getOpcodeName() +
+                                                                      "); this is a mistake of the compiler, please report it");
     }
 }
 

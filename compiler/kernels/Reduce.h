@@ -10,8 +10,7 @@ namespace quantc::kernels {
 constexpr int kPartials = 16;
 
 /// Combines values(0..count-1), `count` a power of two: value l with value l + count/2, and so on. Order: ((v0+v8)+(v4+v12))+...
-template <typename Combine>
-Halide::Expr combineTree(std::vector<Halide::Expr> values, Combine combine) {
+template <typename Combine> Halide::Expr combineTree(std::vector<Halide::Expr> values, Combine combine) {
   for (size_t half = values.size() / 2; half; half /= 2)
     for (size_t l = 0; l < half; ++l)
       values[l] = combine(values[l], values[l + half]);

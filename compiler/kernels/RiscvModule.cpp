@@ -23,7 +23,9 @@ namespace {
 
 constexpr int kVscale = 2;  // of vector_bits_128, which is in the target's row
 
-[[noreturn]] void fail(const std::string& what) { throw UserError("kernel for riscv64", what + "; this is a mistake of the compiler, please report it"); }
+[[noreturn]] void fail(const std::string& what) {
+  throw UserError("kernel for riscv64", what + "; this is a mistake of the compiler, please report it");
+}
 
 std::string withFixedTypes(const std::string& text) {
   static const std::regex scalable("<vscale x ([0-9]+) x |\\bnxv([0-9]+)");
@@ -97,10 +99,22 @@ llvm::Value* plainWidening(llvm::IntrinsicInst& call) {
   case llvm::Intrinsic::riscv_vwadd: opcode = Op::Add; break;
   case llvm::Intrinsic::riscv_vwsub: opcode = Op::Sub; break;
   case llvm::Intrinsic::riscv_vwmul: opcode = Op::Mul; break;
-  case llvm::Intrinsic::riscv_vwaddu: opcode = Op::Add; firstSigned = secondSigned = false; break;
-  case llvm::Intrinsic::riscv_vwsubu: opcode = Op::Sub; firstSigned = secondSigned = false; break;
-  case llvm::Intrinsic::riscv_vwmulu: opcode = Op::Mul; firstSigned = secondSigned = false; break;
-  case llvm::Intrinsic::riscv_vwmulsu: opcode = Op::Mul; secondSigned = false; break;
+  case llvm::Intrinsic::riscv_vwaddu:
+    opcode = Op::Add;
+    firstSigned = secondSigned = false;
+    break;
+  case llvm::Intrinsic::riscv_vwsubu:
+    opcode = Op::Sub;
+    firstSigned = secondSigned = false;
+    break;
+  case llvm::Intrinsic::riscv_vwmulu:
+    opcode = Op::Mul;
+    firstSigned = secondSigned = false;
+    break;
+  case llvm::Intrinsic::riscv_vwmulsu:
+    opcode = Op::Mul;
+    secondSigned = false;
+    break;
   default: return nullptr;
   }
   llvm::IRBuilder<> builder(&call);

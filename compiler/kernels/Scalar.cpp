@@ -15,7 +15,8 @@ Expr evaluate(const Params& params, const ScalarProgram& program, const std::vec
   std::vector<Expr> values;
   auto operand = [&](int index) {
     if (index < 0 || index >= static_cast<int>(values.size()))
-      params.fail("operand " + std::to_string(index) + " of value " + std::to_string(values.size()) + " is not an earlier one; reorder the program");
+      params.fail("operand " + std::to_string(index) + " of value " + std::to_string(values.size()) +
+                  " is not an earlier one; reorder the program");
     return values[index];
   };
   for (const ScalarOp& op : program.ops) {
@@ -24,7 +25,8 @@ Expr evaluate(const Params& params, const ScalarProgram& program, const std::vec
     switch (op.kind) {
     case Kind::input:
       if (op.a < 0 || op.a >= static_cast<int>(inputs.size()))
-        params.fail("the program reads input " + std::to_string(op.a) + " of " + std::to_string(inputs.size()) + "; give that many operands");
+        params.fail("the program reads input " + std::to_string(op.a) + " of " + std::to_string(inputs.size()) +
+                    "; give that many operands");
       value = inputs[op.a];
       break;
     case Kind::constant: value = op.value; break;

@@ -39,8 +39,8 @@ float extreme(const float* values, int64_t count) {
 uint16_t groupScale(const Scheme& scheme, const float* values, int64_t count) {
   constexpr uint16_t kLargestHalf = 0x7bff;
   const float element = extreme(values, count);
-  const float scale = scheme.id == SchemeId::int4 ? element / static_cast<float>(-scheme.maxCode)
-                                                  : std::fabs(element) / static_cast<float>(scheme.maxCode);
+  const float scale =
+      scheme.id == SchemeId::int4 ? element / static_cast<float>(-scheme.maxCode) : std::fabs(element) / static_cast<float>(scheme.maxCode);
   const uint16_t half = halfFromFloat(scale);
   return (half & 0x7fff) > kLargestHalf ? static_cast<uint16_t>((half & 0x8000) | kLargestHalf) : half;
 }

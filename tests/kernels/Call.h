@@ -115,12 +115,8 @@ public:
     if (!file || (count && (write ? std::fwrite(data, 1, count, file) : std::fread(data, 1, count, file)) != count))
       failed = true;
   }
-  template <typename T>
-  void value(T& data, bool write) {
-    bytes(&data, sizeof data, write);
-  }
-  template <typename T>
-  void list(std::vector<T>& data, bool write) {
+  template <typename T> void value(T& data, bool write) { bytes(&data, sizeof data, write); }
+  template <typename T> void list(std::vector<T>& data, bool write) {
     uint64_t count = data.size();
     value(count, write);
     if (!write && !failed)

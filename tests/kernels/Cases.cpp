@@ -32,19 +32,48 @@ Case start(const std::string& name, KernelSpec spec) {
 
 /// x * sigmoid(x) * y, the gate of an MLP.
 ScalarProgram gateProgram() {
-  return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::neg, 0}, {Kind::exp, 2}, {Kind::constant, -1, -1, -1, 1.0f}, {Kind::add, 4, 3}, {Kind::div, 0, 5},
+  return {{{Kind::input, 0},
+           {Kind::input, 1},
+           {Kind::neg, 0},
+           {Kind::exp, 2},
+           {Kind::constant, -1, -1, -1, 1.0f},
+           {Kind::add, 4, 3},
+           {Kind::div, 0, 5},
            {Kind::mul, 6, 1}}};
 }
 /// GELU with erf of x + bias, times a constant input.
 ScalarProgram geluProgram() {
-  return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::add, 0, 1}, {Kind::constant, -1, -1, -1, 0.70710678f}, {Kind::mul, 2, 3}, {Kind::erf, 4},
-           {Kind::constant, -1, -1, -1, 1.0f}, {Kind::add, 5, 6}, {Kind::mul, 2, 7}, {Kind::constant, -1, -1, -1, 0.5f}, {Kind::mul, 8, 9},
-           {Kind::input, 2}, {Kind::mul, 10, 11}}};
+  return {{{Kind::input, 0},
+           {Kind::input, 1},
+           {Kind::add, 0, 1},
+           {Kind::constant, -1, -1, -1, 0.70710678f},
+           {Kind::mul, 2, 3},
+           {Kind::erf, 4},
+           {Kind::constant, -1, -1, -1, 1.0f},
+           {Kind::add, 5, 6},
+           {Kind::mul, 2, 7},
+           {Kind::constant, -1, -1, -1, 0.5f},
+           {Kind::mul, 8, 9},
+           {Kind::input, 2},
+           {Kind::mul, 10, 11}}};
 }
 /// Every operation once.
 ScalarProgram everyProgram() {
-  return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::abs, 0}, {Kind::sqrt, 2}, {Kind::log, 2}, {Kind::tanh, 1}, {Kind::max, 3, 4}, {Kind::min, 6, 5},
-           {Kind::less, 0, 1}, {Kind::equal, 0, 0}, {Kind::select, 8, 6, 7}, {Kind::sub, 10, 9}, {Kind::erf, 11}, {Kind::neg, 12}, {Kind::add, 13, 0}}};
+  return {{{Kind::input, 0},
+           {Kind::input, 1},
+           {Kind::abs, 0},
+           {Kind::sqrt, 2},
+           {Kind::log, 2},
+           {Kind::tanh, 1},
+           {Kind::max, 3, 4},
+           {Kind::min, 6, 5},
+           {Kind::less, 0, 1},
+           {Kind::equal, 0, 0},
+           {Kind::select, 8, 6, 7},
+           {Kind::sub, 10, 9},
+           {Kind::erf, 11},
+           {Kind::neg, 12},
+           {Kind::add, 13, 0}}};
 }
 ScalarProgram addProgram() { return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::add, 0, 1}}}; }
 ScalarProgram addTwoProgram() { return {{{Kind::input, 0}, {Kind::input, 1}, {Kind::add, 0, 1}, {Kind::input, 2}, {Kind::add, 2, 3}}}; }
@@ -117,7 +146,8 @@ void addMap(std::vector<Case>& cases) {
           inputs.push_back(randomFloats(random, static_cast<size_t>(columns) * lines, 4));
           if (kind == 'f' && width == 172)  // a group of zeros
             std::fill(inputs.back().begin() + width, inputs.back().begin() + width + 96, 0.0f);
-          addInput(test, kind == 'f' ? arrayOf(Element::f32, {columns, tokens}, inputs.back()) : arrayOf(Element::f32, {columns}, inputs.back()));
+          addInput(test,
+                   kind == 'f' ? arrayOf(Element::f32, {columns, tokens}, inputs.back()) : arrayOf(Element::f32, {columns}, inputs.back()));
         }
         std::vector<float> y;
         for (int t = 0; t < tokens; ++t) {
@@ -169,8 +199,8 @@ void addMatmulCase(std::vector<Case>& cases, const WeightLayout& layout, const S
   const std::string operands = shape.operands;
   const ScalarProgram program = operands.empty() ? ScalarProgram{} : operands.size() == 1 ? addProgram() : addTwoProgram();
   KernelSpec spec{"matmul", {{"scheme", scheme.name}, {"tokens", many ? "many" : "one"}, {"operands", operands}}, program};
-  Case test = start(std::string("matmul_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(shape.columns) + "x" + std::to_string(shape.rows) +
-                        "x" + std::to_string(shape.tokens) + operands + (shape.cropped ? "_crop" : ""),
+  Case test = start(std::string("matmul_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(shape.columns) + "x" +
+                        std::to_string(shape.rows) + "x" + std::to_string(shape.tokens) + operands + (shape.cropped ? "_crop" : ""),
                     std::move(spec));
   std::mt19937 random = seeded(test.name.substr(test.name.find("x")));
   const std::vector<float> x = randomFloats(random, static_cast<size_t>(shape.tokens) * shape.columns, 2);
@@ -190,7 +220,8 @@ void addMatmulCase(std::vector<Case>& cases, const WeightLayout& layout, const S
   std::vector<std::vector<float>> extra;
   for (char kind : operands) {
     extra.push_back(randomFloats(random, static_cast<size_t>(padded) * (kind == 'f' ? shape.tokens : 1)));
-    addInput(test, kind == 'f' ? arrayOf(Element::f32, {padded, shape.tokens}, extra.back()) : arrayOf(Element::f32, {padded}, extra.back()));
+    addInput(test,
+             kind == 'f' ? arrayOf(Element::f32, {padded, shape.tokens}, extra.back()) : arrayOf(Element::f32, {padded}, extra.back()));
   }
   std::vector<float> y;
   for (int t = 0; t < shape.tokens; ++t) {
@@ -226,16 +257,22 @@ void addRope(std::vector<Case>& cases) {
       for (int rotary : {headDim, headDim / 2}) {
         for (bool cache : {false, true}) {
           const int heads = 3, tokens = 4, first = 5, capacity = 20;
-          Case test = start("rope_" + std::to_string(headDim) + "_" + std::to_string(rotary) + (interleaved ? "_interleaved" : "") + (cache ? "_cache" : ""),
-                            {"rope", {{"head_dim", std::to_string(headDim)}, {"rotary_dim", std::to_string(rotary)}, {"interleaved", interleaved ? "1" : "0"}}, {}});
+          Case test = start(
+              "rope_" + std::to_string(headDim) + "_" + std::to_string(rotary) + (interleaved ? "_interleaved" : "") +
+                  (cache ? "_cache" : ""),
+              {"rope",
+               {{"head_dim", std::to_string(headDim)}, {"rotary_dim", std::to_string(rotary)}, {"interleaved", interleaved ? "1" : "0"}},
+               {}});
           std::mt19937 random = seeded(test.name);
           const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
-          const std::vector<float> cosines = randomFloats(random, rotary / 2 * capacity), sines = randomFloats(random, rotary / 2 * capacity);
+          const std::vector<float> cosines = randomFloats(random, rotary / 2 * capacity),
+                                   sines = randomFloats(random, rotary / 2 * capacity);
           std::vector<float> y = x;
           for (int t = 0; t < tokens; ++t) {
             for (int h = 0; h < heads; ++h) {
               for (int j = 0; j < rotary / 2; ++j) {
-                const int base = (t * heads + h) * headDim, a = base + (interleaved ? 2 * j : j), b = base + (interleaved ? 2 * j + 1 : j + rotary / 2);
+                const int base = (t * heads + h) * headDim, a = base + (interleaved ? 2 * j : j),
+                          b = base + (interleaved ? 2 * j + 1 : j + rotary / 2);
                 const float c = cosines[(first + t) * (rotary / 2) + j], s = sines[(first + t) * (rotary / 2) + j];
                 y[a] = x[a] * c - x[b] * s;
                 y[b] = x[b] * c + x[a] * s;
@@ -246,7 +283,8 @@ void addRope(std::vector<Case>& cases) {
           addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, cosines));
           addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, sines));
           const std::vector<int> strides = cache ? std::vector<int>{capacity, capacity * headDim, 1} : std::vector<int>{};
-          addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}, strides), headDim == 16 ? Crop{2, 1, 3} : Crop{});
+          addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}, strides),
+                    headDim == 16 ? Crop{2, 1, 3} : Crop{});
           cases.push_back(std::move(test));
         }
       }
@@ -289,8 +327,8 @@ void addAttention(std::vector<Case>& cases) {
   rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}});
   for (const AttentionRow& row : rows) {
     const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
-    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + std::to_string(row.first) + "+" + std::to_string(row.tokens) + "w" +
-                          std::to_string(row.window),
+    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + std::to_string(row.first) + "+" +
+                          std::to_string(row.tokens) + "w" + std::to_string(row.window),
                       {"attention",
                        {{"head_dim", std::to_string(row.headDim)},
                         {"group", std::to_string(row.heads / row.kvHeads)},
@@ -302,7 +340,8 @@ void addAttention(std::vector<Case>& cases) {
     std::mt19937 random = seeded(test.name);
     const int d = row.headDim, kv = row.kvHeads;
     const std::vector<float> q = randomFloats(random, static_cast<size_t>(d) * row.heads * row.tokens, 2);
-    std::vector<float> keys = randomFloats(random, static_cast<size_t>(d) * kv * row.capacity, 2), values = randomFloats(random, keys.size(), 2);
+    std::vector<float> keys = randomFloats(random, static_cast<size_t>(d) * kv * row.capacity, 2),
+                       values = randomFloats(random, keys.size(), 2);
     const std::vector<float> mask = randomFloats(random, static_cast<size_t>(row.capacity) * row.tokens, 3);
     const std::vector<float> y = refAttention(shape, q, keys, values, mask);
     std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());

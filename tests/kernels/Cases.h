@@ -36,7 +36,8 @@ struct Array {
 };
 
 template <typename T>
-Array arrayOf(Element element, std::vector<int> extents, const std::vector<T>& values, std::vector<int> mins = {}, std::vector<int> strides = {}) {
+Array arrayOf(Element element, std::vector<int> extents, const std::vector<T>& values, std::vector<int> mins = {},
+              std::vector<int> strides = {}) {
   Array array{element, std::move(extents), std::move(mins), std::move(strides), {}};
   array.bytes.resize(values.size() * sizeof(T));
   std::memcpy(array.bytes.data(), values.data(), array.bytes.size());

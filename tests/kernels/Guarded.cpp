@@ -22,8 +22,7 @@ std::vector<int> stridesOf(const Array& array) {
 }
 
 /// Calls visit(index in the dense array, offset in elements, coordinates) for every element.
-template <typename Visit>
-void forEach(const std::vector<int>& extents, const std::vector<int>& strides, Visit visit) {
+template <typename Visit> void forEach(const std::vector<int>& extents, const std::vector<int>& strides, Visit visit) {
   std::vector<int> at(extents.size(), 0);
   size_t count = 1;
   for (int extent : extents)

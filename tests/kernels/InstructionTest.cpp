@@ -55,7 +55,8 @@ TEST(Instructions, IntegerKernelsUseTheProcessorsDotProducts) {
     for (const char* tokens : {"one", "many"}) {
       const std::string assembly = kernels::kernelAssembly(matmul(row.scheme, tokens), variantNamed(row.architecture, row.variant));
       for (const char* instruction : row.instructions)
-        EXPECT_TRUE(contains(assembly, instruction)) << instruction << " in " << row.scheme << " " << tokens << " of " << row.architecture << " " << row.variant;
+        EXPECT_TRUE(contains(assembly, instruction))
+            << instruction << " in " << row.scheme << " " << tokens << " of " << row.architecture << " " << row.variant;
     }
   }
 }
@@ -64,7 +65,8 @@ TEST(Instructions, EveryQuantizedSchemeOfEveryVariantIsListed) {
   for (const TargetVariant& variant : allVariants()) {
     for (const Scheme& scheme : allSchemes()) {
       const auto isThis = [&](const Row& row) {
-        return row.variant == variant.name && row.architecture == std::string(architectureName(variant.architecture)) && row.scheme == std::string(scheme.name);
+        return row.variant == variant.name && row.architecture == std::string(architectureName(variant.architecture)) &&
+               row.scheme == std::string(scheme.name);
       };
       EXPECT_EQ(std::any_of(rows().begin(), rows().end(), isThis), scheme.quantized())
           << architectureName(variant.architecture) << " " << variant.name << " " << scheme.name;
@@ -78,7 +80,9 @@ std::vector<KernelSpec> floatingKernels() {
           matmul("int4", "many"),
           {"norm", {{"kind", "layer"}, {"epsilon", "1e-05"}, {"quantize", "1"}}, {}},
           {"rope", {{"head_dim", "64"}, {"rotary_dim", "64"}, {"interleaved", "0"}}, {}},
-          {"attention", {{"head_dim", "64"}, {"group", "2"}, {"scale", "0.125"}, {"mask", "causal"}, {"max_positions", "256"}, {"window", "0"}}, {}},
+          {"attention",
+           {{"head_dim", "64"}, {"group", "2"}, {"scale", "0.125"}, {"mask", "causal"}, {"max_positions", "256"}, {"window", "0"}},
+           {}},
           {"embed", {{"scheme", "int8"}}, {}}};
 }
 
@@ -93,7 +97,8 @@ TEST(Instructions, NothingIsFusedNorCalled) {
       const std::regex calls("\n[ \t]+(callq?|bl|call|tail|jmp|b)[ \t]+([A-Za-z_][A-Za-z0-9_@]*)");
       for (std::sregex_iterator at(assembly.begin(), assembly.end(), calls), end; at != end; ++at) {
         const std::string callee = (*at)[2];
-        EXPECT_TRUE(callee.rfind("memset", 0) == 0 || callee.rfind("memcpy", 0) == 0 || callee.rfind("qc_", 0) == 0) << label << " calls " << callee;
+        EXPECT_TRUE(callee.rfind("memset", 0) == 0 || callee.rfind("memcpy", 0) == 0 || callee.rfind("qc_", 0) == 0)
+            << label << " calls " << callee;
       }
     }
   }

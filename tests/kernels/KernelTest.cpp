@@ -38,7 +38,9 @@ std::vector<Place> allPlaces() {
 
 std::string cacheFolder() { return QUANTC_BINARY_DIR "/kernel-test-cache"; }
 
-std::string runnerOf(const Place& place) { return std::string(QUANTC_RUNNER_FOLDER) + "/runner-" + architectureName(place.variant.architecture); }
+std::string runnerOf(const Place& place) {
+  return std::string(QUANTC_RUNNER_FOLDER) + "/runner-" + architectureName(place.variant.architecture);
+}
 
 /// Runs the calls on the image: fills their outputs. False when the emulator failed.
 bool runAll(const Place& place, const kernels::CodeImage& image, std::vector<Call>& calls) {
@@ -59,7 +61,8 @@ bool runAll(const Place& place, const kernels::CodeImage& image, std::vector<Cal
   }
   if (!transfer((folder / "calls").string(), calls, true))
     return false;
-  const std::string command = place.emulator + " " + runnerOf(place) + " " + (folder / "image").string() + " " + (folder / "calls").string() + " " + (folder / "results").string();
+  const std::string command = place.emulator + " " + runnerOf(place) + " " + (folder / "image").string() + " " +
+                              (folder / "calls").string() + " " + (folder / "results").string();
   const bool done = std::system(command.c_str()) == 0 && transfer((folder / "results").string(), calls, false);
   std::filesystem::remove_all(folder);
   return done;
@@ -113,7 +116,8 @@ TEST_P(Kernels, GiveTheReferencesBits) {
   const Place& place = GetParam();
   if (place.emulator.empty() && !hostRuns(place.variant))
     GTEST_SKIP() << "needs a processor that runs x86_64 " << place.variant.name;
-  if (!place.emulator.empty() && std::system((place.emulator.substr(0, place.emulator.find(' ')) + " --version > /dev/null 2>&1").c_str()) != 0)
+  if (!place.emulator.empty() &&
+      std::system((place.emulator.substr(0, place.emulator.find(' ')) + " --version > /dev/null 2>&1").c_str()) != 0)
     GTEST_SKIP() << "needs qemu-user";
   if (!place.emulator.empty() && !std::filesystem::exists(runnerOf(place)))
     GTEST_SKIP() << "needs the cross compiler for " << architectureName(place.variant.architecture);

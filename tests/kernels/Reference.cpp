@@ -16,7 +16,8 @@ float refExp(float x) {
   const int32_t n = static_cast<int32_t>(bitsOf(shifted)) - 0x4b400000;
   const float whole = shifted - kShift;
   const float r = (limited - whole * 0.693359375f) - whole * -2.12194440e-4f;
-  const float tail = horner(r, {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f});
+  const float tail =
+      horner(r, {1.9875691500e-4f, 1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f});
   const float fraction = (tail * (r * r) + r) + 1.0f;
   const int32_t half = n >> 1;
   return (fraction * floatOf(static_cast<uint32_t>(half + 127) << 23)) * floatOf(static_cast<uint32_t>(n - half + 127) << 23);
@@ -35,8 +36,8 @@ float refLog(float x) {
   const float f = floatOf(static_cast<uint32_t>(bits - exponent * (1 << 23))) - 1.0f;
   const float e = static_cast<float>(exponent - (subnormal ? 23 : 0));
   const float square = f * f;
-  const float tail = horner(f, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
-                                2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
+  const float tail = horner(f, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f, -1.2420140846e-1f, 1.4249322787e-1f,
+                                -1.6668057665e-1f, 2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
   const float low = (tail * f * square + e * -2.12194440e-4f) - 0.5f * square;
   return (f + low) + e * 0.693359375f;
 }
@@ -44,16 +45,21 @@ float refLog(float x) {
 float refTanh(float x) {
   const float a = std::fabs(x), square = x * x;
   if (a < 0.625f)
-    return std::copysign(horner(square, {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) * square * a + a, x);
+    return std::copysign(
+        horner(square, {-5.70498872745e-3f, 2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f}) * square * a + a,
+        x);
   return std::copysign(1.0f - 2.0f / (refExp(a + a) + 1.0f), x);
 }
 
 float refErf(float x) {
   const float a = std::fabs(x), square = x * x;
   if (a <= 0.927734375f)
-    return std::copysign(horner(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f}) * a + a, x);
+    return std::copysign(
+        horner(square, {-5.96761703e-4f, 4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f}) * a + a, x);
   const float t = smaller(a, 4.0f);
-  const float q = horner(t, {-1.72853470e-5f, 3.83197126e-4f, -3.88396438e-3f, 2.42546219e-2f, -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f}) * t - t;
+  const float q =
+      horner(t, {-1.72853470e-5f, 3.83197126e-4f, -3.88396438e-3f, 2.42546219e-2f, -1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f}) * t -
+      t;
   return std::copysign(1.0f - refExp(q), x);
 }
 
@@ -113,8 +119,8 @@ Quantized refQuantize(const std::vector<float>& x, int tokens, int width) {
   return out;
 }
 
-std::vector<float> refNorm(const std::vector<float>& x, const std::vector<float>& weight, const std::vector<float>* bias, int tokens, int width,
-                           float epsilon) {
+std::vector<float> refNorm(const std::vector<float>& x, const std::vector<float>& weight, const std::vector<float>* bias, int tokens,
+                           int width, float epsilon) {
   std::vector<float> out;
   const float count = static_cast<float>(width);
   for (int t = 0; t < tokens; ++t) {

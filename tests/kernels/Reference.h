@@ -38,8 +38,7 @@ float refTanh(float x);
 float refErf(float x);
 
 /// 16 interleaved partial sums of term(0..count-1), then the tree.
-template <typename Term>
-float refSum(int count, Term term) {
+template <typename Term> float refSum(int count, Term term) {
   float partial[16] = {};
   for (int i = 0; i < count; ++i)
     partial[i % 16] += term(i);
@@ -53,21 +52,21 @@ float refProgram(const kernels::ScalarProgram& program, const std::vector<float>
 
 struct Quantized {
   int groups = 0;
-  std::vector<int8_t> values;   ///< [tokens][32 * groups]
-  std::vector<float> scales;    ///< [tokens][groups]
-  std::vector<int32_t> sums;    ///< [tokens][groups]
+  std::vector<int8_t> values;  ///< [tokens][32 * groups]
+  std::vector<float> scales;   ///< [tokens][groups]
+  std::vector<int32_t> sums;   ///< [tokens][groups]
 };
 Quantized refQuantize(const std::vector<float>& x, int tokens, int width);
 
-std::vector<float> refNorm(const std::vector<float>& x, const std::vector<float>& weight, const std::vector<float>* bias, int tokens, int width,
-                           float epsilon);
+std::vector<float> refNorm(const std::vector<float>& x, const std::vector<float>& weight, const std::vector<float>* bias, int tokens,
+                           int width, float epsilon);
 
 /// A weight matrix as kernels use it: float values (f32, f16) or codes with scales.
 struct RefWeights {
   const Scheme* scheme;
   int rows, columns;
-  std::vector<float> values;         ///< floating schemes, [rows][columns]
-  std::vector<EncodedRow> encoded;   ///< quantized schemes
+  std::vector<float> values;        ///< floating schemes, [rows][columns]
+  std::vector<EncodedRow> encoded;  ///< quantized schemes
   float at(int row, int column) const;
 };
 RefWeights refWeights(const Scheme& scheme, const std::vector<float>& values, int rows, int columns);

@@ -36,7 +36,8 @@ class QuantizedScheme : public EveryScheme {};
 
 std::vector<Scheme> quantizedSchemes() {
   std::vector<Scheme> result;
-  std::copy_if(allSchemes().begin(), allSchemes().end(), std::back_inserter(result), [](const Scheme& scheme) { return scheme.quantized(); });
+  std::copy_if(allSchemes().begin(), allSchemes().end(), std::back_inserter(result),
+               [](const Scheme& scheme) { return scheme.quantized(); });
   return result;
 }
 
@@ -107,8 +108,8 @@ struct Unpacked {
   uint16_t scale;
   float value;
 };
-Unpacked unpack(const Scheme& scheme, const WeightLayout& layout, const std::vector<uint8_t>& bytes, const PackedSize& size, int64_t columns,
-                int64_t row, int64_t column) {
+Unpacked unpack(const Scheme& scheme, const WeightLayout& layout, const std::vector<uint8_t>& bytes, const PackedSize& size,
+                int64_t columns, int64_t row, int64_t column) {
   const int64_t R = layout.rowsPerTile, I = layout.kInterleave, t = row / R, r = row % R, g = column / 32, within = column % 32;
   Unpacked result{};
   if (scheme.id == SchemeId::f32) {
@@ -141,13 +142,15 @@ TEST_P(EveryScheme, UnpackingGivesBackWhatWasPacked) {
         const std::vector<float> matrix = randomRow(rows * columns, 11);
         const int64_t tileValues = size.valuesBytes / size.tiles, tileScales = (size.bytes - size.scalesOffset) / size.tiles;
         for (int64_t t = 0; t < size.tiles; ++t)
-          packTile(scheme, layout, &matrix[t * layout.rowsPerTile * columns], std::min<int64_t>(layout.rowsPerTile, rows - t * layout.rowsPerTile), columns,
-                   &bytes[t * tileValues], bytes.data() + size.scalesOffset + t * tileScales);
+          packTile(scheme, layout, &matrix[t * layout.rowsPerTile * columns],
+                   std::min<int64_t>(layout.rowsPerTile, rows - t * layout.rowsPerTile), columns, &bytes[t * tileValues],
+                   bytes.data() + size.scalesOffset + t * tileScales);
         for (int64_t row = 0; row < size.tiles * layout.rowsPerTile; ++row) {
           std::vector<float> expected(columns, 0.0f);
           if (row < rows)
             for (int64_t i = 0; i < columns; ++i)
-              expected[i] = scheme.id == SchemeId::f16 ? floatFromHalf(halfFromFloat(matrix[row * columns + i])) : matrix[row * columns + i];
+              expected[i] =
+                  scheme.id == SchemeId::f16 ? floatFromHalf(halfFromFloat(matrix[row * columns + i])) : matrix[row * columns + i];
           if (row < rows && scheme.quantized())
             expected = throughCodes(expected);
           for (int64_t i = 0; i < columns; ++i)
@@ -173,7 +176,8 @@ TEST_P(EveryScheme, SizesAreWhatTheBitsSay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryScheme, testing::ValuesIn(allSchemes()), [](const auto& info) { return std::string(info.param.name); });
-INSTANTIATE_TEST_SUITE_P(All, QuantizedScheme, testing::ValuesIn(quantizedSchemes()), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(All, QuantizedScheme, testing::ValuesIn(quantizedSchemes()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Int8, RoundsTiesToEven) {
   std::vector<float> row(32, 0.0f);
