@@ -60,8 +60,8 @@ public:
 
   void runTo(Phase last) {
     if (phaseOf(*module_) > last)
-      throw UserError(options_.model, std::string("has been through phase ") + phaseName(phaseOf(*module_)) + ", expected at most " + phaseName(last) +
-                                          "; name a later phase or take an earlier file");
+      throw UserError(options_.model, std::string("has been through phase ") + phaseName(phaseOf(*module_)) + ", expected at most " +
+                                          phaseName(last) + "; name a later phase or take an earlier file");
     for (int phase = static_cast<int>(phaseOf(*module_)) + 1; phase <= static_cast<int>(last); ++phase) {
       progress_.begin(phaseName(static_cast<Phase>(phase)));
       runPhases(*module_, static_cast<Phase>(phase), pipeline_, options_.model);

@@ -15,7 +15,7 @@ namespace quantc {
 
 struct CompileReport {
   EmitReport emit;
-  uint64_t bytesIn = 0;  ///< of the model's files
+  uint64_t bytesIn = 0;        ///< of the model's files
   std::string targets, quant;  ///< as the artifact has them: the IR of a later phase has decided already
 };
 

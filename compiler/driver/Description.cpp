@@ -42,7 +42,9 @@ std::string hexText(const flatbuffers::Vector<uint8_t>* bytes) {
   return text;
 }
 
-double bitsPer(uint64_t bytes, uint64_t parameters) { return parameters ? 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters) : 0; }
+double bitsPer(uint64_t bytes, uint64_t parameters) {
+  return parameters ? 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters) : 0;
+}
 
 Json describeTensor(const schema::Tensor* tensor) {
   return {{"name", textOf(tensor->name())},
@@ -81,7 +83,9 @@ Json describeProgram(const schema::Artifact& header, const schema::Program* prog
                {"weight_bytes", header.segments()->Get(program->weights_segment())->bytes()},
                {"calls", countOf(program->calls())},
                {"kernels", listOf(program->kernels(),
-                                  [](const schema::Kernel* kernel) { return Json{{"name", textOf(kernel->name())}, {"family", textOf(kernel->family())}}; })},
+                                  [](const schema::Kernel* kernel) {
+                                    return Json{{"name", textOf(kernel->name())}, {"family", textOf(kernel->family())}};
+                                  })},
                {"buffers", listOf(program->buffers(), [](const schema::Buffer* buffer) {
                   return Json{{"name", textOf(buffer->name())},
                               {"space", schema::EnumNameSpace(buffer->space())},

@@ -40,21 +40,24 @@ std::string overview(const Json& json) {
     table.row({key, value == "" ? "unknown" : text(value)});
   for (const char* kind : {"inputs", "outputs"})
     for (const Json& port : json[kind])
-      table.row({std::string(kind, std::char_traits<char>::length(kind) - 1), text(port["name"]) + " " + text(port["element"]) + " " + shapeText(port["shape"])});
+      table.row({std::string(kind, std::char_traits<char>::length(kind) - 1),
+                 text(port["name"]) + " " + text(port["element"]) + " " + shapeText(port["shape"])});
   return table.text();
 }
 
 std::string tensorTable(const Json& tensors) {
   TextTable table({"tensor", "shape", "scheme", "bytes", "bits per weight"}, {false, false, false, true, true});
   for (const Json& tensor : tensors)
-    table.row({text(tensor["name"]), shapeText(tensor["shape"]), text(tensor["scheme"]), text(tensor["bytes"]), bits(tensor["bits_per_weight"])});
+    table.row(
+        {text(tensor["name"]), shapeText(tensor["shape"]), text(tensor["scheme"]), text(tensor["bytes"]), bits(tensor["bits_per_weight"])});
   return table.text();
 }
 
 std::string variantTable(const Json& variants) {
   TextTable table({"variant", "needs", "priority", "code bytes"}, {false, false, true, true});
   for (const Json& variant : variants)
-    table.row({text(variant["architecture"]) + "/" + text(variant["name"]), joined(variant["features"]), text(variant["priority"]), text(variant["code_bytes"])});
+    table.row({text(variant["architecture"]) + "/" + text(variant["name"]), joined(variant["features"]), text(variant["priority"]),
+               text(variant["code_bytes"])});
   return table.text();
 }
 
@@ -88,8 +91,8 @@ std::string callTable(const Json& program) {
 std::string toText(const Json& json) {
   std::string result = overview(json) + "\n" + tensorTable(json["tensors"]) + "\n" + variantTable(json["variants"]);
   for (const Json& program : json["programs"]) {
-    result += "\nprogram of " + text(program["architecture"]) + ": " + text(program["calls"]) + " calls, arena " + bytes(program["arena_bytes"]) +
-              ", weights " + bytes(program["weight_bytes"]) + "\n";
+    result += "\nprogram of " + text(program["architecture"]) + ": " + text(program["calls"]) + " calls, arena " +
+              bytes(program["arena_bytes"]) + ", weights " + bytes(program["weight_bytes"]) + "\n";
     result += "\n" + kernelTable(program) + "\n" + bufferTable(program);
     if (program.contains("call_list"))
       result += "\n" + callTable(program);

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void failToWrite(const fs::path& path, int error) {
-  throw UserError(path.string(), std::string("cannot be written (") + std::strerror(error) + "); check the path, its permissions and the free space");
+  throw UserError(path.string(),
+                  std::string("cannot be written (") + std::strerror(error) + "); check the path, its permissions and the free space");
 }
 
 bool writeAll(int descriptor, const std::string& text) {

@@ -14,7 +14,9 @@ uint64_t peakMemoryOfThisProcess() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-double bitsPer(uint64_t bytes, uint64_t parameters) { return parameters ? 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters) : 0; }
+double bitsPer(uint64_t bytes, uint64_t parameters) {
+  return parameters ? 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters) : 0;
+}
 
 double ratio(const Summary& summary) {
   return summary.bytesOut ? static_cast<double>(summary.bytesIn) / static_cast<double>(summary.bytesOut) : 0;
@@ -29,7 +31,8 @@ double total(const std::vector<std::pair<std::string, double>>& seconds) {
 
 /// As a shell takes it.
 std::string quoted(const std::string& word) {
-  if (!word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%") == std::string::npos)
+  if (!word.empty() &&
+      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%") == std::string::npos)
     return word;
   std::string text = "'";
   for (char c : word)
@@ -110,10 +113,11 @@ std::string toJson(const Summary& summary) {
 std::string toText(const Summary& summary) {
   TextTable table({"", ""});
   table.row({"model", summary.model + ", " + bytesText(summary.bytesIn)});
-  table.row({"artifact", summary.output + ", " + bytesText(summary.bytesOut) + ", " + fixed(ratio(summary), 2) + " times smaller (weights " +
-                             bytesText(summary.weightBytes) + ", code " + bytesText(summary.codeBytes) + ")"});
+  table.row({"artifact", summary.output + ", " + bytesText(summary.bytesOut) + ", " + fixed(ratio(summary), 2) +
+                             " times smaller (weights " + bytesText(summary.weightBytes) + ", code " + bytesText(summary.codeBytes) + ")"});
   table.row({"parameters", std::to_string(summary.parameters)});
-  table.row({"bits per weight", fixed(summary.linearBits, 2) + " in linear layers, " + fixed(summary.fileBits, 2) + " over the whole file"});
+  table.row(
+      {"bits per weight", fixed(summary.linearBits, 2) + " in linear layers, " + fixed(summary.fileBits, 2) + " over the whole file"});
   table.row({"arena", bytesText(summary.arenaBytes) + " of activations and KV cache"});
   table.row({"resident bound", bytesText(summary.residentBound) + " when it runs"});
   std::string kernels = std::to_string(summary.kernels) + ", " + std::to_string(summary.kernelsFromCache) + " of them generated before";

@@ -11,6 +11,27 @@ std::string fixed(double value, int digits) {
   return text;
 }
 
+std::string shortest(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.12g", value);
+  return text;
+}
+
+std::string wrapped(const std::string& text, size_t width) {
+  std::string lines;
+  size_t begin = 0;
+  while (text.size() - begin > width) {
+    const size_t lineEnd = text.find('\n', begin), space = text.rfind(' ', begin + width);
+    const bool fits = lineEnd != std::string::npos && lineEnd - begin <= width;
+    const size_t end = fits ? lineEnd : space;
+    if (end == std::string::npos || end < begin)  // a word longer than a line
+      break;
+    lines += text.substr(begin, end - begin) + "\n";
+    begin = end + 1;
+  }
+  return lines + text.substr(begin);
+}
+
 std::string bytesText(uint64_t bytes) {
   constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB"};
   if (bytes < 1000)

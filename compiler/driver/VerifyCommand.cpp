@@ -26,7 +26,11 @@ std::string shapeOf(const OutputCheck& check) {
 std::string toJson(const VerifyReport& report, double tolerance, bool pass) {
   nlohmann::ordered_json outputs = nlohmann::ordered_json::array(), generations = nlohmann::ordered_json::array();
   for (const OutputCheck& check : report.outputs)
-    outputs.push_back({{"name", check.name}, {"shape", check.shape}, {"max_absolute", check.maxAbsolute}, {"relative_rms", check.relativeRms}, {"pass", check.pass}});
+    outputs.push_back({{"name", check.name},
+                       {"shape", check.shape},
+                       {"max_absolute", check.maxAbsolute},
+                       {"relative_rms", check.relativeRms},
+                       {"pass", check.pass}});
   for (const GenerationCheck& check : report.generations)
     generations.push_back({{"name", check.name}, {"tokens", check.tokens}, {"compared", check.compared}, {"same", check.same}});
   const nlohmann::ordered_json json = {{"pass", pass}, {"tolerance", tolerance}, {"outputs", outputs}, {"generations", generations}};

@@ -66,7 +66,8 @@ ArtifactRun::ArtifactRun(const std::filesystem::path& path, const std::string& v
   model_.reset(model);
   qc_model_get_info(model, &info_);
   if (info_.vocabulary == 0 || info_.max_outputs == 0)
-    throw UserError(path_, "gives no logits, expected a model that takes tokens and gives logits; see quantc inspect for its inputs and outputs");
+    throw UserError(path_,
+                    "gives no logits, expected a model that takes tokens and gives logits; see quantc inspect for its inputs and outputs");
   qc_session_options session{};
   session.threads = threads;
   qc_session* created = nullptr;
@@ -88,7 +89,8 @@ void ArtifactRun::run(const int32_t* tokens, size_t count, size_t first, std::ve
     const size_t step = std::min(most, (wanted ? count : std::min(first, count)) - done);
     const float* rows = nullptr;
     qc_error error{};
-    if (qc_session_step(session_.get(), tokens + done, static_cast<uint32_t>(step), wanted ? QC_ROWS_ALL : QC_ROWS_NONE, &rows, &error) != QC_OK)
+    if (qc_session_step(session_.get(), tokens + done, static_cast<uint32_t>(step), wanted ? QC_ROWS_ALL : QC_ROWS_NONE, &rows, &error) !=
+        QC_OK)
       throw UserError(path_, error.message);
     for (size_t row = 0; wanted && row < step; ++row, out += vocabulary)
       std::copy_n(rows + row * info_.logits_stride, vocabulary, out);

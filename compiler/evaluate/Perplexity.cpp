@@ -57,14 +57,16 @@ std::optional<int32_t> tokenBeforeTexts(const ArtifactRun& artifact) {
 
 void checkWindows(const ArtifactRun& artifact, size_t tokens, const std::string& text, const ComparisonOptions& options) {
   if (options.window > artifact.info().context)
-    throw UserError(artifact.path(), "has a context of " + std::to_string(artifact.info().context) + " positions, expected at least the window's " +
-                                         std::to_string(options.window) + "; give a smaller --window");
+    throw UserError(artifact.path(), "has a context of " + std::to_string(artifact.info().context) +
+                                         " positions, expected at least the window's " + std::to_string(options.window) +
+                                         "; give a smaller --window");
   if (tokens < static_cast<size_t>(options.window))
     throw UserError(text, "has " + std::to_string(tokens) + " tokens, expected at least one window of " + std::to_string(options.window) +
                               "; give a longer text or a smaller --window");
 }
 
-Comparison compareOnText(ArtifactRun& artifact, ArtifactRun& reference, const std::vector<int32_t>& tokens, const ComparisonOptions& options) {
+Comparison compareOnText(ArtifactRun& artifact, ArtifactRun& reference, const std::vector<int32_t>& tokens,
+                         const ComparisonOptions& options) {
   const size_t window = static_cast<size_t>(options.window), first = window / 2, vocabulary = artifact.info().vocabulary;
   if (reference.info().vocabulary != vocabulary)
     throw UserError(artifact.path(), "has a vocabulary of " + std::to_string(vocabulary) + " tokens, the reference of " +

@@ -29,6 +29,7 @@ void checkWindows(const ArtifactRun& artifact, size_t tokens, const std::string&
 /// Scores as llama-perplexity does: consecutive windows of the text, each from an empty cache, the positions from window / 2 to window - 2 of each,
 /// which predict the token behind them. Where the tokenizer puts a token (BOS) before every text it takes the place of each window's first.
 /// Sums are in double and in order, so the result does not depend on the number of threads. checkWindows must have passed. Throws UserError.
-Comparison compareOnText(ArtifactRun& artifact, ArtifactRun& reference, const std::vector<int32_t>& tokens, const ComparisonOptions& options);
+Comparison compareOnText(ArtifactRun& artifact, ArtifactRun& reference, const std::vector<int32_t>& tokens,
+                         const ComparisonOptions& options);
 
 }  // namespace quantc

@@ -97,7 +97,8 @@ private:
       checkShape(*mask, shape);
       for (int64_t value : integers(*mask))
         if (value != 1)
-          fail(mask->name, "has a " + std::to_string(value) + ", expected ones alone: batches with padding are not supported; store sequences without padding");
+          fail(mask->name, "has a " + std::to_string(value) +
+                               ", expected ones alone: batches with padding are not supported; store sequences without padding");
     }
     if (const StoredTensor* positions = file_->find(prefix + ".position_ids")) {
       const std::vector<int64_t> values = integers(*positions);
@@ -183,6 +184,8 @@ private:
 
 }  // namespace
 
-VerifyReport verifyArtifact(ArtifactRun& artifact, const std::filesystem::path& data, double tolerance) { return Cases(artifact, data, tolerance).run(); }
+VerifyReport verifyArtifact(ArtifactRun& artifact, const std::filesystem::path& data, double tolerance) {
+  return Cases(artifact, data, tolerance).run();
+}
 
 }  // namespace quantc

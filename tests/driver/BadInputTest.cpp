@@ -64,11 +64,11 @@ TEST(BadInput, UnknownTargetListsTheKnown) {
   expectError(quantc({talelm(), "--target=x86_64,sparc"}), "--target: ", {"'sparc' is not a known target", "x86_64, arm64, riscv64, host"});
 }
 
-TEST(BadInput, ContextBeyondTheModels) {
-  expectError(quantc({talelm(), "--context=513"}), talelm(), {"512", "513"});
-}
+TEST(BadInput, ContextBeyondTheModels) { expectError(quantc({talelm(), "--context=513"}), talelm(), {"512", "513"}); }
 
-TEST(BadInput, OutputInNoFolder) { expectError(quantc({talelm(), "-o", "/nonexistent/model.qc"}), "/nonexistent/model.qc: ", {"cannot be written"}); }
+TEST(BadInput, OutputInNoFolder) {
+  expectError(quantc({talelm(), "-o", "/nonexistent/model.qc"}), "/nonexistent/model.qc: ", {"cannot be written"});
+}
 
 TEST(BadInput, OutputIsAFolder) {
   const TemporaryFolder folder;
@@ -95,7 +95,8 @@ TEST(BadInput, FailureWhileWritingLeavesTheOldFileAndNoOther) {
   }
   model.writeWeights();
   model.folder.write("out/model.qc", "an earlier one");
-  expectError(quantc({model.path().string(), "--target=x86_64", "-o", model.output().string()}), (model.path() / "model.safetensors").string() + ":", {"model."});
+  expectError(quantc({model.path().string(), "--target=x86_64", "-o", model.output().string()}),
+              (model.path() / "model.safetensors").string() + ":", {"model."});
   EXPECT_EQ(filesIn(model.output().parent_path()), std::set<std::string>{"model.qc"});
   EXPECT_EQ(bytesOfFile(model.output()), "an earlier one");
 }

@@ -3,8 +3,8 @@
 
 #include "tests/driver/Talelm.h"
 
-using testing::HasSubstr;
 using nlohmann::json;
+using testing::HasSubstr;
 
 namespace quantc::test {
 namespace {
@@ -115,7 +115,8 @@ TEST_F(Compile, DefaultNameIsTheModelsInThePresentFolder) {
 }
 
 TEST_F(Compile, RunsWithTheCommandThatTheSummaryNames) {
-  const ProcessResult result = runProcess({builtProgram("quantc-run"), artifact(), "--prompt", "Once upon a time", "--max-tokens", "5", "--print-ids"});
+  const ProcessResult result =
+      runProcess({builtProgram("quantc-run"), artifact(), "--prompt", "Once upon a time", "--max-tokens", "5", "--print-ids"});
 #if defined(__x86_64__) || defined(__aarch64__)
   EXPECT_EQ(result.exitCode, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), ','), 4) << result.out;

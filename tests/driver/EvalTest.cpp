@@ -1,8 +1,8 @@
 // `quantc eval`: float32 against itself is exact, four bits cost something, and windows are counted as documented.
 #include "tests/driver/Talelm.h"
 
-using testing::HasSubstr;
 using nlohmann::json;
+using testing::HasSubstr;
 
 namespace quantc::test {
 namespace {
@@ -13,7 +13,8 @@ protected:
     folder_ = new TemporaryFolder;
     std::string text;
     for (int i = 0; i < 60; ++i)
-      text += "Once upon a time there lived an old king who had three sons, and the youngest of them was called Simpleton number " + std::to_string(i) + ".\n";
+      text += "Once upon a time there lived an old king who had three sons, and the youngest of them was called Simpleton number " +
+              std::to_string(i) + ".\n";
     folder_->write("text.txt", text);
     for (const char* quant : {"f32", "int4"})
       EXPECT_EQ(quantc({talelm(), std::string("--quant=") + quant, "--quiet", "-o", artifact(quant)}).exitCode, 0);
@@ -88,9 +89,11 @@ TEST_F(Eval, WhatCannotBeScoredIsExplained) {
     EXPECT_EQ(result.out, "");
     return result.err;
   };
-  EXPECT_THAT(failure({"--window=1024"}), HasSubstr("has a context of 512 positions, expected at least the window's 1024; give a smaller --window"));
+  EXPECT_THAT(failure({"--window=1024"}),
+              HasSubstr("has a context of 512 positions, expected at least the window's 1024; give a smaller --window"));
   folder_->write("short.txt", "Once.");
-  const ProcessResult result = quantc({"eval", artifact("int4"), "--reference", talelm(), "--text", (folder_->path() / "short.txt").string()});
+  const ProcessResult result =
+      quantc({"eval", artifact("int4"), "--reference", talelm(), "--text", (folder_->path() / "short.txt").string()});
   EXPECT_EQ(result.exitCode, 1);
   EXPECT_THAT(result.err, HasSubstr("short.txt: has "));
   EXPECT_THAT(result.err, HasSubstr("tokens, expected at least one window of 256; give a longer text or a smaller --window"));

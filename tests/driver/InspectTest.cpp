@@ -1,8 +1,8 @@
 // `quantc inspect`: for artifacts of whatever architecture.
 #include "tests/driver/Talelm.h"
 
-using testing::HasSubstr;
 using nlohmann::json;
+using testing::HasSubstr;
 
 namespace quantc::test {
 namespace {
@@ -84,8 +84,8 @@ TEST_F(Inspect, CallsAreListedWhenAskedFor) {
 TEST_F(Inspect, TablesHaveTheSame) {
   const ProcessResult result = quantc({"inspect", artifact(), "--calls"});
   EXPECT_EQ(result.exitCode, 0);
-  for (const char* text : {"bits per weight", "byte_level_bpe", "x86_64/avx2", "arm64/dotprod", "[768, 256]", "int4", "qc_matmul", "resident bound",
-                           "--target=x86_64,arm64", "program of arm64", "call of x86_64"})
+  for (const char* text : {"bits per weight", "byte_level_bpe", "x86_64/avx2", "arm64/dotprod", "[768, 256]", "int4", "qc_matmul",
+                           "resident bound", "--target=x86_64,arm64", "program of arm64", "call of x86_64"})
     EXPECT_THAT(result.out, HasSubstr(text));
 }
 

@@ -9,7 +9,8 @@ namespace {
 class Phases : public SharedArtifact, public testing::WithParamInterface<const char*> {};
 
 TEST_P(Phases, IrReadBackGoesOnToTheSameArtifact) {
-  const std::filesystem::path ir = folder_->path() / (std::string(GetParam()) + ".mlir"), again = folder_->path() / (std::string(GetParam()) + ".qc");
+  const std::filesystem::path ir = folder_->path() / (std::string(GetParam()) + ".mlir"),
+                              again = folder_->path() / (std::string(GetParam()) + ".qc");
   const ProcessResult printed = quantc({talelm(), "--target=x86_64,arm64", std::string("--compile-to=") + GetParam(), "-o", ir.string()});
   ASSERT_EQ(printed.exitCode, 0) << printed.err;
   EXPECT_EQ(printed.out, "");
@@ -29,7 +30,8 @@ TEST_F(PhasesText, EachPhaseLooksLikeItself) {
     EXPECT_EQ(result.exitCode, 0) << result.err;
     return result.out;
   };
-  EXPECT_THAT(print("--compile-to=import"), testing::AllOf(HasSubstr("tfm.linear"), HasSubstr("#tfm.stored"), testing::Not(HasSubstr("tfm.quantize"))));
+  EXPECT_THAT(print("--compile-to=import"),
+              testing::AllOf(HasSubstr("tfm.linear"), HasSubstr("#tfm.stored"), testing::Not(HasSubstr("tfm.quantize"))));
   EXPECT_THAT(print("--compile-to=compress"), HasSubstr("!tfm.q<\"int4\">"));
   EXPECT_THAT(print("--compile-to=fuse"), HasSubstr("tfm.fused"));
   const std::string lowered = print("--compile-to=lower");

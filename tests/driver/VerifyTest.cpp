@@ -4,8 +4,8 @@
 #include "tests/driver/Talelm.h"
 #include "tests/support/SafetensorsWriter.h"
 
-using testing::HasSubstr;
 using nlohmann::json;
+using testing::HasSubstr;
 
 namespace quantc::test {
 namespace {
@@ -42,8 +42,8 @@ protected:
 
   /// Ids that the artifact goes on with, by quantc-run.
   static std::vector<int64_t> greedy(const std::string& prompt, int count) {
-    const ProcessResult result = runProcess({builtProgram("quantc-run"), artifact(), "--ids", prompt, "--temperature=0", "--max-tokens",
-                                             std::to_string(count), "--print-ids"});
+    const ProcessResult result = runProcess(
+        {builtProgram("quantc-run"), artifact(), "--ids", prompt, "--temperature=0", "--max-tokens", std::to_string(count), "--print-ids"});
     std::vector<int64_t> ids;
     std::istringstream stream(result.out);
     for (std::string id; std::getline(stream, id, ',');)
@@ -56,7 +56,8 @@ protected:
 };
 
 TEST_F(Verify, WrongAnswersFail) {
-  const ProcessResult result = verify({ints("in.input_ids", {1, 6}, {5, 6, 7, 8, 9, 10}), floats("out.logits", {1, 6, kVocabulary}, zeros(6))});
+  const ProcessResult result =
+      verify({ints("in.input_ids", {1, 6}, {5, 6, 7, 8, 9, 10}), floats("out.logits", {1, 6, kVocabulary}, zeros(6))});
   EXPECT_EQ(result.exitCode, 1);
   EXPECT_THAT(result.out, testing::AllOf(HasSubstr("out.logits"), HasSubstr("[1, 6, 2048]"), HasSubstr("FAIL"), HasSubstr("inf")));
 }
@@ -64,7 +65,8 @@ TEST_F(Verify, WrongAnswersFail) {
 TEST_F(Verify, AnswersThatAreNoNumbersFail) {
   std::vector<float> answers = zeros(1);
   answers[3] = std::numeric_limits<float>::quiet_NaN();
-  const ProcessResult result = verify({ints("in.input_ids", {1, 1}, {5}), floats("out.logits", {1, 1, kVocabulary}, answers)}, {"--tolerance=1000", "--json"});
+  const ProcessResult result =
+      verify({ints("in.input_ids", {1, 1}, {5}), floats("out.logits", {1, 1, kVocabulary}, answers)}, {"--tolerance=1000", "--json"});
   EXPECT_EQ(result.exitCode, 1);
   EXPECT_EQ(json::parse(result.out)["pass"], false);
 }
@@ -75,9 +77,9 @@ TEST_F(Verify, GenerationIsComparedUpToATie) {
   std::vector<int64_t> whole = prompt;
   whole.insert(whole.end(), next.begin(), next.end());
   const auto check = [&](std::vector<int64_t> expected, std::vector<float> margins) {
-    const ProcessResult result = verify({ints("generate.prompt", {1, 3}, prompt), ints("generate.greedy", {1, 11}, expected),
-                                         floats("generate.margin", {8}, margins)},
-                                        {"--json"});
+    const ProcessResult result = verify(
+        {ints("generate.prompt", {1, 3}, prompt), ints("generate.greedy", {1, 11}, expected), floats("generate.margin", {8}, margins)},
+        {"--json"});
     EXPECT_EQ(result.exitCode, 0) << result.err;
     return json::parse(result.out)["generations"][0];
   };
@@ -102,15 +104,27 @@ TEST_F(Verify, DataThatCannotBeRunIsExplained) {
   const std::vector<BadData> cases = {
       {"nothing", {}, "has nothing to compare"},
       {"no_outputs", {ids}, ":out.logits: is not in the file"},
-      {"padding", {ids, logits, ints("in.attention_mask", {2, 2}, {1, 1, 0, 1})}, ":in.attention_mask: has a 0, expected ones alone: batches with padding are not supported"},
-      {"positions", {ids, logits, ints("in.position_ids", {2, 2}, {0, 1, 1, 2})}, ":in.position_ids: has 1 at token 0, expected positions 0, 1, 2, ..."},
+      {"padding",
+       {ids, logits, ints("in.attention_mask", {2, 2}, {1, 1, 0, 1})},
+       ":in.attention_mask: has a 0, expected ones alone: batches with padding are not supported"},
+      {"positions",
+       {ids, logits, ints("in.position_ids", {2, 2}, {0, 1, 1, 2})},
+       ":in.position_ids: has 1 at token 0, expected positions 0, 1, 2, ..."},
       {"other_input", {ids, logits, floats("in.pixels", {1}, {0})}, ":in.pixels: is an input that the artifact does not take"},
       {"other_output", {ids, logits, floats("out.hidden", {1}, {0})}, ":out.hidden: is an output that the artifact does not give"},
       {"shape", {ids, floats("out.logits", {2, 1, kVocabulary}, zeros(2))}, ":out.logits: has shape [2, 1, 2048], expected [2, 2, 2048]"},
-      {"token", {ints("in.input_ids", {1, 1}, {kVocabulary}), floats("out.logits", {1, 1, kVocabulary}, zeros(1))}, ":in.input_ids: has token 2048, expected 0 to 2047"},
-      {"type", {floats("in.input_ids", {1, 1}, {1}), floats("out.logits", {1, 1, kVocabulary}, zeros(1))}, ":in.input_ids: has elements of type"},
-      {"greedy", {ints("generate.prompt", {1, 2}, {1, 2}), ints("generate.greedy", {1, 3}, {1, 3, 4})}, ":generate.greedy: does not begin with its prompt"},
-      {"too_long", {ints("in.input_ids", {1, 65}, std::vector<int64_t>(65, 1)), floats("out.logits", {1, 65, kVocabulary}, zeros(65))}, "expected at most 64"},
+      {"token",
+       {ints("in.input_ids", {1, 1}, {kVocabulary}), floats("out.logits", {1, 1, kVocabulary}, zeros(1))},
+       ":in.input_ids: has token 2048, expected 0 to 2047"},
+      {"type",
+       {floats("in.input_ids", {1, 1}, {1}), floats("out.logits", {1, 1, kVocabulary}, zeros(1))},
+       ":in.input_ids: has elements of type"},
+      {"greedy",
+       {ints("generate.prompt", {1, 2}, {1, 2}), ints("generate.greedy", {1, 3}, {1, 3, 4})},
+       ":generate.greedy: does not begin with its prompt"},
+      {"too_long",
+       {ints("in.input_ids", {1, 65}, std::vector<int64_t>(65, 1)), floats("out.logits", {1, 65, kVocabulary}, zeros(65))},
+       "expected at most 64"},
   };
   for (const BadData& bad : cases) {
     const ProcessResult result = verify(bad.tensors);
