@@ -116,6 +116,7 @@ private:
   LogicalResult lower(Operation* op) {
     return llvm::TypeSwitch<Operation*, LogicalResult>(op)
         .Case<tfm::WeightOp, tfm::ConstantOp>([](auto) { return success(); })
+        .Case<tfm::CastOp>([&](tfm::CastOp cast) { return success(exprOf(cast.getResult()) != Attribute()); })
         .Case<tfm::QuantizeOp, tfm::DequantizeOp>([&](Operation* op) {
           return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
         })
@@ -127,6 +128,9 @@ private:
   // Weights
 
   Attribute exprOf(Value value) {
+    // Weights are converted to what the artifact stores as they are packed.
+    if (auto cast = value.getDefiningOp<tfm::CastOp>(); cast && typeOf(value).getElementType().isF32() && cast.getOperand().getDefiningOp<tfm::WeightOp>())
+      value = cast.getOperand();
     if (auto constant = value.getDefiningOp<tfm::ConstantOp>()) {
       auto values = dyn_cast<DenseElementsAttr>(constant.getValue());
       return values && values.getElementType().isF32() ? tfm::LiteralAttr::get(values.getContext(), values) : Attribute();

@@ -9,7 +9,7 @@
 namespace quantc::test {
 namespace {
 
-constexpr char kFlatcVersion[] = "flatc version 2.0.8";  // generate.sh names it too
+constexpr char kFlatcVersion[] = "flatc version 2.0.8";  // scripts/generate-schema names it too
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path);
@@ -34,10 +34,10 @@ TEST(Schema, CheckedInHeaderIsTheSchemas) {
   const std::string folder = std::string(QUANTC_SOURCE_DIR) + "/runtime/schema";
   std::string fresh = testing::TempDir() + "quantc-schema-XXXXXX";
   ASSERT_NE(mkdtemp(fresh.data()), nullptr);
-  ASSERT_EQ(std::system(("'" + folder + "/generate.sh' '" + fresh + "'").c_str()), 0);
+  ASSERT_EQ(std::system(("'" QUANTC_SOURCE_DIR "/scripts/generate-schema' '" + fresh + "'").c_str()), 0);
   const std::string generated = read_file(fresh + "/artifact_generated.h");
   EXPECT_FALSE(generated.empty());
-  EXPECT_TRUE(generated == read_file(folder + "/artifact_generated.h")) << "run runtime/schema/generate.sh after a change of artifact.fbs";
+  EXPECT_TRUE(generated == read_file(folder + "/artifact_generated.h")) << "run scripts/generate-schema after a change of artifact.fbs";
   std::remove((fresh + "/artifact_generated.h").c_str());
   std::remove(fresh.c_str());
 }
