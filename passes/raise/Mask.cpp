@@ -5,6 +5,7 @@
 
 #include "dialects/tfm/InterpreterMath.h"
 #include "passes/raise/Matching.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc::raise {
 

@@ -1,5 +1,7 @@
 #include "passes/raise/Matching.h"
 
+#include "llvm/ADT/SmallPtrSet.h"
+
 namespace quantc::raise {
 
 using namespace mlir;

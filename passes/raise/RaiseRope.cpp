@@ -5,6 +5,7 @@
 #include "passes/raise/Evaluation.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc {
 #define GEN_PASS_DEF_RAISEROPEPASS

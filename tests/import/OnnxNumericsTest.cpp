@@ -134,8 +134,9 @@ constexpr double kMostError = 1e-5;
 
 TEST_P(OnnxNumerics, ImportedIsTheReference) {
   EXPECT_LT(errorOf({sequence_}), kMostError);
-  if (GetParam().withPast)
+  if (GetParam().withPast) {
     EXPECT_LT(errorOf({3, sequence_ - 4, 1}), kMostError);
+  }
 }
 
 TEST_P(OnnxNumerics, RaisedIsTheReferenceInAnySteps) {
