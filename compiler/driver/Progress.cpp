@@ -51,7 +51,7 @@ void Progress::endPhase() {
   const double seconds = secondsBetween(phaseBegin_, Clock::now());
   seconds_.emplace_back(phase_, seconds);
   clearLine();
-  if (!quiet_)
+  if (!quiet_ && !terminal_)
     std::fprintf(stderr, "%-9s %7.2f s\n", phase_.c_str(), seconds);
   phase_.clear();
 }
