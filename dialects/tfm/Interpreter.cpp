@@ -101,6 +101,8 @@ const Array* Interpreter::evaluate(Value value) {
   std::optional<Array> result = compute(op, operands);
   if (!result)
     return nullptr;
+  // Rows of a float16 table are float32 from here on, as the operation's type says.
+  result->element = cast<RankedTensorType>(value.getType()).getElementType();
   return &known_.try_emplace(value, std::move(*result)).first->second;
 }
 

@@ -66,7 +66,8 @@ INSTANTIATE_TEST_SUITE_P(Each, HfNumerics,
                          testing::Values(Reference{"zoo/llama", "in.input_ids", "out.logits"},
                                          Reference{"zoo/llama3-rope", "in.input_ids", "out.logits"},
                                          Reference{"zoo/gpt2", "in.input_ids", "out.logits"},
-                                         Reference{"models/stories260K", "0.input_ids", "0.logits"}),
+                                         Reference{"models/stories260K", "0.input_ids", "0.logits"},
+                                         Reference{"models/talelm", "0.input_ids", "0.logits"}),
                          [](const auto& info) {
                            std::string name = std::filesystem::path(info.param.model).filename().string();
                            name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
