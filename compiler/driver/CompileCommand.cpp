@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "compiler/driver/Compile.h"
-#include "compiler/driver/OutputFile.h"
+#include "compiler/driver/Files.h"
 #include "compiler/driver/Summary.h"
 
 namespace quantc {

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compiler/driver/Compile.h"
-#include "compiler/driver/OutputFile.h"
+#include "compiler/driver/Files.h"
 #include "compiler/driver/Text.h"
 #include "compiler/evaluate/Perplexity.h"
 #include "compiler/support/Error.h"

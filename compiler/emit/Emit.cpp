@@ -6,11 +6,11 @@
 #include <optional>
 
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include "compiler/emit/Header.h"
 #include "compiler/emit/Pack.h"
 #include "compiler/support/Error.h"
+#include "compiler/support/OutputFile.h"
 #include "compiler/tokenizer/TokenizerImport.h"
 #include "mlir/IR/Builders.h"
 #include "runtime/schema/artifact_generated.h"
@@ -50,59 +50,6 @@ std::string hex(const std::array<uint8_t, 32>& digest) {
   }
   return text;
 }
-
-/// A file that appears under its name only when it is whole.
-class OutputFile {
-public:
-  explicit OutputFile(const fs::path& path) : path(path), temporary(path.string() + ".tmp" + std::to_string(getpid())) {
-    std::error_code ignored;
-    if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored))
-      throw UserError(path.string(), "is there already and no file; choose another place with -o");
-    stream.open(temporary, std::ios::binary | std::ios::trunc);
-    if (!stream)
-      throw UserError(path.string(), std::string("cannot be written: ") + std::strerror(errno) + "; choose another place with -o");
-  }
-  ~OutputFile() {
-    if (!committed) {
-      stream.close();
-      std::error_code ignored;
-      fs::remove(temporary, ignored);
-    }
-  }
-  void write(const void* data, size_t bytes) {
-    stream.write(static_cast<const char*>(data), bytes);
-    position += bytes;
-    check();
-  }
-  void padTo(uint64_t offset) {
-    static const char zeros[4096] = {};
-    while (position < offset)
-      write(zeros, std::min<uint64_t>(sizeof zeros, offset - position));
-  }
-  void seek(uint64_t offset) {
-    stream.seekp(offset);
-    position = offset;
-  }
-  void commit() {
-    stream.close();
-    check();
-    std::error_code failed;
-    fs::rename(temporary, path, failed);
-    if (failed)
-      throw UserError(path.string(), "cannot be written: " + failed.message() + "; choose another place with -o");
-    committed = true;
-  }
-
-private:
-  void check() {
-    if (!stream)
-      throw UserError(path.string(), std::string("cannot be written to the end: ") + std::strerror(errno) + "; is the disk full?");
-  }
-  fs::path path, temporary;
-  std::ofstream stream;
-  uint64_t position = 0;
-  bool committed = false;
-};
 
 double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

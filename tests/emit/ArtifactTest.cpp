@@ -189,7 +189,7 @@ TEST_F(ArtifactTest, OutputThatIsNoFileIsAnError) {
   const auto module = model.lowered({Architecture::x86_64});
   const fs::path missing = model.folder.path() / "no-folder" / "small.qc", pipe = model.folder.path() / "pipe";
   EXPECT_THAT(errorOf([&] { emitArtifact(*module, missing, SmallModel::emitOptions()); }), HasSubstr("cannot be written"));
-  EXPECT_THAT(errorOf([&] { emitArtifact(*module, model.folder.path(), SmallModel::emitOptions()); }), HasSubstr("no file"));
+  EXPECT_THAT(errorOf([&] { emitArtifact(*module, model.folder.path(), SmallModel::emitOptions()); }), HasSubstr("is a folder"));
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_THAT(errorOf([&] { emitArtifact(*module, pipe, SmallModel::emitOptions()); }), HasSubstr("no file"));
   EXPECT_TRUE(fs::is_fifo(pipe));

@@ -1,4 +1,4 @@
-// Text outputs: a file that appears whole or not at all, or standard output.
+// What commands read and write besides artifacts: text files, temporary folders.
 #pragma once
 
 #include <filesystem>
