@@ -110,7 +110,8 @@ void runPhases(ModuleOp module, Phase last, const PipelineOptions& options, cons
   ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic& diagnostic) {
     if (firstError.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error) {
       firstError = diagnostic.str();
-      if (auto node = dyn_cast<NameLoc>(diagnostic.getLocation()))
+      auto node = dyn_cast<NameLoc>(diagnostic.getLocation());
+      if (node && node != module.getLoc())
         place += ":" + node.getName().str();
     }
     return success();
