@@ -240,7 +240,8 @@ def Tfm_AttentionOp : Tfm_PureOp<"attention"> {
   let summary = "softmax(scale * q k^T + mask) v per head (Vaswani et al. 2017), grouped queries where kv_heads < heads (Ainslie et al. 2023)";
   let description = [{
     q [..., sequence, heads * head_dim]; k and v [..., total, kv_heads * head_dim]; query head h reads KV head h / (heads / kv_heads).
-    causal: the query at position p sees positions 0 to p, or p - window + 1 to p if window > 0. tensor: `mask` [..., sequence, total] is added.
+    causal: the query at position p sees positions 0 to p, or p - window + 1 to p if window > 0. tensor: `mask` [..., sequence, positions] is
+    added to the scaled scores; it has a column for every position of the context.
   }];
   let arguments = (ins Tfm_Tensor:$query, Tfm_Tensor:$key, Tfm_Tensor:$value, Optional<Tfm_Tensor>:$mask, I64Attr:$heads, I64Attr:$kv_heads,
                    I64Attr:$head_dim, F32Attr:$scale, Tfm_MaskKindAttr:$mask_kind, DefaultValuedAttr<I64Attr, "0">:$window);

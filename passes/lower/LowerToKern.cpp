@@ -381,11 +381,19 @@ private:
     return success();
   }
 
+  /// View (positions, rows) of a mask with a row per token and a column per position of the context. Null when it is none.
+  Value maskView(Value mask) {
+    std::optional<Storage> storage = findTokens(mask);
+    if (!storage || storage->width < kb.contextLength())
+      return {};
+    ViewDim rows = {kb.symbol(tfm::Symbol::past), storage->firstRow, storage->rows, storage->rowStride};
+    return kb.view(storage->buffer, f32(), 0, {kb.wholeDim(kb.contextLength(), 1), rows});
+  }
+
   LogicalResult lowerOp(tfm::AttentionOp op) {
     std::optional<Storage> query = findTokens(op.getQuery());
     auto key = caches.find(op.getKey()), value = caches.find(op.getValue());
-    if (!query || key == caches.end() || value == caches.end() || !key->second.transposed || value->second.transposed ||
-        op.getMaskKind() == tfm::MaskKind::tensor)
+    if (!query || key == caches.end() || value == caches.end() || !key->second.transposed || value->second.transposed)
       return failure();
     const Cache &keys = key->second, &values = value->second;
     int64_t kvHeads = op.getKvHeads(), heads = op.getHeads(), headDim = op.getHeadDim();
@@ -400,6 +408,12 @@ private:
       return kb.view(cache.buffer, f32(), 0, dims);
     };
     SmallVector<Value> inputs = {headView(*query, heads, headDim, -1), whole(keys, {2, 0, 1}), whole(values, {0, 2, 1})};
+    if (op.getMask()) {
+      Value mask = maskView(op.getMask());
+      if (!mask)
+        return failure();
+      inputs.push_back(mask);
+    }
     std::optional<Storage> out = create(op.getResult(), op);
     if (!out || out->quantized() || matrixOf(*out) != matrixOf(*query))
       return failure();
