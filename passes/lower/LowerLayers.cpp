@@ -1,0 +1,107 @@
+// Embedding, norms, matrix products and elementwise operations as calls.
+#include "passes/lower/Lowering.h"
+
+namespace quantc {
+
+using namespace mlir;
+
+LogicalResult Lowering::lowerOp(tfm::EmbedOp op) {
+  std::optional<Storage> ids = find(op.getIds());
+  std::optional<Constant> table = packed(op.getTable(), "embedding");
+  if (!ids || !ids->element.isInteger(32) || !table)
+    return failure();
+  std::optional<Storage> created = create(op.getResult(), op);
+  if (!created || created->quantized() || matrixOf(*created) != Matrix{ids->rows, table->columns})
+    return failure();
+  Storage out = *created;
+  SmallVector<Value> inputs = {kb.view(ids->buffer, kb.builder().getI32Type(), 0, {{kb.constantExpr(0), ids->firstRow, ids->rows, 1}})};
+  llvm::append_range(inputs, kb.weightViews(*table));
+  auto kernel = kb.kernel("embed", {{"scheme", table->scheme->name}}, nullptr);
+  kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
+  return success();
+}
+
+LogicalResult Lowering::lowerNorm(Operation* op, StringRef kind, float epsilon) {
+  std::optional<Storage> input = findFloats(op->getOperand(0));
+  if (!input)
+    return failure();
+  SmallVector<Value> inputs = kb.rowViews(*input, false);
+  for (Value operand : op->getOperands().drop_front()) {
+    Value vector = vectorView(operand, input->width, "norm");
+    if (!vector)
+      return failure();
+    inputs.push_back(vector);
+  }
+  std::optional<Storage> created = create(op->getResult(0), op);
+  if (!created || matrixOf(*created) != matrixOf(*input))
+    return failure();
+  Storage out = *created;
+  auto kernel = kb.kernel("norm", {{"kind", kind.str()}, {"epsilon", formatNumber(epsilon)}, {"quantize", out.quantized() ? "1" : "0"}}, nullptr);
+  kb.call(op->getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
+  return success();
+}
+
+LogicalResult Lowering::elementwiseInput(Value value, Value result, SmallVectorImpl<Value>& views, std::string& operands) {
+  std::optional<Matrix> matrix = matrixOf(result);
+  if (!matrix)
+    return failure();
+  for (auto [letter, width] : {std::pair('r', matrix->width), std::pair('c', int64_t(1))}) {
+    if (Value vector = vectorView(value, width, "bias")) {
+      operands += letter;
+      views.push_back(vector);
+      return success();
+    }
+  }
+  std::optional<Storage> storage = findFloats(value);
+  if (!storage || matrixOf(*storage) != *matrix)
+    return failure();
+  operands += 'f';
+  views.push_back(kb.rowViews(*storage, false).front());
+  return success();
+}
+
+LogicalResult Lowering::lowerOp(tfm::FusedOp op) {
+  bool linear = op.getProducer() == "linear";
+  SmallVector<Value> epilogue;
+  std::string operands;
+  for (Value input : op.getInputs().drop_front(linear ? 2 : 0))
+    if (failed(elementwiseInput(input, op.getResult(), epilogue, operands)))
+      return failure();
+  return linear ? lowerMatmul(op, epilogue, operands) : lowerMap(op, epilogue, operands);
+}
+
+LogicalResult Lowering::lowerMap(tfm::FusedOp op, ArrayRef<Value> inputs, const std::string& operands) {
+  std::optional<Storage> created = create(op.getResult(), op);
+  if (!created || operands.find('f') == std::string::npos)
+    return failure();
+  Storage out = *created;
+  auto kernel = kb.kernel("map", {{"operands", operands}, {"quantize", out.quantized() ? "1" : "0"}}, &op.getBody());
+  kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
+  return success();
+}
+
+LogicalResult Lowering::lowerMatmul(tfm::FusedOp op, ArrayRef<Value> epilogue, const std::string& operands) {
+  std::optional<Storage> input = find(op.getInputs()[0]);
+  std::optional<Constant> weight = packed(op.getInputs()[1], isResult(op.getResult()) ? "head" : "linear");
+  if (!input || !weight || (weight->scheme->quantized() ? !input->quantized() : !input->element.isF32()) || input->width != weight->columns)
+    return failure();
+  std::optional<Storage> created = create(op.getResult(), op);
+  if (!created || created->quantized() || matrixOf(*created) != Matrix{input->rows, weight->rows})
+    return failure();
+  Storage out = *created;
+  SmallVector<Value> inputs = kb.rowViews(*input, false);
+  llvm::append_range(inputs, kb.weightViews(*weight));
+  inputs.append(epilogue.begin(), epilogue.end());
+  // The product is written in whole tiles of rows; the storage has room for them.
+  int64_t tile = kb.layout().rowsPerTile, tiles = weight->packed.tiles;
+  ViewDim features = kb.wholeDim(tiles * tile, 1);
+  Value output = kb.view(out.buffer, f32(), 0, {features, {kb.constantExpr(0), out.firstRow, out.rows, out.rowStride}}, 0, tile);
+  Params params = {{"scheme", weight->scheme->name}, {"operands", operands}, {"tokens", "many"}};
+  auto many = kb.kernel("matmul", params, &op.getBody());
+  params.back().second = "one";
+  auto one = kb.kernel("matmul", params, &op.getBody());
+  kb.call(op.getLoc(), many, one, inputs, output, kb.constantExpr(tiles), out.rows);
+  return success();
+}
+
+}  // namespace quantc

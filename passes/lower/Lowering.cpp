@@ -1,0 +1,186 @@
+// Tensors as rows of buffers, weights as constants, and the operations that are views alone.
+#include "passes/lower/Lowering.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace quantc {
+
+using namespace mlir;
+
+namespace {
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+}  // namespace
+
+std::string nameOf(Operation* op) {
+  auto named = dyn_cast<NameLoc>(op->getLoc());
+  return named ? named.getName().str() : op->getName().stripDialect().str();
+}
+
+void Lowering::run(SmallVectorImpl<Operation*>& unsupported) {
+  for (auto [i, argument] : llvm::enumerate(function.getArguments()))
+    if (failed(lowerArgument(argument, i)))
+      unsupported.push_back(function);
+  for (Operation& op : function.getBody().front())
+    if (failed(lower(&op)))
+      unsupported.push_back(&op);
+}
+
+std::optional<Matrix> Lowering::matrixOf(Value value) {
+  if (!tfm::hasSymbolicShape(value.getType()))
+    return std::nullopt;
+  SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(value));
+  int64_t width = 1;
+  if (!typeOf(value).getElementType().isInteger() && !dims.empty()) {
+    auto last = dyn_cast<AffineConstantExpr>(dims.pop_back_val());
+    if (!last || last.getValue() < 1)
+      return std::nullopt;
+    width = last.getValue();
+  }
+  AffineExpr rows = tfm::productOf(dims, value.getContext());
+  if (!rows || !kb.canStore(rows, width))
+    return std::nullopt;
+  return Matrix{rows, width};
+}
+
+bool Lowering::isResult(Value value) {
+  return llvm::any_of(value.getUsers(), [&](Operation* user) {
+    return isa<func::ReturnOp>(user) || (isa<tfm::ReshapeOp>(user) && isResult(user->getResult(0)));
+  });
+}
+
+std::optional<Storage> Lowering::create(Value value, Operation* op) {
+  std::optional<Matrix> matrix = matrixOf(value);
+  Type element = matrix ? typeOf(value).getElementType() : Type();
+  auto quantized = dyn_cast_or_null<tfm::QuantizedType>(element);
+  if (!matrix || !(element.isF32() || (quantized && quantized.getScheme() == tfm::kActivationScheme)))
+    return std::nullopt;
+  auto space = isResult(value) ? kern::Space::output : kern::Space::arena;
+  return storages[value] = kb.createStorage(nameOf(op), element, matrix->rows, matrix->width, space);
+}
+
+std::optional<Storage> Lowering::find(Value value) {
+  auto it = storages.find(value);
+  return it == storages.end() ? std::nullopt : std::optional<Storage>(it->second);
+}
+
+std::optional<Storage> Lowering::findFloats(Value value) {
+  std::optional<Storage> storage = find(value);
+  return storage && storage->element.isF32() ? storage : std::nullopt;
+}
+
+std::optional<Storage> Lowering::findTokens(Value value) {
+  std::optional<Storage> storage = findFloats(value);
+  return storage && storage->rows == kb.symbol(tfm::Symbol::sequence) ? storage : std::nullopt;
+}
+
+LogicalResult Lowering::lowerArgument(BlockArgument argument, unsigned index) {
+  auto name = function.getArgAttrOfType<StringAttr>(index, "tfm.name");
+  std::optional<Matrix> matrix = matrixOf(argument);
+  if (!matrix)
+    return failure();
+  Storage storage = kb.createStorage(name.getValue(), typeOf(argument).getElementType(), matrix->rows, matrix->width, kern::Space::input);
+  kb.port(name.getValue(), storage.buffer, storage.element, tfm::dimsOf(typeOf(argument)), false);
+  storages[argument] = storage;
+  return success();
+}
+
+LogicalResult Lowering::lower(Operation* op) {
+  return llvm::TypeSwitch<Operation*, LogicalResult>(op)
+      .Case<tfm::WeightOp, tfm::ConstantOp>([](auto) { return success(); })
+      .Case<tfm::CastOp>([&](tfm::CastOp cast) { return success(exprOf(cast.getResult()) != Attribute()); })
+      .Case<tfm::QuantizeOp, tfm::DequantizeOp>([&](Operation* op) {
+        return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
+      })
+      .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
+            tfm::PositionRowsOp, tfm::ReshapeOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+      .Default([](Operation*) { return failure(); });
+}
+
+Attribute Lowering::exprOf(Value value) {
+  // Weights are converted to what the artifact stores as they are packed.
+  if (auto cast = value.getDefiningOp<tfm::CastOp>(); cast && typeOf(value).getElementType().isF32() && cast.getOperand().getDefiningOp<tfm::WeightOp>())
+    value = cast.getOperand();
+  if (auto constant = value.getDefiningOp<tfm::ConstantOp>()) {
+    auto values = dyn_cast<DenseElementsAttr>(constant.getValue());
+    return values && values.getElementType().isF32() ? tfm::LiteralAttr::get(values.getContext(), values) : Attribute();
+  }
+  auto weight = value.getDefiningOp<tfm::WeightOp>();
+  return weight ? weight.getExpr() : Attribute();
+}
+
+std::optional<Constant> Lowering::packed(Value value, StringRef role) {
+  if (auto dequantize = value.getDefiningOp<tfm::DequantizeOp>())
+    value = dequantize.getInput();
+  auto quantize = value.getDefiningOp<tfm::QuantizeOp>();
+  Attribute expr = exprOf(quantize ? quantize.getInput() : value);
+  const Scheme* scheme = &schemeOf(SchemeId::f32);
+  if (quantize)
+    scheme = findScheme(cast<tfm::QuantizedType>(typeOf(value).getElementType()).getScheme().str());
+  if (!expr || !scheme || typeOf(value).getRank() != 2)
+    return std::nullopt;
+  return kb.packedConstant(expr, *scheme, role);
+}
+
+Value Lowering::vectorView(Value value, int64_t width, StringRef role) {
+  Attribute expr = exprOf(value);
+  RankedTensorType type = typeOf(value);
+  int64_t last = type.getRank() == 0 ? 1 : type.getShape().back();
+  if (!expr || last != width || type.getNumElements() != width)
+    return {};
+  return kb.view(kb.plainConstant(expr, role).buffer, f32(), 0, {kb.wholeDim(width, 1)});
+}
+
+LogicalResult Lowering::lowerOp(tfm::TailOp op) {
+  std::optional<Storage> found = find(op.getInput());
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
+  AffineExpr sequence = kb.symbol(tfm::Symbol::sequence), outputs = kb.symbol(tfm::Symbol::outputs);
+  if (!found || found->rows != sequence || matrix != Matrix{outputs, found->width} || typeOf(op.getResult()).getElementType() != found->element)
+    return failure();
+  found->rows = outputs;
+  found->firstRow = found->firstRow + sequence - outputs;
+  storages[op.getResult()] = *found;
+  return success();
+}
+
+LogicalResult Lowering::lowerOp(tfm::PositionRowsOp op) {
+  Attribute expr = exprOf(op.getTable());
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
+  RankedTensorType type = typeOf(op.getTable());
+  if (!expr || type.getRank() != 2 || type.getDimSize(0) < kb.contextLength() ||
+      matrix != Matrix{kb.symbol(tfm::Symbol::sequence), type.getDimSize(1)} || !typeOf(op.getResult()).getElementType().isF32())
+    return failure();
+  Constant table = kb.plainConstant(expr, "positions");
+  Storage storage;
+  storage.buffer = table.buffer;
+  storage.element = f32();
+  storage.width = storage.rowStride = table.columns;
+  storage.rows = matrix->rows;
+  storage.firstRow = kb.symbol(tfm::Symbol::past);
+  storages[op.getResult()] = storage;
+  return success();
+}
+
+LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
+  std::optional<Storage> found = find(op.getOperand());
+  if (!found || matrixOf(op.getResult()) != matrixOf(*found) || typeOf(op.getResult()).getElementType() != found->element)
+    return failure();
+  storages[op.getResult()] = *found;
+  return success();
+}
+
+LogicalResult Lowering::lowerOp(func::ReturnOp op) {
+  for (auto [i, value] : llvm::enumerate(op.getOperands())) {
+    std::optional<Storage> storage = findFloats(value);
+    auto buffer = storage ? storage->buffer.getDefiningOp<kern::BufferOp>() : kern::BufferOp();
+    // Callers read an output from the beginning of its buffer.
+    if (!buffer || buffer.getSpace() != kern::Space::output || storage->firstRow != kb.constantExpr(0))
+      return failure();
+    auto name = function.getResultAttrOfType<StringAttr>(i, "tfm.name");
+    kb.port(name.getValue(), storage->buffer, storage->element, tfm::dimsOf(typeOf(value)), true);
+  }
+  return success();
+}
+
+}  // namespace quantc

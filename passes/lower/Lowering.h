@@ -1,0 +1,111 @@
+// One model lowered for one architecture: what LowerToKern does, operation by operation.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringSet.h"
+#include "passes/lower/KernBuilder.h"
+
+namespace quantc {
+
+/// A tensor as rows: the product of its leading dimensions, and the last one.
+struct Matrix {
+  mlir::AffineExpr rows;
+  int64_t width;
+  bool operator==(const Matrix& other) const { return rows == other.rows && width == other.width; }
+  bool operator!=(const Matrix& other) const { return !(*this == other); }
+};
+
+/// Keys or values of one attention: [heads, head_dim, positions] or [heads, positions, head_dim].
+struct KvCache {
+  mlir::Value buffer;
+  bool transposed;  ///< keys: positions innermost; values: head_dim innermost
+  int64_t heads, headDim, positions;
+  /// Of (head_dim, heads, positions).
+  std::array<int64_t, 3> strides() const {
+    return transposed ? std::array<int64_t, 3>{positions, headDim * positions, 1} : std::array<int64_t, 3>{1, headDim * positions, headDim};
+  }
+};
+
+/// "layers.0.mlp" from an operation's location, or the operation's own name.
+std::string nameOf(mlir::Operation* op);
+
+class Lowering {
+public:
+  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, int64_t maxSequence, int64_t context)
+      : kb(module, architecture, maxSequence, context), function(function) {}
+
+  /// Appends what has no kernel to `unsupported`.
+  void run(mlir::SmallVectorImpl<mlir::Operation*>& unsupported);
+
+private:
+  using Value = mlir::Value;
+  using LogicalResult = mlir::LogicalResult;
+
+  // Lowering.cpp: tensors as rows
+
+  /// Integers (token ids) are one per row. Nothing for tensors that no buffer can hold.
+  std::optional<Matrix> matrixOf(Value value);
+  static Matrix matrixOf(const Storage& storage) { return {storage.rows, storage.width}; }
+  bool isResult(Value value);
+  /// Storage of what an operation computes: float32, or quantized activations.
+  std::optional<Storage> create(Value value, mlir::Operation* op);
+  std::optional<Storage> find(Value value);
+  std::optional<Storage> findFloats(Value value);
+  /// float32 rows that are the tokens of the step, in their order.
+  std::optional<Storage> findTokens(Value value);
+  LogicalResult lowerArgument(mlir::BlockArgument argument, unsigned index);
+  LogicalResult lower(mlir::Operation* op);
+
+  // Lowering.cpp: weights
+
+  mlir::Attribute exprOf(Value value);
+  /// The matrix behind a quantized weight, in tiles.
+  std::optional<Constant> packed(Value value, mlir::StringRef role);
+  /// A float32 vector of `width` elements among the weights: view (width). Null when the value is none.
+  Value vectorView(Value value, int64_t width, mlir::StringRef role);
+  mlir::Type f32() { return kb.builder().getF32Type(); }
+
+  // Lowering.cpp: views alone
+
+  LogicalResult lowerOp(tfm::TailOp op);
+  LogicalResult lowerOp(tfm::PositionRowsOp op);
+  LogicalResult lowerOp(tfm::ReshapeOp op);
+  LogicalResult lowerOp(mlir::func::ReturnOp op);
+
+  // LowerLayers.cpp: embedding, norms, products, elementwise
+
+  LogicalResult lowerOp(tfm::EmbedOp op);
+  LogicalResult lowerOp(tfm::RmsNormOp op) { return lowerNorm(op, "rms", op.getEpsilon().convertToFloat()); }
+  LogicalResult lowerOp(tfm::LayerNormOp op) { return lowerNorm(op, "layer", op.getEpsilon().convertToFloat()); }
+  LogicalResult lowerNorm(mlir::Operation* op, mlir::StringRef kind, float epsilon);
+  LogicalResult lowerOp(tfm::FusedOp op);
+  /// Appends the view of an elementwise input and its letter in `operands` (Kernel.h, families map and matmul).
+  LogicalResult elementwiseInput(Value value, Value result, mlir::SmallVectorImpl<Value>& views, std::string& operands);
+  LogicalResult lowerMap(tfm::FusedOp op, mlir::ArrayRef<Value> inputs, const std::string& operands);
+  LogicalResult lowerMatmul(tfm::FusedOp op, mlir::ArrayRef<Value> epilogue, const std::string& operands);
+
+  // LowerAttention.cpp: what knows positions; the coordinate along rows is the position in the sequence
+
+  LogicalResult lowerOp(tfm::RopeOp op);
+  LogicalResult lowerOp(tfm::CacheAppendOp op);
+  LogicalResult lowerOp(tfm::AttentionOp op);
+  /// View (head_dim, heads, rows) of activations [rows, heads * head_dim].
+  Value headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim);
+  mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);
+  /// Where a step's new rows go: (head_dim, heads, positions) beginning at `past`.
+  Value appendView(const KvCache& cache, mlir::AffineExpr rows);
+  Value tableView(tfm::RopeOp op, bool sine);
+  /// View (positions, rows) of a mask with a row per token and a column per position of the context. Null when it is none.
+  Value maskView(Value mask);
+
+  KernBuilder kb;
+  mlir::func::FuncOp function;
+  llvm::DenseMap<Value, Storage> storages;
+  llvm::DenseMap<Value, KvCache> caches;
+  llvm::StringSet<> cacheNames;
+};
+
+}  // namespace quantc
