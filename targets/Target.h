@@ -19,8 +19,8 @@ enum class DotForm : uint8_t {
 
 /// How weights are cut for an architecture; all its variants read the same bytes. `weights_layout.md` in docs shows it.
 struct WeightLayout {
-  int rowsPerTile;   ///< rows (output features) that lie together
-  int kInterleave;   ///< consecutive input features of one row that lie together
+  int rowsPerTile;  ///< rows (output features) that lie together
+  int kInterleave;  ///< consecutive input features of one row that lie together
 };
 
 struct TargetVariant {

@@ -87,10 +87,12 @@ std::string hashOfSources(ModuleOp module) {
 /// Programs whose constants have the same bytes share a segment: same layout, same constants at the same offsets.
 std::string weightsKey(kern::ProgramOp program) {
   WeightLayout layout = layoutOf(architectureOf(program));
-  std::string key = std::to_string(layout.rowsPerTile) + "x" + std::to_string(layout.kInterleave) + ":" + std::to_string(weightBytesOf(program));
+  std::string key =
+      std::to_string(layout.rowsPerTile) + "x" + std::to_string(layout.kInterleave) + ":" + std::to_string(weightBytesOf(program));
   llvm::raw_string_ostream stream(key);
   for (auto constant : program.getOps<kern::ConstantOp>())
-    stream << ";" << constant.getExpr().getAsOpaquePointer() << constant.getScheme() << constant.getPacked() << constant.getOffset().value_or(0);
+    stream << ";" << constant.getExpr().getAsOpaquePointer() << constant.getScheme() << constant.getPacked()
+           << constant.getOffset().value_or(0);
   return stream.str();
 }
 

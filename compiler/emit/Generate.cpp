@@ -7,9 +7,9 @@
 
 #include "compiler/support/Error.h"
 #include "dialects/tfm/Tfm.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace quantc {
 
@@ -55,7 +55,8 @@ kernels::ScalarProgram programOf(kern::KernelOp kernel) {
     program.ops.push_back(op);
   };
   auto refuse = [&](const std::string& what) {
-    throw UserError("kern.kernel @" + kernel.getSymName().str(), what + "; kernels compute in f32 with the operations that docs/adding-a-kernel.md lists");
+    throw UserError("kern.kernel @" + kernel.getSymName().str(),
+                    what + "; kernels compute in f32 with the operations that docs/adding-a-kernel.md lists");
   };
   Block& block = kernel.getBody().front();
   for (BlockArgument argument : block.getArguments()) {

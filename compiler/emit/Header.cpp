@@ -20,7 +20,8 @@ namespace {
 schema::Size sizeOf(AffineExpr expr) {
   std::optional<tfm::LinearSize> size = tfm::linearOf(expr);
   if (!size || !llvm::isInt<32>(size->sequence) || !llvm::isInt<32>(size->past) || !llvm::isInt<32>(size->outputs))
-    throw UserError("", "size " + tfm::toString(expr) + " is not linear in the step's symbols with factors of 32 bits; the artifact can hold only such");
+    throw UserError("", "size " + tfm::toString(expr) +
+                            " is not linear in the step's symbols with factors of 32 bits; the artifact can hold only such");
   return schema::Size(size->constant, size->sequence, size->past, size->outputs);
 }
 
@@ -51,7 +52,8 @@ std::vector<int64_t> shapeOf(kern::ConstantOp constant) { return tfm::typeOfWeig
 
 class HeaderWriter {
 public:
-  HeaderWriter(const HeaderParts& parts, uint64_t headerBytes, EmitReport& report) : parts(parts), headerBytes(headerBytes), report(report) {
+  HeaderWriter(const HeaderParts& parts, uint64_t headerBytes, EmitReport& report)
+      : parts(parts), headerBytes(headerBytes), report(report) {
     // Offsets and hashes that happen to be zero take their place too, so the header's size is known before they are.
     builder.ForceDefaults(true);
     for (auto [i, kernel] : llvm::enumerate(module().getOps<kern::KernelOp>()))
@@ -69,13 +71,15 @@ public:
     auto variants = writeVariants(programOps);
     auto segments = writeSegments();
     Offset<schema::Tokenizer> tokenizer = parts.tokenizer ? writeTokenizer(builder, *parts.tokenizer) : Offset<schema::Tokenizer>();
-    auto provenance = schema::CreateProvenanceDirect(builder, "quantc " QUANTC_VERSION, parts.options->source.c_str(), parts.sourceSha256.c_str(),
-                                                     parts.options->options.c_str(), stringAttribute("tfm.license").c_str());
+    auto provenance =
+        schema::CreateProvenanceDirect(builder, "quantc " QUANTC_VERSION, parts.options->source.c_str(), parts.sourceSha256.c_str(),
+                                       parts.options->options.c_str(), stringAttribute("tfm.license").c_str());
     std::string name = stringAttribute("tfm.name");
     uint32_t maxSequence = integerAttribute("kern.max_sequence");
     fillReport();
-    auto artifact = schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary, maxSequence, &programs,
-                                                 &variants, &segments, &inputs, &outputs, &tensors, tokenizer, provenance, report.residentBound);
+    auto artifact = schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary,
+                                                 maxSequence, &programs, &variants, &segments, &inputs, &outputs, &tensors, tokenizer,
+                                                 provenance, report.residentBound);
     schema::FinishArtifactBuffer(builder, artifact);
     return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
   }
@@ -104,7 +108,8 @@ private:
     };
     for (Operation& op : program.getBody().front()) {
       if (auto constant = dyn_cast<kern::ConstantOp>(op))
-        addBuffer(constant.getResult(), constant.getName(), schema::Space_weights, requireOffset(constant.getOffset()), constant.getBytes());
+        addBuffer(constant.getResult(), constant.getName(), schema::Space_weights, requireOffset(constant.getOffset()),
+                  constant.getBytes());
       if (auto buffer = dyn_cast<kern::BufferOp>(op))
         addBuffer(buffer.getResult(), buffer.getName(), spaceOf(buffer.getSpace()), requireOffset(buffer.getOffset()), buffer.getBytes());
     }
@@ -116,8 +121,8 @@ private:
       kernels.push_back(schema::CreateKernelDirect(builder, parts.code->symbols[i].c_str(), parts.code->specs[i].family.c_str()));
     uint64_t arenaBytes = arenaBytesOf(program);
     report.arenaBytes = std::max(report.arenaBytes, arenaBytes);
-    return schema::CreateProgramDirect(builder, static_cast<schema::Architecture>(architectureOf(program)), parts.weightsSegments[index], &buffers,
-                                       &calls, arenaBytes, &kernels);
+    return schema::CreateProgramDirect(builder, static_cast<schema::Architecture>(architectureOf(program)), parts.weightsSegments[index],
+                                       &buffers, &calls, arenaBytes, &kernels);
   }
 
   static uint64_t requireOffset(std::optional<uint64_t> offset) {
@@ -134,8 +139,8 @@ private:
       for (unsigned i = 0; i < view.getStrides().size(); ++i)
         dims.push_back(schema::Dim(sizeOf(view.getMins().getResult(i)), sizeOf(view.getStarts().getResult(i)),
                                    sizeOf(view.getExtents().getResult(i)), view.getStrides()[i]));
-      views.push_back(schema::CreateViewDirect(builder, bufferIndex.lookup(view.getBuffer()), elementOf(view.getElement()), view.getOffset(), &dims,
-                                               static_cast<int8_t>(view.getSplitDim()), view.getSplitUnit()));
+      views.push_back(schema::CreateViewDirect(builder, bufferIndex.lookup(view.getBuffer()), elementOf(view.getElement()),
+                                               view.getOffset(), &dims, static_cast<int8_t>(view.getSplitDim()), view.getSplitUnit()));
     }
     schema::Size units = sizeOf(call.getUnits().getResult(0)), rows = sizeOf(call.getRows().getResult(0));
     return schema::CreateCallDirect(builder, kernelIndex.lookup(call.getKernel()), kernelIndex.lookup(call.getKernelOne()), &views, &units,
@@ -153,7 +158,8 @@ private:
         throw UserError("", "port '" + port.getName().str() + "' has a buffer whose name '" + buffer.str() +
                                 "' another has before it; give it a name of its own");
       auto& list = port.getIsOutput() ? outputs : inputs;
-      list.push_back(schema::CreatePortDirect(builder, port.getName().str().c_str(), buffer.str().c_str(), elementOf(port.getElement()), &shape));
+      list.push_back(
+          schema::CreatePortDirect(builder, port.getName().str().c_str(), buffer.str().c_str(), elementOf(port.getElement()), &shape));
       if (port.getIsOutput() && port.getName() == "logits" && !shape.empty() && llvm::isUInt<32>(shape.back().constant()))
         vocabulary = shape.back().constant();
     }
@@ -172,11 +178,12 @@ private:
     std::vector<Offset<schema::Tensor>> tensors;
     report.tensors.clear();
     for (auto constant : program.getOps<kern::ConstantOp>()) {
-      EmittedTensor tensor{constant.getName().str(), constant.getScheme().str(), constant.getRole().str(), shapeOf(constant), constant.getBytes(), 1};
+      EmittedTensor tensor{constant.getName().str(), constant.getScheme().str(), constant.getRole().str(),
+                           shapeOf(constant),        constant.getBytes(),        1};
       for (int64_t size : tensor.shape)
         tensor.parameters *= size;
-      tensors.push_back(schema::CreateTensorDirect(builder, tensor.name.c_str(), &tensor.shape, tensor.scheme.c_str(), tensor.bytes, tensor.parameters,
-                                                   tensor.role == "linear"));
+      tensors.push_back(schema::CreateTensorDirect(builder, tensor.name.c_str(), &tensor.shape, tensor.scheme.c_str(), tensor.bytes,
+                                                   tensor.parameters, tensor.role == "linear"));
       report.tensors.push_back(std::move(tensor));
     }
     return tensors;

@@ -19,10 +19,10 @@ struct SegmentPlan {
 struct HeaderParts {
   mlir::ModuleOp module;
   const GeneratedCode* code;
-  const TokenizerTables* tokenizer;        ///< nullptr: none
+  const TokenizerTables* tokenizer;  ///< nullptr: none
   std::vector<SegmentPlan> segments;
-  std::vector<uint32_t> weightsSegments;   ///< per program, in the order of the module
-  std::vector<uint32_t> codeSegments;      ///< per variant of `code`
+  std::vector<uint32_t> weightsSegments;  ///< per program, in the order of the module
+  std::vector<uint32_t> codeSegments;     ///< per variant of `code`
   std::string sourceSha256;
   const EmitOptions* options;
 };

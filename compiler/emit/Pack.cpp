@@ -133,7 +133,8 @@ uint64_t plannedBytes(kern::ProgramOp program, StringRef attribute) {
 
 uint64_t bytesOf(kern::ConstantOp constant, const WeightLayout& layout) {
   auto [rows, columns] = matrixShape(constant.getExpr());
-  return constant.getPacked() ? packedSize(*findScheme(constant.getScheme().str()), layout, rows, columns).bytes : rows * columns * sizeof(float);
+  return constant.getPacked() ? packedSize(*findScheme(constant.getScheme().str()), layout, rows, columns).bytes
+                              : rows * columns * sizeof(float);
 }
 
 /// Constants follow one another in the segment, each with the bytes that it needs.
@@ -162,7 +163,8 @@ void checkConstants(kern::ProgramOp program, const WeightLayout& layout) {
 uint64_t weightBytesOf(kern::ProgramOp program) { return plannedBytes(program, "kern.weight_bytes"); }
 uint64_t arenaBytesOf(kern::ProgramOp program) { return plannedBytes(program, "kern.arena_bytes"); }
 
-void packWeights(kern::ProgramOp program, const WeightLayout& layout, const WeightReader& reader, const EmitOptions& options, const ByteSink& sink) {
+void packWeights(kern::ProgramOp program, const WeightLayout& layout, const WeightReader& reader, const EmitOptions& options,
+                 const ByteSink& sink) {
   checkConstants(program, layout);
   Packer packer(layout, reader, sink);
   std::vector<Task> tasks;

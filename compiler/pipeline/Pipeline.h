@@ -27,9 +27,9 @@ bool parsePhase(const std::string& name, Phase& out);
 std::string knownPhases();
 
 struct PipelineOptions {
-  std::string quant = "int4";             ///< scheme of linear layers; embedding and head take the next safer one
-  std::vector<Architecture> targets;      ///< for `lower`
-  int64_t maxSequence = 64;               ///< tokens per step at most
+  std::string quant = "int4";         ///< scheme of linear layers; embedding and head take the next safer one
+  std::vector<Architecture> targets;  ///< for `lower`
+  int64_t maxSequence = 64;           ///< tokens per step at most
 };
 
 /// What the driver's MLIRContext must know.

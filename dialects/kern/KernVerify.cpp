@@ -61,7 +61,8 @@ LogicalResult ViewOp::verify() {
     if (map.getNumResults() != rank)
       return emitOpError("has a map of ") << map.getNumResults() << " results, expected " << rank << " results of the step's symbols";
     if (!givesSizes(map))
-      return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected linear expressions of the step's " << tfm::kSymbols << " symbols";
+      return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected linear expressions of the step's " << tfm::kSymbols
+                                     << " symbols";
   }
   if (static_cast<int64_t>(getSplitDim()) < -1 || static_cast<int64_t>(getSplitDim()) >= static_cast<int64_t>(rank))
     return emitOpError("splits dimension ") << static_cast<int64_t>(getSplitDim()) << " of " << rank;
@@ -78,7 +79,8 @@ LogicalResult CallOp::verify() {
       return emitOpError("has an argument that is not of a kern.view");
   for (AffineMap map : {getUnits(), getRows()})
     if (map.getNumResults() != 1 || !givesSizes(map))
-      return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected one linear expression of the step's " << tfm::kSymbols << " symbols";
+      return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected one linear expression of the step's " << tfm::kSymbols
+                                     << " symbols";
   auto module = (*this)->getParentOfType<ModuleOp>();
   for (FlatSymbolRefAttr symbol : {getKernelAttr(), getKernelOneAttr()})
     if (!module.lookupSymbol<KernelOp>(symbol.getValue()))
@@ -91,7 +93,8 @@ LogicalResult PortOp::verify() {
   if (!buffer || buffer.getSpace() != (getIsOutput() ? Space::output : Space::input))
     return emitOpError("'") << getName() << "' is not of an " << (getIsOutput() ? "output" : "input") << " buffer";
   if (!givesSizes(getShape()))
-    return emitOpError("'") << getName() << "' has shape " << getShapeAttr() << ", expected linear expressions of the step's " << tfm::kSymbols << " symbols";
+    return emitOpError("'") << getName() << "' has shape " << getShapeAttr() << ", expected linear expressions of the step's "
+                            << tfm::kSymbols << " symbols";
   return success();
 }
 

@@ -182,7 +182,8 @@ LogicalResult RopeOp::verify() {
   if (getHeadDim() <= 0 || lastDim(getInput()) % getHeadDim() != 0)
     return emitOpError("input has ") << lastDim(getInput()) << " features, expected a multiple of head_dim " << getHeadDim();
   if (getRotaryDim() <= 0 || getRotaryDim() > getHeadDim() || static_cast<int64_t>(getInvFreq().size()) * 2 != getRotaryDim())
-    return emitOpError("has rotary_dim ") << getRotaryDim() << " and " << getInvFreq().size() << " frequencies, expected half as many as rotary_dim";
+    return emitOpError("has rotary_dim ") << getRotaryDim() << " and " << getInvFreq().size()
+                                          << " frequencies, expected half as many as rotary_dim";
   if (getInput().getType() != getResult().getType())
     return emitOpError("changes the type of its input");
   return success();
@@ -201,7 +202,8 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("query has ") << lastDim(getQuery()) << " features, expected heads * head_dim = " << getHeads() * getHeadDim();
   for (Value value : {getKey(), getValue()})
     if (lastDim(value) != getKvHeads() * getHeadDim())
-      return emitOpError("key or value has ") << lastDim(value) << " features, expected kv_heads * head_dim = " << getKvHeads() * getHeadDim();
+      return emitOpError("key or value has ") << lastDim(value)
+                                              << " features, expected kv_heads * head_dim = " << getKvHeads() * getHeadDim();
   if ((getMaskKind() == MaskKind::tensor) != static_cast<bool>(getMask()))
     return emitOpError("has mask_kind ") << stringifyMaskKind(getMaskKind()) << (getMask() ? " and" : " and no") << " mask operand";
   return success();

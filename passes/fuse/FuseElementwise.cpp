@@ -47,13 +47,15 @@ LogicalResult fuseOne(Operation* op, ValueRange operands, RewriterBase& rewriter
   if (inputs.empty())
     return rewriter.notifyMatchFailure(op, "requires an operand that is no splat");
   rewriter.setInsertionPoint(op);
-  tfm::FusedOp fused = createFused(rewriter, op->getLoc(), op->getResult(0).getType(), inputs, [&](OpBuilder& builder, ValueRange arguments) {
-    SmallVector<Value> elements;
-    for (auto [i, operand] : llvm::enumerate(operands))
-      elements.push_back(source[i] >= 0 ? arguments[source[i]]
-                                        : builder.create<arith::ConstantOp>(op->getLoc(), builder.getF32FloatAttr(*splatOf(operand))).getResult());
-    return emit(builder, elements);
-  });
+  tfm::FusedOp fused =
+      createFused(rewriter, op->getLoc(), op->getResult(0).getType(), inputs, [&](OpBuilder& builder, ValueRange arguments) {
+        SmallVector<Value> elements;
+        for (auto [i, operand] : llvm::enumerate(operands))
+          elements.push_back(source[i] >= 0
+                                 ? arguments[source[i]]
+                                 : builder.create<arith::ConstantOp>(op->getLoc(), builder.getF32FloatAttr(*splatOf(operand))).getResult());
+        return emit(builder, elements);
+      });
   if (!fused)
     return rewriter.notifyMatchFailure(op, "requires a function that kernels can compute");
   rewriter.replaceOp(op, fused.getResult());

@@ -63,8 +63,7 @@ Value emitUnary(OpBuilder& builder, Location loc, tfm::UnaryKind kind, Value x) 
   case tfm::UnaryKind::log: return builder.create<math::LogOp>(loc, x);
   case tfm::UnaryKind::tanh: return builder.create<math::TanhOp>(loc, x);
   case tfm::UnaryKind::erf: return builder.create<math::ErfOp>(loc, x);
-  case tfm::UnaryKind::sigmoid:
-    return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), onePlusExpOfMinus(builder, loc, x));
+  case tfm::UnaryKind::sigmoid: return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), onePlusExpOfMinus(builder, loc, x));
   case tfm::UnaryKind::silu: return builder.create<arith::DivFOp>(loc, x, onePlusExpOfMinus(builder, loc, x));
   case tfm::UnaryKind::gelu: {
     Value scaled = builder.create<arith::MulFOp>(loc, x, constant(builder, loc, 0.70710678118f));
@@ -93,9 +92,7 @@ Value emitSelect(OpBuilder& builder, Location loc, tfm::BinaryKind kind, Value a
   auto choose = [&](arith::CmpFPredicate predicate, Value x, Value y, Value otherwise) -> Value {
     return builder.create<arith::SelectOp>(loc, builder.create<arith::CmpFOp>(loc, predicate, x, y), lhs, otherwise);
   };
-  auto equalOr = [&](Value x, Value y) {
-    return choose(arith::CmpFPredicate::OLT, x, y, choose(arith::CmpFPredicate::OEQ, a, b, rhs));
-  };
+  auto equalOr = [&](Value x, Value y) { return choose(arith::CmpFPredicate::OLT, x, y, choose(arith::CmpFPredicate::OEQ, a, b, rhs)); };
   switch (kind) {
   case tfm::BinaryKind::less: return choose(arith::CmpFPredicate::OLT, a, b, rhs);
   case tfm::BinaryKind::greater: return choose(arith::CmpFPredicate::OLT, b, a, rhs);

@@ -74,7 +74,8 @@ int64_t KernBuilder::largest(AffineExpr expr) {
   for (int64_t sequence : {int64_t(1), maxSequence_})
     for (int64_t past : {int64_t(0), context_ - sequence})
       for (int64_t outputs : {int64_t(0), sequence})
-        value = std::max(value, size.constant + __int128(size.sequence) * sequence + __int128(size.past) * past + __int128(size.outputs) * outputs);
+        value = std::max(value, size.constant + __int128(size.sequence) * sequence + __int128(size.past) * past +
+                                    __int128(size.outputs) * outputs);
   return static_cast<int64_t>(std::min<__int128>(value, INT64_MAX));
 }
 
@@ -153,8 +154,9 @@ Value KernBuilder::view(Value buffer, Type element, int64_t byteOffset, ArrayRef
     extents.push_back(dim.extent);
     strides.push_back(dim.stride);
   }
-  return builder_.create<kern::ViewOp>(builder_.getUnknownLoc(), kern::ViewType::get(context()), buffer, element, byteOffset, tfm::symbolicMap(mins, context()),
-                                       tfm::symbolicMap(starts, context()), tfm::symbolicMap(extents, context()), strides, splitDim, splitUnit);
+  return builder_.create<kern::ViewOp>(builder_.getUnknownLoc(), kern::ViewType::get(context()), buffer, element, byteOffset,
+                                       tfm::symbolicMap(mins, context()), tfm::symbolicMap(starts, context()),
+                                       tfm::symbolicMap(extents, context()), strides, splitDim, splitUnit);
 }
 
 SmallVector<Value> KernBuilder::rowViews(const Storage& storage, bool splitRows) {

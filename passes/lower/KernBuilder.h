@@ -6,8 +6,8 @@
 #include "dialects/tfm/Tfm.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/ADT/StringSet.h"
 #include "targets/Target.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace quantc {
 
@@ -20,11 +20,11 @@ struct ViewDim {
 /// Where the rows of a tensor [rows, width] lie. float32 or int32: one part. Quantized activations: values, scales and sums behind each other.
 struct Storage {
   mlir::Value buffer;
-  mlir::Type element;        ///< f32, i32, or !tfm.q<"act8">
+  mlir::Type element;  ///< f32, i32, or !tfm.q<"act8">
   int64_t width = 0;
-  int64_t rowStride = 0;     ///< elements from row to row; of the values where quantized
+  int64_t rowStride = 0;  ///< elements from row to row; of the values where quantized
   mlir::AffineExpr rows;
-  mlir::AffineExpr firstRow; ///< index in the buffer of the first row
+  mlir::AffineExpr firstRow;                 ///< index in the buffer of the first row
   int64_t scalesOffset = 0, sumsOffset = 0;  ///< bytes; quantized only
 
   bool quantized() const { return mlir::isa<tfm::QuantizedType>(element); }
@@ -35,7 +35,7 @@ struct Storage {
 struct Constant {
   mlir::Value buffer;
   const Scheme* scheme;
-  PackedSize packed;   ///< of packed constants
+  PackedSize packed;  ///< of packed constants
   int64_t rows, columns;
 };
 

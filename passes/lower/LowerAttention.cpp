@@ -88,7 +88,8 @@ LogicalResult Lowering::lowerOp(tfm::RopeOp op) {
       return failure();
     output = headView(*out, heads, headDim, 2);
   }
-  Params params = {{"head_dim", std::to_string(headDim)}, {"rotary_dim", std::to_string(op.getRotaryDim())},
+  Params params = {{"head_dim", std::to_string(headDim)},
+                   {"rotary_dim", std::to_string(op.getRotaryDim())},
                    {"interleaved", op.getInterleaved() ? "1" : "0"}};
   auto kernel = kb.kernel("rope", params, nullptr);
   kb.call(op.getLoc(), kernel, kernel, inputs, output, input->rows, input->rows);
@@ -145,9 +146,12 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
   std::optional<Storage> out = create(op.getResult(), op);
   if (!out || out->quantized() || matrixOf(*out) != matrixOf(*query))
     return failure();
-  Params params = {{"head_dim", std::to_string(headDim)}, {"group", std::to_string(heads / kvHeads)},
-                   {"scale", formatNumber(op.getScale().convertToFloat())}, {"mask", stringifyMaskKind(op.getMaskKind()).str()},
-                   {"max_positions", std::to_string(kb.contextLength())}, {"window", std::to_string(op.getWindow())}};
+  Params params = {{"head_dim", std::to_string(headDim)},
+                   {"group", std::to_string(heads / kvHeads)},
+                   {"scale", formatNumber(op.getScale().convertToFloat())},
+                   {"mask", stringifyMaskKind(op.getMaskKind()).str()},
+                   {"max_positions", std::to_string(kb.contextLength())},
+                   {"window", std::to_string(op.getWindow())}};
   auto kernel = kb.kernel("attention", params, nullptr);
   kb.call(op.getLoc(), kernel, kernel, inputs, headView(*out, heads, headDim, 1), kb.constantExpr(heads), out->rows);
   return success();

@@ -36,7 +36,8 @@ LogicalResult Lowering::lowerNorm(Operation* op, StringRef kind, float epsilon) 
   if (!created || matrixOf(*created) != matrixOf(*input))
     return failure();
   Storage out = *created;
-  auto kernel = kb.kernel("norm", {{"kind", kind.str()}, {"epsilon", formatNumber(epsilon)}, {"quantize", out.quantized() ? "1" : "0"}}, nullptr);
+  auto kernel =
+      kb.kernel("norm", {{"kind", kind.str()}, {"epsilon", formatNumber(epsilon)}, {"quantize", out.quantized() ? "1" : "0"}}, nullptr);
   kb.call(op->getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
   return success();
 }

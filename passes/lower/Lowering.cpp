@@ -100,7 +100,8 @@ LogicalResult Lowering::lower(Operation* op) {
 
 Attribute Lowering::exprOf(Value value) {
   // Weights are converted to what the artifact stores as they are packed.
-  if (auto cast = value.getDefiningOp<tfm::CastOp>(); cast && typeOf(value).getElementType().isF32() && cast.getOperand().getDefiningOp<tfm::WeightOp>())
+  if (auto cast = value.getDefiningOp<tfm::CastOp>();
+      cast && typeOf(value).getElementType().isF32() && cast.getOperand().getDefiningOp<tfm::WeightOp>())
     value = cast.getOperand();
   if (auto constant = value.getDefiningOp<tfm::ConstantOp>()) {
     auto values = dyn_cast<DenseElementsAttr>(constant.getValue());
@@ -136,7 +137,8 @@ LogicalResult Lowering::lowerOp(tfm::TailOp op) {
   std::optional<Storage> found = find(op.getInput());
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   AffineExpr sequence = kb.symbol(tfm::Symbol::sequence), outputs = kb.symbol(tfm::Symbol::outputs);
-  if (!found || found->rows != sequence || matrix != Matrix{outputs, found->width} || typeOf(op.getResult()).getElementType() != found->element)
+  if (!found || found->rows != sequence || matrix != Matrix{outputs, found->width} ||
+      typeOf(op.getResult()).getElementType() != found->element)
     return failure();
   found->rows = outputs;
   found->firstRow = found->firstRow + sequence - outputs;

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/ADT/StringSet.h"
 #include "passes/lower/KernBuilder.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace quantc {
 

@@ -70,8 +70,7 @@ private:
   /// Offsets of scratch buffers behind `base`; returns how many bytes they take together.
   static int64_t placeScratch(kern::ProgramOp program, int64_t base) {
     std::vector<Lifetime> lifetimes = lifetimesOf(program);
-    std::stable_sort(lifetimes.begin(), lifetimes.end(),
-                     [](Lifetime a, Lifetime b) { return a.buffer.getBytes() > b.buffer.getBytes(); });
+    std::stable_sort(lifetimes.begin(), lifetimes.end(), [](Lifetime a, Lifetime b) { return a.buffer.getBytes() > b.buffer.getBytes(); });
     int64_t total = 0;
     for (size_t i = 0; i < lifetimes.size(); ++i) {
       Lifetime& lifetime = lifetimes[i];

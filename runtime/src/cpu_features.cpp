@@ -121,11 +121,11 @@ bool cpu_has(const char* feature) {
 #if defined(__x86_64__)
 #define X86_FEATURE(name, leaf, register, bit, state) \
   if (strcmp(feature, #name) == 0)                    \
-    return (cpuid(leaf).register >> (bit)&1) && (saved_states() & (state)) == (state);
+    return (cpuid(leaf).register >> (bit) & 1) && (saved_states() & (state)) == (state);
 #elif defined(__aarch64__)
 #define ARM_FEATURE(name, vector, bit) \
   if (strcmp(feature, #name) == 0)     \
-    return getauxval(vector) >> (bit)&1;
+    return getauxval(vector) >> (bit) & 1;
 #else
 #define RISCV_FEATURE(name, probe) \
   if (strcmp(feature, #name) == 0) \

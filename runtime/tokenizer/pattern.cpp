@@ -117,7 +117,7 @@ private:
   /// Moves over up to `most` characters of a class; returns how many there were.
   uint32_t take(uint32_t index, uint32_t most) {
     uint32_t count = 0;
-    while (count < most && position_<m_.end&& * m_.steps> 0) {
+    while (count < most && position_ < m_.end && *m_.steps > 0) {
       const character next = read_character(m_.text + position_, m_.end - position_);
       if (!in_class(m_.classes, index, next.code))
         break;

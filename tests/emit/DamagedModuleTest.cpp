@@ -23,7 +23,8 @@ class DamagedModuleTest : public testing::TestWithParam<Damage> {};
 TEST_P(DamagedModuleTest, IsAnError) {
   SmallModel model;
   const std::string text = printModule(*model.lowered({Architecture::x86_64}, "int8"));
-  const std::string damaged = std::regex_replace(text, std::regex(GetParam().pattern), GetParam().replacement, std::regex_constants::format_first_only);
+  const std::string damaged =
+      std::regex_replace(text, std::regex(GetParam().pattern), GetParam().replacement, std::regex_constants::format_first_only);
   ASSERT_NE(text, damaged) << "the pattern is not in the module:\n" << text;
   const std::filesystem::path output = model.folder.path() / "small.qc";
   const std::string error = errorOf([&] {
@@ -60,8 +61,10 @@ const Damage kDamages[] = {
     {"ViewOffset", "(kern.view [^}]*)offset = 0", "$1offset = 4611686018427387904", "begins at byte 4611686018427387904"},
     {"ViewRank", "strides = array<i64: 1, 48>", "strides = array<i64: 48>", "expected 1"},
     {"ViewElement", "element = f32", "element = f64", "elements of type f64"},
-    {"ViewMap", "affine_map<\\(\\)\\[s0, s1, s2\\] -> \\(s0\\)>", "affine_map<()[s0, s1, s2] -> (s0 mod 3)>", "expected linear expressions"},
-    {"ViewFactor", "affine_map<\\(\\)\\[s0, s1, s2\\] -> \\(s0\\)>", "affine_map<()[s0, s1, s2] -> (s0 * 8589934592)>", "factors of 32 bits"},
+    {"ViewMap", "affine_map<\\(\\)\\[s0, s1, s2\\] -> \\(s0\\)>", "affine_map<()[s0, s1, s2] -> (s0 mod 3)>",
+     "expected linear expressions"},
+    {"ViewFactor", "affine_map<\\(\\)\\[s0, s1, s2\\] -> \\(s0\\)>", "affine_map<()[s0, s1, s2] -> (s0 * 8589934592)>",
+     "factors of 32 bits"},
     {"CallRows", "rows = #map\\d*", "rows = affine_map<() -> ()>", "expected one linear expression"},
     {"CallUnknownKernel", "kern.call @embed_0", "kern.call @embed_9", "not a kern.kernel"},
     {"ProgramName", "@x86_64", "@z80", "names no architecture"},

@@ -133,7 +133,8 @@ TEST_P(MemoryPlanTest, OddWidths) {
   check(folder.path());
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, MemoryPlanTest, testing::Values("f32", "f16", "int8", "int4"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Schemes, MemoryPlanTest, testing::Values("f32", "f16", "int8", "int4"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace quantc::test

@@ -41,7 +41,9 @@ TEST(OutputFile, TakesItsNameWhenItIsCommitted) {
 
 TEST(OutputFile, LeavesNothingWithoutCommit) {
   test::TemporaryFolder folder;
-  { OutputFile(folder.path() / "out").write("half", 4); }
+  {
+    OutputFile(folder.path() / "out").write("half", 4);
+  }
   EXPECT_EQ(filesIn(folder.path()), 0);
 }
 

@@ -20,7 +20,9 @@ struct Matrix {
   std::vector<float> values;
 };
 
-template <typename T> void put(std::vector<uint8_t>& bytes, size_t element, T value) { std::memcpy(bytes.data() + element * sizeof value, &value, sizeof value); }
+template <typename T> void put(std::vector<uint8_t>& bytes, size_t element, T value) {
+  std::memcpy(bytes.data() + element * sizeof value, &value, sizeof value);
+}
 
 /// The bytes of a packed matrix, by the formulas at `PackedSize`.
 std::vector<uint8_t> naivelyPacked(const Matrix& matrix, const WeightLayout& layout) {
@@ -78,12 +80,13 @@ protected:
     }
     // A plain one of rank 3: the reader's rows are its first dimension.
     tensors.push_back({"plain", "F32", {3, 2, 5}, bytesOfValues(plain)});
-    constants += "%plain = kern.constant \"plain\" {expr = #tfm.stored<0, \"plain\", tensor<3x2x5xf32>>, scheme = \"f32\", packed = false, role = \"norm\", "
+    constants += "%plain = kern.constant \"plain\" {expr = #tfm.stored<0, \"plain\", tensor<3x2x5xf32>>, scheme = \"f32\", packed = false, "
+                 "role = \"norm\", "
                  "bytes = 120 : i64}\n";
     const std::string file = model.folder.write("weights.safetensors", safetensorsBytes(tensors));
-    module = mlir::parseSourceString<mlir::ModuleOp>("module attributes {tfm.files = [\"" + file + "\"]} {\nkern.program @" + architectureName(GetParam()) +
-                                                       " {\n" + constants + "}\n}",
-                                                   mlir::ParserConfig(&model.context));
+    module = mlir::parseSourceString<mlir::ModuleOp>("module attributes {tfm.files = [\"" + file + "\"]} {\nkern.program @" +
+                                                         architectureName(GetParam()) + " {\n" + constants + "}\n}",
+                                                     mlir::ParserConfig(&model.context));
     mlir::PassManager manager(&model.context);
     manager.addPass(createPlanMemoryPass());
     if (!module || failed(manager.run(*module)))
@@ -110,8 +113,8 @@ std::vector<Matrix> oddMatrices() {
   for (const Scheme& scheme : allSchemes())
     for (int64_t rows : {1, 7, 40})
       for (int64_t columns : {1, 32, 172})
-        matrices.push_back({std::string(scheme.name) + "_" + std::to_string(rows) + "_" + std::to_string(columns), scheme.name, rows, columns,
-                            randomFloats(rows * columns, rows * 1000 + columns)});
+        matrices.push_back({std::string(scheme.name) + "_" + std::to_string(rows) + "_" + std::to_string(columns), scheme.name, rows,
+                            columns, randomFloats(rows * columns, rows * 1000 + columns)});
   return matrices;
 }
 

@@ -15,9 +15,9 @@ using Kind = ScalarOp::Kind;
 class ScalarProgramTest : public testing::Test {
 protected:
   kernels::KernelSpec specOf(const std::string& body, const std::string& arguments = "%a: f32, %b: f32") {
-    module = mlir::parseSourceString<mlir::ModuleOp>("kern.kernel @k attributes {family = \"map\", params = {operands = \"ff\"}} {\n^bb0(" + arguments + "):\n" +
-                                                       body + "\n}",
-                                                   mlir::ParserConfig(&model.context));
+    module = mlir::parseSourceString<mlir::ModuleOp>("kern.kernel @k attributes {family = \"map\", params = {operands = \"ff\"}} {\n^bb0(" +
+                                                         arguments + "):\n" + body + "\n}",
+                                                     mlir::ParserConfig(&model.context));
     if (!module)
       throw std::runtime_error("the test's region cannot be read");
     return kernelSpecOf(*module->getOps<kern::KernelOp>().begin());
@@ -28,10 +28,12 @@ protected:
 };
 
 TEST_F(ScalarProgramTest, EveryOperationHasItsKind) {
-  const std::vector<std::pair<std::string, Kind>> unary = {{"arith.negf", Kind::neg}, {"math.absf", Kind::abs},   {"math.sqrt", Kind::sqrt}, {"math.exp", Kind::exp},
-                                                           {"math.log", Kind::log},   {"math.tanh", Kind::tanh}, {"math.erf", Kind::erf}};
-  const std::vector<std::pair<std::string, Kind>> binary = {{"arith.addf", Kind::add},     {"arith.subf", Kind::sub},     {"arith.mulf", Kind::mul},
-                                                            {"arith.divf", Kind::div},     {"arith.maximumf", Kind::max}, {"arith.minimumf", Kind::min}};
+  const std::vector<std::pair<std::string, Kind>> unary = {{"arith.negf", Kind::neg}, {"math.absf", Kind::abs}, {"math.sqrt", Kind::sqrt},
+                                                           {"math.exp", Kind::exp},   {"math.log", Kind::log},  {"math.tanh", Kind::tanh},
+                                                           {"math.erf", Kind::erf}};
+  const std::vector<std::pair<std::string, Kind>> binary = {{"arith.addf", Kind::add},     {"arith.subf", Kind::sub},
+                                                            {"arith.mulf", Kind::mul},     {"arith.divf", Kind::div},
+                                                            {"arith.maximumf", Kind::max}, {"arith.minimumf", Kind::min}};
   for (const auto& [name, kind] : unary) {
     SCOPED_TRACE(name);
     const auto ops = specOf("%r = " + name + " %b : f32\ntfm.yield %r : f32").program.ops;
@@ -52,7 +54,9 @@ TEST_F(ScalarProgramTest, EveryOperationHasItsKind) {
 
 TEST_F(ScalarProgramTest, ComparisonsAndSelects) {
   for (const auto& [predicate, kind] : {std::pair("olt", Kind::less), std::pair("oeq", Kind::equal)}) {
-    const auto ops = specOf(std::string("%c = arith.cmpf ") + predicate + ", %a, %b : f32\n%r = arith.select %c, %b, %a : f32\ntfm.yield %r : f32").program.ops;
+    const auto ops =
+        specOf(std::string("%c = arith.cmpf ") + predicate + ", %a, %b : f32\n%r = arith.select %c, %b, %a : f32\ntfm.yield %r : f32")
+            .program.ops;
     ASSERT_EQ(ops.size(), 4u);
     EXPECT_EQ(ops[2].kind, kind);
     EXPECT_EQ(ops[3].kind, Kind::select);
@@ -85,7 +89,8 @@ TEST_F(ScalarProgramTest, ResultIsTheLastOperation) {
 }
 
 TEST_F(ScalarProgramTest, KernelWithoutRegionHasNoProgram) {
-  module = mlir::parseSourceString<mlir::ModuleOp>("kern.kernel @k attributes {family = \"append\", params = {}} {}", mlir::ParserConfig(&model.context));
+  module = mlir::parseSourceString<mlir::ModuleOp>("kern.kernel @k attributes {family = \"append\", params = {}} {}",
+                                                   mlir::ParserConfig(&model.context));
   const kernels::KernelSpec spec = kernelSpecOf(*module->getOps<kern::KernelOp>().begin());
   EXPECT_EQ(spec.family, "append");
   EXPECT_TRUE(spec.program.empty());
@@ -96,10 +101,13 @@ TEST_F(ScalarProgramTest, RefusesWhatKernelsDoNotCompute) {
     return errorOf([&] { specOf(body, arguments); });
   };
   EXPECT_NE(error("%r = math.sin %a : f32\ntfm.yield %r : f32").find("kern.kernel @k: operation 'math.sin'"), std::string::npos);
-  EXPECT_NE(error("%c = arith.cmpf une, %a, %b : f32\n%r = arith.select %c, %a, %b : f32\ntfm.yield %r : f32").find("'arith.cmpf'"), std::string::npos);
-  EXPECT_NE(error("%r = arith.addf %x, %x : f64\ntfm.yield %a : f32", "%a: f32, %x: f64").find("argument 1 of its region is no f32"), std::string::npos);
+  EXPECT_NE(error("%c = arith.cmpf une, %a, %b : f32\n%r = arith.select %c, %a, %b : f32\ntfm.yield %r : f32").find("'arith.cmpf'"),
+            std::string::npos);
+  EXPECT_NE(error("%r = arith.addf %x, %x : f64\ntfm.yield %a : f32", "%a: f32, %x: f64").find("argument 1 of its region is no f32"),
+            std::string::npos);
   EXPECT_NE(error("%t = arith.constant true\ntfm.yield %a : f32").find("a constant of its region is no f32"), std::string::npos);
-  EXPECT_NE(error("%c = arith.cmpf olt, %a, %b : f32\n%d = arith.select %c, %c, %c : i1\ntfm.yield %a : f32").find("'arith.select'"), std::string::npos);
+  EXPECT_NE(error("%c = arith.cmpf olt, %a, %b : f32\n%d = arith.select %c, %c, %c : i1\ntfm.yield %a : f32").find("'arith.select'"),
+            std::string::npos);
 }
 
 }  // namespace

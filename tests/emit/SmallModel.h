@@ -35,7 +35,8 @@ public:
 
   /// Writes the weights and gives the raised module.
   mlir::OwningOpRef<mlir::ModuleOp> raised() {
-    folder.write("model.safetensors", safetensorsBytes({{"table", "F32", {20, 40}, bytesOfValues(table)}, {"head", "F32", {20, 40}, bytesOfValues(head)}}));
+    folder.write("model.safetensors",
+                 safetensorsBytes({{"table", "F32", {20, 40}, bytesOfValues(table)}, {"head", "F32", {20, 40}, bytesOfValues(head)}}));
     return read(R"(
       #ids = affine_map<()[s0, s1, s2] -> (s0)>
       #wide = affine_map<()[s0, s1, s2] -> (s0, 40)>

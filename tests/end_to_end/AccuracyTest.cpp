@@ -8,8 +8,8 @@ using namespace quantc::test;
 namespace {
 
 struct ModelCase {
-  const char* folder;    // of the model, in the shared folder
-  const char* file;      // within it; empty: the Hugging Face folder
+  const char* folder;  // of the model, in the shared folder
+  const char* file;    // within it; empty: the Hugging Face folder
 };
 
 class Accuracy : public testing::TestWithParam<ModelCase> {};
@@ -45,8 +45,9 @@ std::string caseName(const testing::TestParamInfo<ModelCase>& info) {
 INSTANTIATE_TEST_SUITE_P(Models, Accuracy,
                          testing::Values(ModelCase{"models/talelm", ""}, ModelCase{"models/talelm", "model.onnx"},
                                          ModelCase{"models/talelm", "model_with_past.onnx"}, ModelCase{"models/stories260K", ""},
-                                         ModelCase{"models/stories260K", "model.onnx"}, ModelCase{"models/stories260K", "model_with_past.onnx"},
-                                         ModelCase{"zoo/llama", ""}, ModelCase{"zoo/llama", "model.onnx"}, ModelCase{"zoo/llama", "model_with_past.onnx"},
+                                         ModelCase{"models/stories260K", "model.onnx"},
+                                         ModelCase{"models/stories260K", "model_with_past.onnx"}, ModelCase{"zoo/llama", ""},
+                                         ModelCase{"zoo/llama", "model.onnx"}, ModelCase{"zoo/llama", "model_with_past.onnx"},
                                          ModelCase{"zoo/llama3-rope", ""}, ModelCase{"zoo/llama3-rope", "model.onnx"},
                                          ModelCase{"zoo/llama3-rope", "model_with_past.onnx"}, ModelCase{"zoo/gpt2", ""},
                                          ModelCase{"zoo/gpt2", "model.onnx"}, ModelCase{"zoo/gpt2", "model_with_past.onnx"}),

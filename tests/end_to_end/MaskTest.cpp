@@ -43,8 +43,9 @@ protected:
   }
 
   static std::string hashOf(const std::filesystem::path& artifact) {
-    ProcessResult run = runProcess({builtProgram("quantc-run"), artifact.string(), "--prompt", "The old king went to the well and there he met a fox",
-                                    "--max-tokens", "8", "--temperature", "0", "--chunk", "5", "--logits-hash"});
+    ProcessResult run =
+        runProcess({builtProgram("quantc-run"), artifact.string(), "--prompt", "The old king went to the well and there he met a fox",
+                    "--max-tokens", "8", "--temperature", "0", "--chunk", "5", "--logits-hash"});
     EXPECT_EQ(run.exitCode, 0) << run.err;
     return run.out;
   }

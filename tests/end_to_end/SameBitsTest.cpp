@@ -24,7 +24,9 @@ std::vector<std::string> runnerOf(Architecture architecture, const std::string& 
   std::string program = std::string(QUANTC_BINARY_DIR) + "/runtime/" + architectureName(architecture) + "/bin/quantc-run";
   if (!std::filesystem::exists(program))
     return {};
-  const char* emulator = architecture == Architecture::arm64 ? "qemu-aarch64" : architecture == Architecture::riscv64 ? "qemu-riscv64" : "qemu-x86_64";
+  const char* emulator = architecture == Architecture::arm64     ? "qemu-aarch64"
+                         : architecture == Architecture::riscv64 ? "qemu-riscv64"
+                                                                 : "qemu-x86_64";
   std::vector<std::string> command = {emulator};
   std::istringstream words(qemuArguments);
   for (std::string word; words >> word;)
@@ -90,7 +92,8 @@ TEST_P(SameBits, EveryVariant) {
         check(variant, extra.qemu);
   }
   if (compared < static_cast<int>(allVariants().size()))
-    GTEST_SKIP() << "needs all runtimes (cmake --build build --target runtimes); compared " << compared << " of " << allVariants().size() << " variants";
+    GTEST_SKIP() << "needs all runtimes (cmake --build build --target runtimes); compared " << compared << " of " << allVariants().size()
+                 << " variants";
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemes, SameBits, testing::Values("f32", "int8", "int4"),

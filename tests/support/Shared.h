@@ -16,8 +16,8 @@ inline std::filesystem::path sharedFolder() {
 }  // namespace quantc::test
 
 /// Skips the test, with a line that says so, unless `path` (relative to the shared folder) exists.
-#define QUANTC_NEED_SHARED(path)                                                                     \
-  do {                                                                                               \
-    if (!std::filesystem::exists(::quantc::test::sharedFolder() / (path)))                           \
+#define QUANTC_NEED_SHARED(path)                                                                      \
+  do {                                                                                                \
+    if (!std::filesystem::exists(::quantc::test::sharedFolder() / (path)))                            \
       GTEST_SKIP() << "needs " << (path) << " in the shared folder (QUANTC_SHARED), which is absent"; \
   } while (false)

@@ -63,10 +63,7 @@ const Corruption corruptions[] = {
      ":model.merges[1]: is not a pair of tokens, expected \"a b\" or [\"a\", \"b\"]; fetch the file again"},
     {"MergeOfOne", [](Json& t) { t["model"]["merges"][1] = Json::array({"a"}); },
      ":model.merges[1]: is not a pair of tokens, expected \"a b\" or [\"a\", \"b\"]; fetch the file again"},
-    {"MergeOfNumbers",
-     [](Json& t) {
-       t["model"]["merges"][1] = Json::array({4, 5});
-     },
+    {"MergeOfNumbers", [](Json& t) { t["model"]["merges"][1] = Json::array({4, 5}); },
      ":model.merges[1][0]: is a number, expected a string; correct the file"},
     {"MergeOfUnknownPiece", [](Json& t) { t["model"]["merges"][1] = "a z"; },
      ":model.merges[1]: names \"z\", which is not in the vocabulary; fetch the file again"},

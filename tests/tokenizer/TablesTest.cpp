@@ -35,16 +35,8 @@ const Corruption corruptions[] = {
     {"PieceEndsDescend", [](HandMade& t) { t.pieceEnds[3] = 1; }, "has pieces that end before they begin"},
     {"PieceEndsPastBytes", [](HandMade& t) { t.pieceEnds.back() += 1; }, "has pieces that end past their bytes"},
     {"OrderOutOfRange", [](HandMade& t) { t.pieceOrder[0] = 259; }, "sorts an id that is not in the vocabulary"},
-    {"OrderDescends",
-     [](HandMade& t) {
-       t.pieceOrder = {'b', 'a'};
-     },
-     "has pieces out of order"},
-    {"OrderRepeats",
-     [](HandMade& t) {
-       t.pieceOrder = {'a', 'a'};
-     },
-     "has pieces out of order"},
+    {"OrderDescends", [](HandMade& t) { t.pieceOrder = {'b', 'a'}; }, "has pieces out of order"},
+    {"OrderRepeats", [](HandMade& t) { t.pieceOrder = {'a', 'a'}; }, "has pieces out of order"},
     {"MergesOfAnotherVocabulary", [](HandMade& t) { t.mergeStarts.pop_back(); }, "has merges for another vocabulary"},
     {"MergesMissing", [](HandMade& t) { t.merges.pop_back(); }, "has merges that do not add up"},
     {"MergeStartsDescend", [](HandMade& t) { t.mergeStarts[100] = 7; }, "has merges out of order"},

@@ -21,12 +21,12 @@ typedef enum qc_status {
   QC_ERROR_VERSION = 0x12,      /* an artifact of a newer format */
   QC_ERROR_ARCHITECTURE = 0x13, /* no code for this processor */
   /* 0x2_: the caller. */
-  QC_ERROR_ARGUMENT = 0x20,     /* an argument outside of what the function documents */
-  QC_ERROR_CONTEXT = 0x21,      /* more positions than the artifact's context */
+  QC_ERROR_ARGUMENT = 0x20, /* an argument outside of what the function documents */
+  QC_ERROR_CONTEXT = 0x21,  /* more positions than the artifact's context */
   /* 0x3_: the machine. */
-  QC_ERROR_MEMORY = 0x30,       /* memory could not be had */
-  QC_ERROR_THREAD = 0x31,       /* a thread could not be started */
-  QC_ERROR_KERNEL = 0x32        /* a kernel gave up; the outputs of the step are not valid */
+  QC_ERROR_MEMORY = 0x30, /* memory could not be had */
+  QC_ERROR_THREAD = 0x31, /* a thread could not be started */
+  QC_ERROR_KERNEL = 0x32  /* a kernel gave up; the outputs of the step are not valid */
 } qc_status;
 
 /* What went wrong, in words: what, expected and actual; how to fix. Always NUL-terminated. */
@@ -49,15 +49,15 @@ qc_status qc_model_open(const char* path, const qc_model_options* options, qc_mo
 void qc_model_close(qc_model* model);
 
 typedef struct qc_model_info {
-  const char* name;          /* owned by the model, as all strings here */
-  const char* variant;       /* the code variant that will run */
-  uint32_t context;          /* positions at most */
-  uint32_t max_sequence;     /* tokens per step at most */
-  uint32_t max_outputs;      /* rows of output per step at most; 0 where the model gives no rows */
-  uint32_t vocabulary;       /* logits per position; 0 where the model has no logits */
-  uint32_t logits_stride;    /* floats from one row of logits to the next, at least `vocabulary` */
-  uint64_t arena_bytes;      /* allocated per session: activations, KV cache, inputs, outputs */
-  uint64_t resident_bound;   /* weights, code, header and one arena: what a run keeps resident at most, without the stacks of threads */
+  const char* name;        /* owned by the model, as all strings here */
+  const char* variant;     /* the code variant that will run */
+  uint32_t context;        /* positions at most */
+  uint32_t max_sequence;   /* tokens per step at most */
+  uint32_t max_outputs;    /* rows of output per step at most; 0 where the model gives no rows */
+  uint32_t vocabulary;     /* logits per position; 0 where the model has no logits */
+  uint32_t logits_stride;  /* floats from one row of logits to the next, at least `vocabulary` */
+  uint64_t arena_bytes;    /* allocated per session: activations, KV cache, inputs, outputs */
+  uint64_t resident_bound; /* weights, code, header and one arena: what a run keeps resident at most, without the stacks of threads */
   uint64_t file_bytes;
 } qc_model_info;
 qc_status qc_model_get_info(const qc_model* model, qc_model_info* out_info);
@@ -84,7 +84,8 @@ typedef enum qc_rows { QC_ROWS_NONE = 0, QC_ROWS_LAST = 1, QC_ROWS_ALL = 2 } qc_
 /* Runs `count` tokens (1 to max_sequence) that follow those already seen; QC_ROWS_ALL takes at most max_outputs. On success `*out_logits` points
  * to float32 [rows, vocabulary] with logits_stride floats from row to row, rows being 0, 1 or `count`, owned by the session and valid until its
  * next step. `out_logits` may be NULL. `tokens` may be NULL: the inputs are then those set with qc_session_set_input. */
-qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits, qc_error* error);
+qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits,
+                          qc_error* error);
 
 /* Access by name, for models whose inputs are not tokens alone. Data are dense, of the port's element type and its shape in the step (the
  * artifact's header has both); only logits have logits_stride floats from row to row.

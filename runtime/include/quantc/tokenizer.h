@@ -24,8 +24,8 @@ size_t qc_tokenizer_scratch_bytes(const qc_tokenizer* tokenizer, size_t text_byt
  * Special tokens in the text ("<|endoftext|>") become their ids when `parse_special` is non-zero; the ids that the tokenizer puts around every
  * text (BOS) are added when `add_special` is non-zero. `scratch` has qc_tokenizer_scratch_bytes(text_bytes) bytes, aligned to 8. The text may be any
  * bytes. QC_ERROR_ARGUMENT for a text above 256 MB, QC_ERROR_FORMAT where a pattern of the artifact needs more than 1024 steps per byte. */
-qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special, void* scratch,
-                              int32_t* out_ids, size_t capacity, size_t* out_count);
+qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special,
+                              void* scratch, int32_t* out_ids, size_t capacity, size_t* out_count);
 
 /* The text of ids, streamed: keeps the bytes of an unfinished UTF-8 character until it is complete. */
 typedef struct qc_decoder {
@@ -36,7 +36,8 @@ typedef struct qc_decoder {
 void qc_decoder_begin(qc_decoder* decoder);
 /* Writes the text that `id` completes (at most `capacity` bytes, its length to `*out_bytes`; never NUL-terminated). Special tokens give no text.
  * QC_ERROR_ARGUMENT when the id is outside of the vocabulary or `capacity` is below qc_tokenizer_longest_piece + 4. */
-qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, int32_t id, char* out_text, size_t capacity, size_t* out_bytes);
+qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, int32_t id, char* out_text, size_t capacity,
+                          size_t* out_bytes);
 /* Flushes what is pending; bytes that never became a character are given as U+FFFD. */
 qc_status qc_decoder_end(qc_decoder* decoder, char* out_text, size_t capacity, size_t* out_bytes);
 
