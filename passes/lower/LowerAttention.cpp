@@ -129,14 +129,17 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
   for (const KvCache& cache : {keys, values})
     if (cache.heads != kvHeads || cache.headDim != headDim)
       return failure();
-  auto whole = [&](const KvCache& cache, std::array<int, 3> order) {
-    std::array<int64_t, 3> extents = {cache.headDim, cache.heads, kb.contextLength()}, strides = cache.strides();
+  // Positions that hold something: those of earlier steps and of this one.
+  auto filled = [&](const KvCache& cache, std::array<int, 3> order) {
+    AffineExpr positions = kb.symbol(tfm::Symbol::past) + kb.symbol(tfm::Symbol::sequence);
+    std::array<AffineExpr, 3> extents = {kb.constantExpr(cache.headDim), kb.constantExpr(cache.heads), positions};
+    std::array<int64_t, 3> strides = cache.strides();
     SmallVector<ViewDim> dims;
     for (int i : order)
-      dims.push_back(kb.wholeDim(extents[i], strides[i]));
+      dims.push_back({kb.constantExpr(0), kb.constantExpr(0), extents[i], strides[i]});
     return kb.view(cache.buffer, f32(), 0, dims);
   };
-  SmallVector<Value> inputs = {headView(*query, heads, headDim, -1), whole(keys, {2, 0, 1}), whole(values, {0, 2, 1})};
+  SmallVector<Value> inputs = {headView(*query, heads, headDim, -1), filled(keys, {2, 0, 1}), filled(values, {0, 2, 1})};
   if (op.getMask()) {
     Value mask = maskView(op.getMask());
     if (!mask)

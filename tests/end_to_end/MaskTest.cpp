@@ -33,19 +33,25 @@ std::string withMask(std::string module, const std::filesystem::path& file) {
 
 class Mask : public testing::Test {
 protected:
-  std::string hashWith(bool (*sees)(int q, int k)) {
+  static std::string raisedModule() {
     ProcessResult raised = runProcess({builtProgram("quantc"), talelm().string(), "--quant=int8", "--compile-to=raise"});
     EXPECT_EQ(raised.exitCode, 0) << raised.err;
-    const auto table = folder.write("mask.safetensors", maskTable(sees));
-    const auto module = folder.write("masked.mlir", withMask(raised.out, table));
-    compile(module, "int8", "host", folder.path() / "masked.qc");
-    return hashOf(folder.path() / "masked.qc");
+    return raised.out;
   }
 
-  static std::string hashOf(const std::filesystem::path& artifact) {
+  std::string hashOfModule(const std::string& text, const char* chunk = "5") {
+    compile(folder.write("masked.mlir", text), "int8", "host", folder.path() / "masked.qc");
+    return hashOf(folder.path() / "masked.qc", chunk);
+  }
+
+  std::string hashWith(bool (*sees)(int q, int k)) {
+    return hashOfModule(withMask(raisedModule(), folder.write("mask.safetensors", maskTable(sees))));
+  }
+
+  static std::string hashOf(const std::filesystem::path& artifact, const char* chunk = "5") {
     ProcessResult run =
         runProcess({builtProgram("quantc-run"), artifact.string(), "--prompt", "The old king went to the well and there he met a fox",
-                    "--max-tokens", "8", "--temperature", "0", "--chunk", "5", "--logits-hash"});
+                    "--max-tokens", "8", "--temperature", "0", "--chunk", chunk, "--logits-hash"});
     EXPECT_EQ(run.exitCode, 0) << run.err;
     return run.out;
   }
@@ -61,6 +67,15 @@ TEST_F(Mask, TableThatHidesWhatComesLaterIsCausal) {
 TEST_F(Mask, TableThatHidesMoreIsNot) {
   ASSERT_NO_FATAL_FAILURE(compile(talelm(), "int8", "host", folder.path() / "causal.qc"));
   EXPECT_NE(hashWith([](int q, int k) { return k <= q && k > q - 3; }), hashOf(folder.path() / "causal.qc"));
+}
+
+TEST_F(Mask, NoMaskSeesAllThatWasWrittenAndNoMore) {
+  ASSERT_NO_FATAL_FAILURE(compile(talelm(), "int8", "host", folder.path() / "causal.qc"));
+  const std::string causal = hashOf(folder.path() / "causal.qc");
+  const std::string full = std::regex_replace(raisedModule(), std::regex("mask_kind causal"), "mask_kind full");
+  // Alone in its step a token is the last one, and the causal mask hides nothing from it; in chunks it sees the tokens behind it too.
+  EXPECT_EQ(hashOfModule(full, "1"), causal);
+  EXPECT_NE(hashOfModule(full, "5"), causal);
 }
 
 }  // namespace
