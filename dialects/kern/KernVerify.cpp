@@ -81,6 +81,10 @@ LogicalResult CallOp::verify() {
     if (map.getNumResults() != 1 || !givesSizes(map))
       return emitOpError("has map ") << AffineMapAttr::get(map) << ", expected one linear expression of the step's " << tfm::kSymbols
                                      << " symbols";
+  if (static_cast<int64_t>(getRowMultiplyAdds()) < 0 || static_cast<int64_t>(getPositionMultiplyAdds()) < 0 || getWindow() > INT32_MAX)
+    return emitOpError("has ") << static_cast<int64_t>(getRowMultiplyAdds()) << " and " << static_cast<int64_t>(getPositionMultiplyAdds())
+                               << " multiply-adds and a window of " << static_cast<int64_t>(getWindow())
+                               << ", expected none below 0 and a window of 31 bits";
   auto module = (*this)->getParentOfType<ModuleOp>();
   for (FlatSymbolRefAttr symbol : {getKernelAttr(), getKernelOneAttr()})
     if (!module.lookupSymbol<KernelOp>(symbol.getValue()))

@@ -229,14 +229,14 @@ FlatSymbolRefAttr KernBuilder::kernel(StringRef family, const Params& params, Re
 }
 
 void KernBuilder::call(Location loc, FlatSymbolRefAttr kernel, FlatSymbolRefAttr kernelOne, ValueRange inputs, ValueRange outputs,
-                       AffineExpr units, AffineExpr rows) {
+                       AffineExpr units, AffineExpr rows, CallWork work) {
   SmallVector<Value> views(inputs);
   views.append(outputs.begin(), outputs.end());
   std::string name = "call";
   if (auto named = dyn_cast<NameLoc>(loc))
     name = named.getName().str();
   builder_.create<kern::CallOp>(loc, views, kernel.getValue(), kernelOne.getValue(), outputs.size(), tfm::symbolicMap({units}, context()),
-                                tfm::symbolicMap({rows}, context()), name);
+                                tfm::symbolicMap({rows}, context()), name, work.rowMultiplyAdds, work.positionMultiplyAdds, work.window);
 }
 
 void KernBuilder::port(StringRef name, Value buffer, Type element, ArrayRef<AffineExpr> shape, bool isOutput) {

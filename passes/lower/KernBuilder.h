@@ -39,6 +39,12 @@ struct Constant {
   int64_t rows, columns;
 };
 
+/// Arithmetic of a call (Call in artifact.fbs).
+struct CallWork {
+  int64_t rowMultiplyAdds = 0, positionMultiplyAdds = 0;
+  int64_t window = 0;
+};
+
 using Params = llvm::SmallVector<std::pair<llvm::StringRef, std::string>>;
 
 /// "%.9g": how numbers stand in parameters.
@@ -73,7 +79,7 @@ public:
   mlir::FlatSymbolRefAttr kernel(llvm::StringRef family, const Params& params, mlir::Region* program);
 
   void call(mlir::Location loc, mlir::FlatSymbolRefAttr kernel, mlir::FlatSymbolRefAttr kernelOne, mlir::ValueRange inputs,
-            mlir::ValueRange outputs, mlir::AffineExpr units, mlir::AffineExpr rows);
+            mlir::ValueRange outputs, mlir::AffineExpr units, mlir::AffineExpr rows, CallWork work = {});
 
   void port(llvm::StringRef name, mlir::Value buffer, mlir::Type element, llvm::ArrayRef<mlir::AffineExpr> shape, bool isOutput);
 

@@ -156,7 +156,11 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
                    {"max_positions", std::to_string(kb.contextLength())},
                    {"window", std::to_string(op.getWindow())}};
   auto kernel = kb.kernel("attention", params, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, inputs, headView(*out, heads, headDim, 1), kb.constantExpr(heads), out->rows);
+  // Scores and their sum of values; a row of a causal mask sees no more than its own position.
+  CallWork work = {0, 2 * heads * headDim};
+  if (op.getMaskKind() == tfm::MaskKind::causal)
+    work.window = op.getWindow() ? std::min<int64_t>(op.getWindow(), kb.contextLength()) : kb.contextLength();
+  kb.call(op.getLoc(), kernel, kernel, inputs, headView(*out, heads, headDim, 1), kb.constantExpr(heads), out->rows, work);
   return success();
 }
 

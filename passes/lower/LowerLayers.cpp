@@ -101,7 +101,7 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op, ArrayRef<Value> epilogue, c
   auto many = kb.kernel("matmul", params, &op.getBody());
   params.back().second = "one";
   auto one = kb.kernel("matmul", params, &op.getBody());
-  kb.call(op.getLoc(), many, one, inputs, output, kb.constantExpr(tiles), out.rows);
+  kb.call(op.getLoc(), many, one, inputs, output, kb.constantExpr(tiles), out.rows, {weight->rows * weight->columns});
   return success();
 }
 

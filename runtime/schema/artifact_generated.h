@@ -594,7 +594,10 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_ARGUMENTS = 8,
     VT_UNITS = 10,
     VT_NAME = 12,
-    VT_ROWS = 14
+    VT_ROWS = 14,
+    VT_ROW_MULTIPLY_ADDS = 16,
+    VT_POSITION_MULTIPLY_ADDS = 18,
+    VT_WINDOW = 20
   };
   uint32_t kernel() const {
     return GetField<uint32_t>(VT_KERNEL, 0);
@@ -614,6 +617,15 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const quantc::schema::Size *rows() const {
     return GetStruct<const quantc::schema::Size *>(VT_ROWS);
   }
+  uint64_t row_multiply_adds() const {
+    return GetField<uint64_t>(VT_ROW_MULTIPLY_ADDS, 0);
+  }
+  uint64_t position_multiply_adds() const {
+    return GetField<uint64_t>(VT_POSITION_MULTIPLY_ADDS, 0);
+  }
+  uint32_t window() const {
+    return GetField<uint32_t>(VT_WINDOW, 0);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint32_t>(verifier, VT_KERNEL, 4) &&
@@ -625,6 +637,9 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_NAME) &&
            verifier.VerifyString(name()) &&
            VerifyField<quantc::schema::Size>(verifier, VT_ROWS, 8) &&
+           VerifyField<uint64_t>(verifier, VT_ROW_MULTIPLY_ADDS, 8) &&
+           VerifyField<uint64_t>(verifier, VT_POSITION_MULTIPLY_ADDS, 8) &&
+           VerifyField<uint32_t>(verifier, VT_WINDOW, 4) &&
            verifier.EndTable();
   }
 };
@@ -651,6 +666,15 @@ struct CallBuilder {
   void add_rows(const quantc::schema::Size *rows) {
     fbb_.AddStruct(Call::VT_ROWS, rows);
   }
+  void add_row_multiply_adds(uint64_t row_multiply_adds) {
+    fbb_.AddElement<uint64_t>(Call::VT_ROW_MULTIPLY_ADDS, row_multiply_adds, 0);
+  }
+  void add_position_multiply_adds(uint64_t position_multiply_adds) {
+    fbb_.AddElement<uint64_t>(Call::VT_POSITION_MULTIPLY_ADDS, position_multiply_adds, 0);
+  }
+  void add_window(uint32_t window) {
+    fbb_.AddElement<uint32_t>(Call::VT_WINDOW, window, 0);
+  }
   explicit CallBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -669,8 +693,14 @@ inline flatbuffers::Offset<Call> CreateCall(
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::View>>> arguments = 0,
     const quantc::schema::Size *units = nullptr,
     flatbuffers::Offset<flatbuffers::String> name = 0,
-    const quantc::schema::Size *rows = nullptr) {
+    const quantc::schema::Size *rows = nullptr,
+    uint64_t row_multiply_adds = 0,
+    uint64_t position_multiply_adds = 0,
+    uint32_t window = 0) {
   CallBuilder builder_(_fbb);
+  builder_.add_position_multiply_adds(position_multiply_adds);
+  builder_.add_row_multiply_adds(row_multiply_adds);
+  builder_.add_window(window);
   builder_.add_rows(rows);
   builder_.add_name(name);
   builder_.add_units(units);
@@ -687,7 +717,10 @@ inline flatbuffers::Offset<Call> CreateCallDirect(
     const std::vector<flatbuffers::Offset<quantc::schema::View>> *arguments = nullptr,
     const quantc::schema::Size *units = nullptr,
     const char *name = nullptr,
-    const quantc::schema::Size *rows = nullptr) {
+    const quantc::schema::Size *rows = nullptr,
+    uint64_t row_multiply_adds = 0,
+    uint64_t position_multiply_adds = 0,
+    uint32_t window = 0) {
   auto arguments__ = arguments ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::View>>(*arguments) : 0;
   auto name__ = name ? _fbb.CreateString(name) : 0;
   return quantc::schema::CreateCall(
@@ -697,7 +730,10 @@ inline flatbuffers::Offset<Call> CreateCallDirect(
       arguments__,
       units,
       name__,
-      rows);
+      rows,
+      row_multiply_adds,
+      position_multiply_adds,
+      window);
 }
 
 struct Kernel FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

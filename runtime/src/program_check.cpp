@@ -10,6 +10,7 @@ namespace {
 
 // Kernels count coordinates and elements in 32 bits.
 constexpr int64_t kMaxCoordinate = INT32_MAX;
+constexpr uint64_t kMaxWork = uint64_t{1} << 62;
 
 using Limit = unsigned long long;  // for messages
 using Wide = __int128;             // products of coordinates, strides and element sizes fit
@@ -29,6 +30,8 @@ public:
       return bad("has a number of units out of range, expected 0 to %llu in every step", Limit{kMaxCoordinate});
     if (!call_.rows() || !in_range(*call_.rows(), 0, kMaxCoordinate))
       return bad("has a number of rows out of range, expected 0 to %llu in every step", Limit{kMaxCoordinate});
+    if (!work_in_range())
+      return bad("has an amount of work out of range, expected below 2^62 multiply-adds in every step");
     const uint32_t arguments = size_of(call_.arguments());
     if (arguments > kMaxArguments)
       return bad("has %u arguments, expected at most %u", arguments, kMaxArguments);
@@ -116,6 +119,17 @@ private:
     for (const StepShape& corner : corners_) {
       const int64_t value = evaluate(size, corner);
       if (value < least || value > most)
+        return false;
+    }
+    return true;
+  }
+
+  bool work_in_range() const {
+    for (const StepShape& corner : corners_) {
+      const Wide rows = evaluate(*call_.rows(), corner), positions = corner.past + corner.sequence;
+      const Wide per_row = call_.row_multiply_adds() + call_.position_multiply_adds() * positions;
+      if (call_.row_multiply_adds() > kMaxWork || call_.position_multiply_adds() > kMaxWork || per_row > kMaxWork ||
+          per_row * rows > kMaxWork)
         return false;
     }
     return true;

@@ -108,6 +108,11 @@ TEST_F(ArtifactTest, HeaderAndReportSayWhatIsInTheFile) {
     EXPECT_EQ(tensor->bytes(), 3u * 8 * 2 * 32 + 3 * 8 * 2 * 2);
   }
   EXPECT_EQ(header.tensors()->Get(0)->name()->str(), "table");
+
+  for (const schema::Call* call : *header.programs()->Get(0)->calls()) {
+    const std::string family = header.programs()->Get(0)->kernels()->Get(call->kernel())->family()->str();
+    EXPECT_EQ(call->row_multiply_adds(), family == "matmul" ? 20u * 40 : 0) << family;
+  }
 }
 
 TEST_F(ArtifactTest, ProgramsOfOneLayoutShareTheirWeights) {

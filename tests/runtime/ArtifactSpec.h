@@ -38,6 +38,8 @@ struct CallSpec {
   uint32_t kernel, kernel_one;
   std::vector<ViewSpec> arguments;
   Size units, rows;
+  uint64_t row_multiply_adds = 0, position_multiply_adds = 0;
+  uint32_t window = 0;
 };
 
 struct BufferSpec {

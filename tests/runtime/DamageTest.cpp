@@ -74,6 +74,11 @@ const Damage kDamages[] = {
     {"CallWithTooManyArguments", [](ArtifactSpec& s) { s.programs[0].calls[kAppend].arguments.resize(17, argument(s, kAppend, 0)); },
      "has 17 arguments, expected at most 16"},
 
+    {"CallWorkPerRow", [](ArtifactSpec& s) { s.programs[0].calls[kSum].row_multiply_adds = uint64_t{1} << 60; },
+     "call 2 of program 0 has an amount of work out of range"},
+    {"CallWorkPerPosition", [](ArtifactSpec& s) { s.programs[0].calls[kSum].position_multiply_adds = UINT64_MAX; },
+     "call 2 of program 0 has an amount of work out of range"},
+
     {"ViewBuffer", [](ArtifactSpec& s) { argument(s, kSum, 1).buffer = 8; }, "argument 1 uses buffer 8, expected one of 8"},
     {"ViewElement", [](ArtifactSpec& s) { argument(s, kSum, 1).element = static_cast<schema::ElementType>(7); },
      "argument 1 has elements of type 7"},

@@ -104,6 +104,18 @@ kern.program @p {
 
 // -----
 
+kern.kernel @k attributes {family = "append", params = {}} {
+}
+kern.program @p {
+  %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
+  %v = kern.view %b {element = f32, offset = 0 : i64, mins = affine_map<()[s0, s1, s2] -> (0)>, starts = affine_map<()[s0, s1, s2] -> (0)>,
+                     extents = affine_map<()[s0, s1, s2] -> (16)>, strides = array<i64: 1>}
+  // expected-error @+1 {{has -1 and 0 multiply-adds and a window of 0, expected none below 0}}
+  kern.call @k(%v) {kernel_one = @k, outputs = 1 : i64, units = affine_map<()[s0, s1, s2] -> (1)>, rows = affine_map<()[s0, s1, s2] -> (1)>, name = "c", row_multiply_adds = -1 : i64}
+}
+
+// -----
+
 kern.program @p {
   %b = kern.buffer "x" {space = #kern<space arena>, bytes = 64 : i64}
   // expected-error @+1 {{expected linear expressions of the step's 3 symbols}}

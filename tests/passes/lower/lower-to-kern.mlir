@@ -61,14 +61,14 @@
 // CHECK: kern.call @rope_0
 // CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 1, 32, 128>}
 // CHECK: kern.view %[[values]] {{.*}}strides = array<i64: 1, 4, 128>}
-// CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_0, name = "call", outputs = 1 : i64, {{.*}}units = #[[heads]]}
+// CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_0, name = "call", outputs = 1 : i64, position_multiply_adds = 16 : i64, {{.*}}units = #[[heads]], window = 20 : i64}
 // CHECK: kern.call @matmul_2({{.*}}) {kernel_one = @matmul_3
 
 // The tail is a window on the last rows; the head writes whole tiles of 8 rows.
 // CHECK: %[[logits:.*]] = kern.buffer "head" {bytes = {{.*}}, space = #kern<space output>}
 // CHECK: kern.view {{.*}} {element = f32, extents = #[[last_rows]], mins = #{{.*}}, offset = 0 : i64, starts = #[[tail]], strides = array<i64: 1, 16>}
 // CHECK: kern.view %[[logits]] {{.*}}split_dim = 0 : i64, split_unit = 8 : i64{{.*}}strides = array<i64: 1, 32>}
-// CHECK: kern.call @matmul_4({{.*}}) {kernel_one = @matmul_5, {{.*}}units = #[[tiles]]}
+// CHECK: kern.call @matmul_4({{.*}}) {kernel_one = @matmul_5, {{.*}}row_multiply_adds = 192 : i64, {{.*}}units = #[[tiles]]}
 // CHECK: kern.port "logits" %[[logits]] {element = f32, is_output = true
 
 // The second program calls the same kernels.
