@@ -1,5 +1,7 @@
 #include "executor.h"
 
+#include <time.h>
+
 #include <algorithm>
 
 #include "format.h"
@@ -15,6 +17,7 @@ struct Step {
   uint8_t* arena;
   const StepShape& shape;
   int64_t threads;
+  EventLog& events;
   std::atomic<int> failure{0};
 };
 
@@ -73,12 +76,28 @@ uint32_t pieces_of_call(void* context, uint32_t index) {
   return static_cast<uint32_t>(std::min(units, step.threads == 1 ? 1 : step.threads * kPiecesPerThread));
 }
 
-void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces) {
+uint64_t now_ns() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1000000000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+int call_kernel(const Step& step, const PlannedCall& call, UnitRange range) {
+  const bool one = evaluate(*call.rows, step.shape) == 1;
+  Arguments arguments(step, call, range);
+  return (one ? call.kernel_one : call.kernel)(arguments.pointers());
+}
+
+void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces, uint32_t thread) {
   Step& step = *static_cast<Step*>(context);
   const PlannedCall& call = step.plan.calls()[index];
-  const bool one = evaluate(*call.rows, step.shape) == 1;
-  Arguments arguments(step, call, unit_range(evaluate(*call.units, step.shape), piece, pieces));
-  const int result = (one ? call.kernel_one : call.kernel)(arguments.pointers());
+  const UnitRange range = unit_range(evaluate(*call.units, step.shape), piece, pieces);
+  const uint64_t begin = step.events.room ? now_ns() : 0;
+  const int result = call_kernel(step, call, range);
+  if (step.events.room) {
+    qc_event& event = step.events.room[step.events.count.fetch_add(1, std::memory_order_relaxed)];
+    event = {begin, now_ns(), index, thread, static_cast<uint32_t>(range.begin), static_cast<uint32_t>(range.end - range.begin)};
+  }
   int none = 0;
   if (result != 0)
     step.failure.compare_exchange_strong(none, result);
@@ -86,8 +105,13 @@ void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces) {
 
 }  // namespace
 
-int run_step(const Plan& plan, uint8_t* arena, const StepShape& shape, ThreadPool& pool) {
-  Step step{plan, arena, shape, pool.threads()};
+size_t events_per_step(const Plan& plan, uint32_t threads) {
+  return plan.calls().size() * (threads == 1 ? 1 : threads * static_cast<size_t>(kPiecesPerThread));
+}
+
+int run_step(const Plan& plan, uint8_t* arena, const StepShape& shape, ThreadPool& pool, EventLog& events) {
+  events.count.store(0, std::memory_order_relaxed);
+  Step step{plan, arena, shape, pool.threads(), events};
   pool.run({&step, static_cast<uint32_t>(plan.calls().size()), pieces_of_call, run_piece});
   return step.failure.load();
 }

@@ -1,6 +1,9 @@
 #include "plan.h"
 
+#include <string.h>
+
 #include "header_check.h"
+#include "work.h"
 
 namespace quantc::rt {
 namespace {
@@ -31,7 +34,25 @@ PlannedView plan_view(const schema::Program& program, const schema::View& view) 
   planned.dimensions = static_cast<uint8_t>(dimensions);
   planned.split_dim = view.split_dim();
   planned.in_weights = buffer.space() == schema::Space_weights;
+  planned.fixed = true;
+  for (uint32_t d = 0; d < dimensions; ++d) {
+    const schema::Size& extent = view.dims()->Get(d)->extent();
+    planned.fixed = planned.fixed && extent.sequence() == 0 && extent.past() == 0 && extent.outputs() == 0;
+  }
   return planned;
+}
+
+/// Families whose weights are tables of which a token reads a row.
+bool reads_rows(const char* family) { return strcmp(family, "embed") == 0 || strcmp(family, "rope") == 0; }
+
+CallCost plan_cost(const schema::Program& program, const schema::Call& call, const PlannedView* views) {
+  CallCost cost = {0, 0, call.row_multiply_adds(), call.position_multiply_adds(), call.window()};
+  const bool rows_only = reads_rows(text_of(program.kernels()->Get(call.kernel())->family()));
+  for (uint32_t i = 0; i < size_of(call.arguments()); ++i) {
+    if (views[i].fixed)
+      (rows_only && views[i].in_weights ? cost.table_bytes : cost.fixed_bytes) += view_bytes(views[i], StepShape{});
+  }
+  return cost;
 }
 
 size_t count_views(const schema::Program& program) {
@@ -56,9 +77,11 @@ qc_status Plan::build(const schema::Program& program, const schema::Variant& var
   for (uint32_t i = 0; i < call_count; ++i) {
     const schema::Call& call = *program.calls()->Get(i);
     const uint32_t arguments = size_of(call.arguments());
-    calls_[i] = {entry(call.kernel()), entry(call.kernel_one()), call.units(), call.rows(), next_view, arguments};
+    PlannedView* const views = next_view;
     for (uint32_t a = 0; a < arguments; ++a)
       *next_view++ = plan_view(program, *call.arguments()->Get(a));
+    calls_[i] = {entry(call.kernel()),           entry(call.kernel_one()), call.units(), call.rows(), views, arguments,
+                 plan_cost(program, call, views)};
   }
   return QC_OK;
 }

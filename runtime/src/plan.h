@@ -5,6 +5,7 @@
 #include "artifact_generated.h"
 #include "error.h"
 #include "halide_buffer.h"
+#include "step_shape.h"
 
 namespace quantc::rt {
 
@@ -17,6 +18,16 @@ struct PlannedView {
   uint8_t dimensions;
   int8_t split_dim;  // -1: none
   bool in_weights;
+  bool fixed;  // the same extents in every step
+};
+
+/// What a call's work is computed from (work.h).
+struct CallCost {
+  uint64_t fixed_bytes;  // of the views that are the same in every step
+  uint64_t table_bytes;  // of the weights that the call reads only rows of
+  uint64_t row_multiply_adds;
+  uint64_t position_multiply_adds;
+  uint32_t window;
 };
 
 struct PlannedCall {
@@ -26,6 +37,7 @@ struct PlannedCall {
   const schema::Size* rows;
   const PlannedView* arguments;
   uint32_t argument_count;
+  CallCost cost;
 };
 
 class Plan {

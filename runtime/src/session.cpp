@@ -8,12 +8,14 @@
 #include "executor.h"
 #include "header_check.h"
 #include "model.h"
+#include "work.h"
 
 struct qc_session {
   const qc_model* model = nullptr;
   quantc::rt::Mapping arena;
   quantc::rt::ThreadPool pool;
   quantc::rt::StepShape shape = {};  // of the last step
+  quantc::rt::EventLog events;       // of the last step
   uint32_t position = 0;
 };
 
@@ -121,11 +123,32 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
 
   const int64_t outputs = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
   session->shape = {count, session->position, outputs};
-  if (const int failure = run_step(model.plan, session->arena.data(), session->shape, session->pool))
+  if (const int failure = run_step(model.plan, session->arena.data(), session->shape, session->pool, session->events))
     return fail(error, QC_ERROR_KERNEL, "a kernel of the artifact failed with %d; compile it again", failure);
   session->position += count;
   if (out_logits)
     *out_logits = reinterpret_cast<const float*>(session->arena.data() + model.logits->offset());
+  return QC_OK;
+}
+
+uint32_t qc_session_threads(const qc_session* session) { return session->pool.threads(); }
+
+size_t qc_session_events_per_step(const qc_session* session) { return events_per_step(session->model->plan, session->pool.threads()); }
+
+void qc_session_record(qc_session* session, qc_event* events) { session->events.room = events; }
+
+size_t qc_session_event_count(const qc_session* session) { return session->events.room ? session->events.count.load() : 0; }
+
+qc_status qc_session_get_call(const qc_session* session, uint32_t call, qc_call_info* out_info) {
+  const schema::Program& program = *session->model->program;
+  if (!out_info || call >= size_of(program.calls()))
+    return QC_ERROR_ARGUMENT;
+  const schema::Call& from = *program.calls()->Get(call);
+  const PlannedCall& planned = session->model->plan.calls()[call];
+  const bool one = evaluate(*from.rows(), session->shape) == 1;
+  const schema::Kernel& kernel = *program.kernels()->Get(one ? from.kernel_one() : from.kernel());
+  const Work work = work_of(planned, session->shape);
+  *out_info = {text_of(from.name()), text_of(kernel.name()), text_of(kernel.family()), work.bytes, work.multiply_adds};
   return QC_OK;
 }
 

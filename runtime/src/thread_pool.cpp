@@ -59,6 +59,7 @@ qc_status ThreadPool::start(uint32_t threads, qc_error* error) {
   for (; started_ < threads - 1; ++started_) {
     Worker& worker = workers_[started_];
     worker.pool = this;
+    worker.index = started_ + 1;
     failure = pthread_create(&worker.thread, &attributes, worker_main, &worker);
     if (failure != 0)
       break;
@@ -78,29 +79,29 @@ ThreadPool::~ThreadPool() {
 }
 
 void* ThreadPool::worker_main(void* argument) {
-  ThreadPool& pool = *static_cast<Worker*>(argument)->pool;
-  pool.take_part(pool.closed_);
+  const Worker& worker = *static_cast<Worker*>(argument);
+  worker.pool->take_part(worker.pool->closed_, worker.index);
   return nullptr;
 }
 
 void ThreadPool::run(const Job& job) {
   job_ = &job;
   done_.store(false, std::memory_order_relaxed);
-  begin_stage(0);
-  take_part(done_);
+  begin_stage(0, 0);
+  take_part(done_, 0);
 }
 
-void ThreadPool::take_part(const std::atomic<bool>& end) {
+void ThreadPool::take_part(const std::atomic<bool>& end, uint32_t thread) {
   for (;;) {
     const uint32_t seen = announced_.opened();
     if (end.load(std::memory_order_acquire))
       return;
-    if (!take_piece())
+    if (!take_piece(thread))
       announced_.wait(seen, spins_);
   }
 }
 
-bool ThreadPool::take_piece() {
+bool ThreadPool::take_piece(uint32_t thread) {
   uint64_t untaken = untaken_.load(std::memory_order_acquire);
   do {
     if (static_cast<uint32_t>(untaken) == 0)
@@ -108,14 +109,14 @@ bool ThreadPool::take_piece() {
   } while (!untaken_.compare_exchange_weak(untaken, untaken - 1, std::memory_order_acq_rel));
 
   const uint32_t stage = stage_;
-  job_->run(job_->context, stage, pieces_ - static_cast<uint32_t>(untaken), pieces_);
+  job_->run(job_->context, stage, pieces_ - static_cast<uint32_t>(untaken), pieces_, thread);
   if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-    begin_stage(stage + 1);
+    begin_stage(stage + 1, thread);
   return true;
 }
 
 /// Called by one thread while no piece is left: does what is not worth sharing, and announces the next stage that is.
-void ThreadPool::begin_stage(uint32_t stage) {
+void ThreadPool::begin_stage(uint32_t stage, uint32_t thread) {
   for (; stage < job_->stages; ++stage) {
     const uint32_t pieces = job_->pieces(job_->context, stage);
     if (pieces > 1 && threads_ > 1) {
@@ -124,7 +125,7 @@ void ThreadPool::begin_stage(uint32_t stage) {
       return;
     }
     for (uint32_t piece = 0; piece < pieces; ++piece)
-      job_->run(job_->context, stage, piece, pieces);
+      job_->run(job_->context, stage, piece, pieces, thread);
   }
   done_.store(true, std::memory_order_release);
   announced_.open();

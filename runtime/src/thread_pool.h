@@ -48,7 +48,8 @@ struct Job {
   uint32_t stages;
   /// Into how many pieces the stage is cut; 0: there is nothing to do in it.
   uint32_t (*pieces)(void* context, uint32_t stage);
-  void (*run)(void* context, uint32_t stage, uint32_t piece, uint32_t pieces);
+  /// `thread` is 0 for the thread that called ThreadPool::run, 1 and up for the others.
+  void (*run)(void* context, uint32_t stage, uint32_t piece, uint32_t pieces, uint32_t thread);
 };
 
 class ThreadPool {
@@ -68,14 +69,15 @@ public:
 private:
   struct Worker {
     ThreadPool* pool;
+    uint32_t index;
     pthread_t thread;
   };
   static void* worker_main(void* worker);
 
   /// Takes pieces until `end` is set.
-  void take_part(const std::atomic<bool>& end);
-  bool take_piece();
-  void begin_stage(uint32_t stage);
+  void take_part(const std::atomic<bool>& end, uint32_t thread);
+  bool take_piece(uint32_t thread);
+  void begin_stage(uint32_t stage, uint32_t thread);
   void announce(uint32_t pieces);
 
   Array<Worker> workers_;

@@ -222,6 +222,52 @@ TEST(Session, ReportsAKernelThatGivesUp) {
   EXPECT_EQ(running.step({3, 1}, QC_ROWS_ALL)[1], tiny_logits({3, 1})[1]);
 }
 
+TEST(Session, RecordsEveryUnitOfEveryCall) {
+  ArtifactSpec spec = tiny_model();
+  spec.programs[0].calls[kProject].row_multiply_adds = kWidth * kVocabulary;
+  Running running(spec, 3);
+  qc_session* session = running.session.get();
+  EXPECT_EQ(qc_session_threads(session), 3u);
+  running.step({1, 2}, QC_ROWS_ALL);
+  EXPECT_EQ(qc_session_event_count(session), 0u);
+  std::vector<qc_event> events(qc_session_events_per_step(session));
+  qc_session_record(session, events.data());
+  running.step({3, 1, 4}, QC_ROWS_ALL);
+  ASSERT_GE(qc_session_event_count(session), 4u);
+  ASSERT_LE(qc_session_event_count(session), events.size());
+  events.resize(qc_session_event_count(session));
+  uint32_t units[4] = {};
+  uint64_t begin[4] = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, end[4] = {};
+  for (const qc_event& event : events) {
+    ASSERT_LT(event.call, 4u);
+    EXPECT_LT(event.thread, 3u);
+    EXPECT_LE(event.begin_ns, event.end_ns);
+    units[event.call] += event.units;
+    begin[event.call] = std::min(begin[event.call], event.begin_ns);
+    end[event.call] = std::max(end[event.call], event.end_ns);
+  }
+  EXPECT_THAT(units, testing::ElementsAre(3, 1, 3, 3));
+  for (int i = 1; i < 4; ++i)
+    EXPECT_LE(end[i - 1], begin[i]) << "call " << i;
+
+  qc_call_info call = {};
+  ASSERT_EQ(qc_session_get_call(session, kProject, &call), QC_OK);
+  EXPECT_STREQ(call.name, "project");
+  EXPECT_STREQ(call.kernel, "project");
+  EXPECT_STREQ(call.family, "test");
+  EXPECT_EQ(call.multiply_adds, 3u * kWidth * kVocabulary);
+  EXPECT_EQ(call.bytes, sizeof(float) * (3 * kWidth + kWidth * kVocabulary + kVocabulary + 3 * kVocabulary));
+  ASSERT_EQ(qc_session_get_call(session, kSum, &call), QC_OK);
+  EXPECT_EQ(call.bytes, sizeof(float) * kWidth * (5 + 3));
+  EXPECT_EQ(qc_session_get_call(session, 4, &call), QC_ERROR_ARGUMENT);
+
+  qc_session_record(session, nullptr);
+  running.step({5}, QC_ROWS_LAST);
+  EXPECT_EQ(qc_session_event_count(session), 0u);
+  ASSERT_EQ(qc_session_get_call(session, kProject, &call), QC_OK);
+  EXPECT_STREQ(call.kernel, "project_one");
+}
+
 TEST(Session, StepsAllocateNothing) {
   Running running(tiny_model(), 3);
   EXPECT_GT(allocations, 0) << "opening allocates, so the counter counts";

@@ -43,13 +43,17 @@ struct Notes {
   std::atomic<int> runs[kStages][7] = {};
   std::atomic<uint32_t> finished{0};  // pieces of all stages
   std::atomic<int> early{0};          // pieces that ran before all of the stages before them
+  std::atomic<int> strangers{0};      // pieces whose thread has a number that is not its own
   int pause_us = 0;
+  uint32_t threads = 1;
+  pthread_t caller = pthread_self();
 
   static uint32_t pieces(void*, uint32_t stage) { return stage % 7; }
   static uint32_t pieces_before(uint32_t stage) { return stage == 0 ? 0 : pieces_before(stage - 1) + pieces(nullptr, stage - 1); }
 
-  static void run(void* context, uint32_t stage, uint32_t piece, uint32_t pieces) {
+  static void run(void* context, uint32_t stage, uint32_t piece, uint32_t pieces, uint32_t thread) {
     Notes& notes = *static_cast<Notes*>(context);
+    notes.strangers += thread >= notes.threads || (thread == 0) != (pthread_self() == notes.caller);
     notes.early += notes.finished < pieces_before(stage) || pieces != stage % 7;
     ++notes.runs[stage][piece];
     if (notes.pause_us > 0 && piece == 0)
@@ -63,9 +67,11 @@ protected:
   static void expect_all_once(ThreadPool& pool, int pause_us) {
     Notes notes;
     notes.pause_us = pause_us;
+    notes.threads = pool.threads();
     pool.run({&notes, Notes::kStages, Notes::pieces, Notes::run});
     EXPECT_EQ(notes.finished, Notes::pieces_before(Notes::kStages));
     EXPECT_EQ(notes.early, 0);
+    EXPECT_EQ(notes.strangers, 0);
     for (uint32_t stage = 0; stage < Notes::kStages; ++stage)
       for (uint32_t piece = 0; piece < 7; ++piece)
         EXPECT_EQ(notes.runs[stage][piece], piece < stage % 7 ? 1 : 0) << "stage " << stage << " piece " << piece;
@@ -94,7 +100,7 @@ TEST_P(ThreadPoolTest, StagesSeeWhatThoseBeforeWrote) {
     value = 1;
   const auto pool = start_pool(GetParam());
   Job job = {nullptr, kStages, [](void*, uint32_t) { return kPieces; },
-             [](void*, uint32_t stage, uint32_t piece, uint32_t) {
+             [](void*, uint32_t stage, uint32_t piece, uint32_t, uint32_t) {
                values[stage + 1][piece] = (values[stage][piece] + values[stage][(piece + 1) % kPieces]) % 1000;
              }};
   pool->run(job);

@@ -54,6 +54,12 @@ TEST(ToolOptions, BenchSizesAreOptional) {
   EXPECT_EQ(parsed.options.bench->generated, 8u);
 }
 
+TEST(ToolOptions, ProfileMayHaveAFile) {
+  EXPECT_EQ(*parse({"m.qc", "--bench", "--profile"}).options.profile, "");
+  EXPECT_EQ(*parse({"m.qc", "--bench", "--profile=t.json"}).options.profile, "t.json");
+  EXPECT_FALSE(parse({"m.qc", "--bench"}).options.profile);
+}
+
 TEST(ToolOptions, SayWhatIsWrong) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
       {{}, "no artifact given"},
@@ -79,6 +85,8 @@ TEST(ToolOptions, SayWhatIsWrong) {
       {{"m.qc", "--min-p=x"}, "--min-p: 'x'"},
       {{"m.qc", "--bench=1"}, "--bench: '1', expected two whole numbers"},
       {{"m.qc", "--bench=0,4"}, "--bench: '0,4'"},
+      {{"m.qc", "--bench", "--profile="}, "--profile: '', expected the name of a file"},
+      {{"m.qc", "--info", "--profile"}, "--profile: without a run"},
       {{"m.qc", "--variant="}, "--variant: '', expected a name"},
   };
   for (const auto& [words, message] : cases)

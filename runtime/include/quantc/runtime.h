@@ -93,6 +93,34 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
 qc_status qc_session_set_input(qc_session* session, const char* name, const void* data, size_t bytes, qc_error* error);
 qc_status qc_session_get_output(const qc_session* session, const char* name, const void** out_data, size_t* out_bytes, qc_error* error);
 
+/* What a thread did in a step: a piece of a call. Times are nanoseconds of CLOCK_MONOTONIC. */
+typedef struct qc_event {
+  uint64_t begin_ns, end_ns;
+  uint32_t call;       /* calls run in ascending order, each when the one before is done */
+  uint32_t thread;     /* 0: the thread that called qc_session_step; below qc_session_threads */
+  uint32_t first_unit; /* of the call's units, and how many */
+  uint32_t units;
+} qc_event;
+
+uint32_t qc_session_threads(const qc_session* session);
+/* How many events a step makes at most. */
+size_t qc_session_events_per_step(const qc_session* session);
+/* From now on every step writes its events to `events`, from its beginning on and in no order; there must be room for
+ * qc_session_events_per_step of them until another place, or NULL for none, is given. */
+void qc_session_record(qc_session* session, qc_event* events);
+/* Events of the last step. */
+size_t qc_session_event_count(const qc_session* session);
+
+typedef struct qc_call_info {
+  const char* name;       /* the node of the model it came from; owned by the model, as all strings here */
+  const char* kernel;     /* symbol of the kernel that ran */
+  const char* family;     /* its family */
+  uint64_t bytes;         /* read and written by the call in the last step, everything once: weights, activations, KV cache */
+  uint64_t multiply_adds; /* of matrix products and attention in the last step */
+} qc_call_info;
+/* A call as it was in the session's last step. QC_ERROR_ARGUMENT when there is no such call. */
+qc_status qc_session_get_call(const qc_session* session, uint32_t call, qc_call_info* out_info);
+
 /* SHA-256, incremental: a tool of the runtime that its callers may use too. */
 typedef struct qc_sha256 {
   uint32_t state[8];

@@ -22,6 +22,7 @@ public:
     double prefill_seconds = 0, decode_seconds = 0;
     // The first round brings weights and code into memory.
     for (int round = 0; round < 2; ++round) {
+      last_round_ = round == 1;
       qc_session_truncate(engine_.session.get(), 0);
       if (!prefill(prefill_seconds, error) || !decode(decode_seconds, error))
         return report(engine_.options, error.message);
@@ -44,7 +45,7 @@ private:
     for (uint32_t done = 0; done < sizes_.prompt; done += chunk) {
       const uint32_t count = std::min(chunk, sizes_.prompt - done);
       const qc_rows rows = done + count == sizes_.prompt ? QC_ROWS_LAST : QC_ROWS_NONE;
-      if (qc_session_step(engine_.session.get(), tokens.data() + done, count, rows, nullptr, &error) != QC_OK)
+      if (engine_.step(Phase::prefill, last_round_, tokens.data() + done, count, rows, nullptr, &error) != QC_OK)
         return false;
     }
     seconds = now() - start;
@@ -55,7 +56,7 @@ private:
     const double start = now();
     for (uint32_t i = 0; i < sizes_.generated; ++i) {
       const int32_t token = token_at(sizes_.prompt + i);
-      if (qc_session_step(engine_.session.get(), &token, 1, QC_ROWS_LAST, nullptr, &error) != QC_OK)
+      if (engine_.step(Phase::decode, last_round_, &token, 1, QC_ROWS_LAST, nullptr, &error) != QC_OK)
         return false;
     }
     seconds = now() - start;
@@ -68,6 +69,7 @@ private:
 
   Engine& engine_;
   const BenchSizes sizes_;
+  bool last_round_ = false;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "options.h"
+#include "profile.h"
 #include "quantc/runtime.h"
 
 namespace quantc::run {
@@ -25,6 +26,14 @@ struct Engine {
   std::unique_ptr<qc_model, CloseModel> model;
   qc_model_info info;
   std::unique_ptr<qc_session, DestroySession> session;  // null until it is needed
+  std::unique_ptr<Profile> profile;                     // null where none was asked for
+
+  /// qc_session_step, watched where `profiled`.
+  qc_status step(Phase phase, bool profiled, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits,
+                 qc_error* error) {
+    return profile && profiled ? profile->step(phase, tokens, count, rows, out_logits, error)
+                               : qc_session_step(session.get(), tokens, count, rows, out_logits, error);
+  }
 };
 
 /// Prints `error: <file>: <sentence>` and returns the exit code for it.

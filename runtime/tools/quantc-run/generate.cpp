@@ -65,9 +65,9 @@ public:
 private:
   bool prints_text() const { return !options_.print_ids && !options_.logits_hash; }
 
-  bool step(const int32_t* tokens, uint32_t count, qc_rows rows, qc_error& error) {
+  bool step(Phase phase, const int32_t* tokens, uint32_t count, qc_rows rows, qc_error& error) {
     const float* logits = nullptr;
-    if (qc_session_step(engine_.session.get(), tokens, count, rows, &logits, &error) != QC_OK)
+    if (engine_.step(phase, true, tokens, count, rows, &logits, &error) != QC_OK)
       return false;
     const uint32_t row_count = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
     for (uint32_t i = 0; i < row_count && options_.logits_hash; ++i)
@@ -84,7 +84,11 @@ private:
     for (size_t done = 0; done < prompt.size(); done += chunk) {
       const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunk, prompt.size() - done));
       const bool last = done + count == prompt.size();
-      if (!step(prompt.data() + done, count, options_.logits_hash ? QC_ROWS_ALL : last ? QC_ROWS_LAST : QC_ROWS_NONE, error))
+      if (!step(Phase::prefill, prompt.data() + done, count,
+                options_.logits_hash ? QC_ROWS_ALL
+                : last               ? QC_ROWS_LAST
+                                     : QC_ROWS_NONE,
+                error))
         return false;
     }
     if (prints_text()) {
@@ -103,7 +107,7 @@ private:
       const bool ended = has_text_ && text_.is_end(id);
       if (ended || generated_.size() == options_.max_tokens || qc_session_position(engine_.session.get()) == engine_.info.context)
         break;
-      if (!step(&id, 1, QC_ROWS_LAST, error))
+      if (!step(Phase::decode, &id, 1, QC_ROWS_LAST, error))
         return false;
     }
     return true;

@@ -31,6 +31,12 @@ bool open_model(Engine& engine, qc_error& error) {
   return qc_model_get_info(model, &engine.info) == QC_OK;
 }
 
+/// A sentence that begins with the name of the file that it is about.
+int report_file(const std::string& sentence) {
+  fprintf(stderr, "error: %s\n", sentence.c_str());
+  return kBadInput;
+}
+
 bool create_session(Engine& engine, qc_error& error) {
   qc_session_options options = {};
   options.threads = engine.options.threads;
@@ -42,7 +48,7 @@ bool create_session(Engine& engine, qc_error& error) {
 }
 
 int run(const Options& options) {
-  Engine engine{options, nullptr, {}, nullptr};
+  Engine engine{options, nullptr, {}, nullptr, nullptr};
   qc_error error = {};
   if (!open_model(engine, error))
     return report(options, error.message);
@@ -57,12 +63,19 @@ int run(const Options& options) {
     return report(options, "gives no logits, expected a model that generates text; see --info for its inputs and outputs");
   if (!create_session(engine, error))
     return report(options, error.message);
-  if (options.bench) {
-    const int code = bench(engine);
-    if (code != kSuccess)
-      return code;
+  if (options.profile) {
+    engine.profile = std::make_unique<Profile>();
+    const std::string wrong = engine.profile->open(engine.session.get(), *options.profile);
+    if (!wrong.empty())
+      return report_file(wrong);
   }
-  return options.prompt || options.ids ? generate(engine) : kSuccess;
+  int code = options.bench ? bench(engine) : kSuccess;
+  if (code == kSuccess && (options.prompt || options.ids))
+    code = generate(engine);
+  if (code != kSuccess || !engine.profile)
+    return code;
+  const std::string wrong = engine.profile->finish(stderr);
+  return wrong.empty() ? kSuccess : report_file(wrong);
 }
 
 }  // namespace

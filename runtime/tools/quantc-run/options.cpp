@@ -80,6 +80,10 @@ constexpr Option kOptions[] = {
      [](Options& o, const char*) { return o.logits_hash = true; }},
     {"--bench", "P,N", "two whole numbers from 1 on, separated by a comma", "measure a prompt of P tokens and N generated ones (128,64)",
      [](Options& o, const char* v) { return o.bench.emplace(), !v || parse_bench(v, *o.bench); }, true},
+    {"--profile", "FILE", "the name of a file to write",
+     "print where the time went, kernel by kernel, compared with what this machine can do; with FILE also write every piece of every "
+     "thread, as chrome://tracing and Perfetto read it",
+     [](Options& o, const char* v) { return o.profile.emplace(v ? v : ""), !v || *v; }, true},
     {"--info", nullptr, nullptr, "print what the artifact is and what it needs", [](Options& o, const char*) { return o.info = true; }},
     {"--variant", "NAME", "a name", "run this code variant instead of the best one for the processor (--info lists them)",
      [](Options& o, const char* v) { return o.variant = v, !o.variant.empty(); }},
@@ -141,6 +145,8 @@ std::string parse_options(int count, char** words, Options& out) {
     return "no artifact given, expected quantc-run FILE.qc; see quantc-run --help";
   if (out.prompt && out.ids)
     return "--ids: given along with --prompt, expected one of them; leave one out";
+  if (out.profile && !out.prompt && !out.ids && !out.bench)
+    return "--profile: without a run, expected --prompt, --ids or --bench along with it; add one";
   if (!out.prompt && !out.ids && !out.bench && !out.info && !out.verify)
     return "nothing to do, expected --prompt, --ids, --bench, --info or --verify; see quantc-run --help";
   return "";

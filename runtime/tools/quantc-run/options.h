@@ -26,6 +26,7 @@ struct Options {
   uint32_t chunk = 0;    // 0: as many as the artifact takes
   std::string variant;   // empty: the best one
   std::optional<BenchSizes> bench;
+  std::optional<std::string> profile;  // the trace's path, empty for none
   bool print_ids = false;
   bool logits_hash = false;
   bool info = false;
