@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 struct PerToken {
-  uint64_t weights = 0;      ///< linear layers, head, norms, and one row of an embedding that is not the head
+  uint64_t weights = 0;        ///< linear layers, head, norms, and one row of an embedding that is not the head
   uint64_t kvPerPosition = 0;  ///< keys and values of one earlier token, all layers
 };
 
@@ -29,7 +29,8 @@ PerToken ofGguf(const std::string& path) {
       embeddingRow = tensor.bytes / tensor.dims[1];
     }
     tied = tied && tensor.name != "output.weight";
-    const bool keyOrValue = tensor.name.find("attn_k.weight") != std::string::npos || tensor.name.find("attn_v.weight") != std::string::npos;
+    const bool keyOrValue =
+        tensor.name.find("attn_k.weight") != std::string::npos || tensor.name.find("attn_v.weight") != std::string::npos;
     if (keyOrValue && tensor.dims.size() == 2)
       result.kvPerPosition += halfBytes * tensor.dims[1];
   }
@@ -79,9 +80,10 @@ PerToken of(const std::string& path) {
 
 int main(int argc, char** argv) {
   if (argc != 2 || argv[1] == std::string("--help")) {
-    std::fputs("usage: model-bytes FILE.gguf|INSPECT.json\n\n"
-               "Prints two numbers: bytes of weights that one generated token reads, and bytes of KV cache that it reads per earlier token.\n",
-               argc == 2 ? stdout : stderr);
+    std::fputs(
+        "usage: model-bytes FILE.gguf|INSPECT.json\n\n"
+        "Prints two numbers: bytes of weights that one generated token reads, and bytes of KV cache that it reads per earlier token.\n",
+        argc == 2 ? stdout : stderr);
     return argc == 2 ? 0 : 2;
   }
   try {

@@ -98,9 +98,7 @@ int main(int argc, char** argv) {
   double seconds = 1;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    const auto value = [&](const char* name) {
-      return argument.rfind(name, 0) == 0 ? argv[i] + std::strlen(name) : nullptr;
-    };
+    const auto value = [&](const char* name) { return argument.rfind(name, 0) == 0 ? argv[i] + std::strlen(name) : nullptr; };
     if (const char* text = value("--threads="))
       threads = static_cast<unsigned>(std::strtoul(text, nullptr, 10));
     else if (const char* text = value("--megabytes="))

@@ -44,7 +44,8 @@ struct Collector {
     if (line.contains("value")) {
       rowOf(line).values[sideOf(line)].push_back(line["value"].get<double>());
     } else if (line.contains("weights")) {
-      bytes[sideOf(line)][keyOf(line.at("model"), line.at("pair"))] = {line["weights"].get<double>(), line.at("kv_per_position").get<double>()};
+      bytes[sideOf(line)][keyOf(line.at("model"), line.at("pair"))] = {line["weights"].get<double>(),
+                                                                       line.at("kv_per_position").get<double>()};
     } else if (line.contains("bandwidth")) {
       result.bandwidth[line.at("threads").get<int>()].push_back(line["bandwidth"].get<double>());
     } else {
@@ -104,16 +105,20 @@ Comparison readComparison(const std::string& path) {
 }
 
 std::string jsonOf(const Comparison& comparison) {
-  nlohmann::ordered_json json = {{"facts", comparison.facts}, {"bandwidth", nlohmann::ordered_json::array()}, {"rows", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json = {
+      {"facts", comparison.facts}, {"bandwidth", nlohmann::ordered_json::array()}, {"rows", nlohmann::ordered_json::array()}};
   for (const auto& [threads, values] : comparison.bandwidth)
     json["bandwidth"].push_back({{"threads", threads}, {"gigabytes_per_second", spreadOf(values).median}, {"rounds", values}});
   for (const Row& row : comparison.rows) {
     nlohmann::ordered_json item = {{"model", row.model}, {"pair", row.pair}, {"threads", row.threads}, {"test", row.test}};
     for (Side side : {theirs, ours}) {
       const Spread spread = row.spread(side);
-      item[side == ours ? "ours" : "theirs"] = {{"tokens_per_second", spread.median}, {"lowest", spread.lowest},
-                                                {"highest", spread.highest},          {"rounds", row.values[side]},
-                                                {"bytes_per_token", row.bytesPerToken(side)}, {"share_of_bandwidth", row.share(side)}};
+      item[side == ours ? "ours" : "theirs"] = {{"tokens_per_second", spread.median},
+                                                {"lowest", spread.lowest},
+                                                {"highest", spread.highest},
+                                                {"rounds", row.values[side]},
+                                                {"bytes_per_token", row.bytesPerToken(side)},
+                                                {"share_of_bandwidth", row.share(side)}};
     }
     const Spread ratios = row.ratios();
     item["ratio"] = row.ratio();

@@ -38,7 +38,7 @@ struct Row {
 };
 
 struct Comparison {
-  std::map<std::string, std::string> facts;  ///< theirs_name, ours_name, theirs_version, ..., machine
+  std::map<std::string, std::string> facts;      ///< theirs_name, ours_name, theirs_version, ..., machine
   std::map<int, std::vector<double>> bandwidth;  ///< GB/s by threads
   std::vector<Row> rows;                         ///< in the order of their first measurements
   std::string fact(const std::string& name) const;

@@ -68,9 +68,10 @@ std::string plotOf(const Comparison& comparison) {
     most = std::max(most, row.ratios().highest);
   const double perUnit = kWidth / most;
   const int height = kTop + kLine * static_cast<int>(comparison.rows.size()) + 20;
-  std::string svg = format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n"
-                           "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-                           kLeft + kWidth + 60, height);
+  std::string svg =
+      format("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"12\">\n"
+             "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+             kLeft + kWidth + 60, height);
   svg += "<text x=\"10\" y=\"20\" font-size=\"14\">" + comparison.fact("ours_name") + " by " + comparison.fact("theirs_name") +
          ", tokens per second (1: equal; lines: range of the rounds)</text>\n";
   for (size_t i = 0; i < comparison.rows.size(); ++i) {
@@ -83,7 +84,8 @@ std::string plotOf(const Comparison& comparison) {
                   row.ratio() >= 1 ? "#2a7f62" : "#b5533c");
     svg += format("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"black\"/>\n", kLeft + ratios.lowest * perUnit,
                   kLeft + ratios.highest * perUnit, y + 8, y + 8);
-    svg += format("<text x=\"%.1f\" y=\"%d\">%.2f</text>\n", kLeft + std::max(row.ratio(), ratios.highest) * perUnit + 4, y + 12, row.ratio());
+    svg +=
+        format("<text x=\"%.1f\" y=\"%d\">%.2f</text>\n", kLeft + std::max(row.ratio(), ratios.highest) * perUnit + 4, y + 12, row.ratio());
   }
   svg += format("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\" stroke=\"gray\" stroke-dasharray=\"3\"/>\n</svg>\n", kLeft + perUnit,
                 kLeft + perUnit, kTop - 6, height - 14);
