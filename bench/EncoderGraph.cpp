@@ -38,7 +38,8 @@ private:
     builder.node(type, inputs, {name});
     return name;
   }
-  template <typename T> std::string op(const std::string& type, const std::string& name, const Names& inputs, const char* attribute, T value) {
+  template <typename T>
+  std::string op(const std::string& type, const std::string& name, const Names& inputs, const char* attribute, T value) {
     test::OnnxBuilder::set(builder.node(type, inputs, {name}), attribute, value);
     return name;
   }
@@ -87,7 +88,8 @@ private:
     const std::vector<int64_t> scaleDims = perColumn ? std::vector<int64_t>{columns} : std::vector<int64_t>{};
     builder.initializer(name + "_quantized", onnx::TensorProto::INT8, {rows, columns}).set_raw_data(codes);
     builder.floats(name + "_scale", scaleDims, scales);
-    builder.initializer(name + "_zero_point", onnx::TensorProto::INT8, scaleDims).set_raw_data(std::string(static_cast<size_t>(groups), '\0'));
+    builder.initializer(name + "_zero_point", onnx::TensorProto::INT8, scaleDims)
+        .set_raw_data(std::string(static_cast<size_t>(groups), '\0'));
   }
 
   /// x times a matrix [in, out] of its own.
@@ -99,7 +101,8 @@ private:
       builder.node("DynamicQuantizeLinear", {x}, {x + "_quantized", x + "_scale", x + "_zero_point"});
       quantizedInput = x;
     }
-    op("MatMulInteger", name + "/MatMul_quant", {x + "_quantized", name + ".weight_quantized", x + "_zero_point", name + ".weight_zero_point"});
+    op("MatMulInteger", name + "/MatMul_quant",
+       {x + "_quantized", name + ".weight_quantized", x + "_zero_point", name + ".weight_zero_point"});
     op("Cast", name + "/MatMul_cast", {name + "/MatMul_quant"}, "to", int64_t{onnx::TensorProto::FLOAT});
     op("Mul", name + "/MatMul_scales", {x + "_scale", name + ".weight_scale"});
     return op("Mul", name + "/MatMul", {name + "/MatMul_cast", name + "/MatMul_scales"});
@@ -134,16 +137,20 @@ private:
     for (size_t i = 0; i < numbers.size(); ++i)
       numbers[i] = static_cast<int64_t>(i);
     const std::vector<int64_t> none(numbers.size());
-    builder.initializer("embeddings.position_ids", onnx::TensorProto::INT64, {1, shape.positions}).set_raw_data(numbers.data(), 8 * numbers.size());
-    builder.initializer("embeddings.token_type_ids", onnx::TensorProto::INT64, {1, shape.positions}).set_raw_data(none.data(), 8 * none.size());
+    builder.initializer("embeddings.position_ids", onnx::TensorProto::INT64, {1, shape.positions})
+        .set_raw_data(numbers.data(), 8 * numbers.size());
+    builder.initializer("embeddings.token_type_ids", onnx::TensorProto::INT64, {1, shape.positions})
+        .set_raw_data(none.data(), 8 * none.size());
     const std::string positions = op("Slice", "embeddings/positions", {"embeddings.position_ids", zero, length, one, one});
     const std::string types = op("Slice", "embeddings/types", {"embeddings.token_type_ids", zero, length, one, one});
     const std::string allTypes = op("Expand", "embeddings/all_types", {types, concat("embeddings/size", {batch, length})});
 
     const std::string words = wordEmbedding();
-    const std::string typed = op("Gather", "embeddings/token_type_embeddings", {matrix("embeddings.token_type_embeddings.weight", 2, shape.width), allTypes});
+    const std::string typed =
+        op("Gather", "embeddings/token_type_embeddings", {matrix("embeddings.token_type_embeddings.weight", 2, shape.width), allTypes});
     const std::string sum = op("Add", "embeddings/Add", {words, typed});
-    const std::string placed = op("Gather", "embeddings/position_embeddings", {matrix("embeddings.position_embeddings.weight", shape.positions, shape.width), positions});
+    const std::string placed = op("Gather", "embeddings/position_embeddings",
+                                  {matrix("embeddings.position_embeddings.weight", shape.positions, shape.width), positions});
     return norm("embeddings.LayerNorm", op("Add", "embeddings/Add_1", {sum, placed}));
   }
 
@@ -158,7 +165,8 @@ private:
 
   /// [batch, 1, 1, sequence]: 0 for a token, the lowest float for padding.
   std::string additiveMask() {
-    const std::string wide = op("Unsqueeze", "mask/Unsqueeze_1", {op("Unsqueeze", "mask/Unsqueeze", {"attention_mask", ints("mask/one", {1})}), ints("mask/two", {2})});
+    const std::string wide = op("Unsqueeze", "mask/Unsqueeze_1",
+                                {op("Unsqueeze", "mask/Unsqueeze", {"attention_mask", ints("mask/one", {1})}), ints("mask/two", {2})});
     const std::string real = op("Cast", "mask/Cast", {wide}, "to", int64_t{onnx::TensorProto::FLOAT});
     const std::string inverted = op("Sub", "mask/Sub", {scalar("mask/real_one", 1), real});
     return op("Mul", "mask/Mul", {inverted, scalar("mask/lowest", -3.4028234663852886e38f)});
@@ -171,7 +179,8 @@ private:
   std::string attention(const std::string& name, const std::string& x, const std::string& mask) {
     const int64_t headDim = shape.width / shape.heads;
     const std::string batch = size(name + "/batch", x, 0), length = size(name + "/sequence", x, 1);
-    const std::string heads = ints(name + "/heads", {shape.heads}), dim = ints(name + "/dim", {headDim}), width = ints(name + "/width", {shape.width});
+    const std::string heads = ints(name + "/heads", {shape.heads}), dim = ints(name + "/dim", {headDim}),
+                      width = ints(name + "/width", {shape.width});
     const auto part = [&](const std::string& which, const std::vector<int64_t>& order) {
       const std::string flat = linear(name + "." + which, x, shape.width, shape.width);
       const std::string dims = concat(name + "/" + which + "/Concat", {batch, length, heads, dim});

@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
   }
   if (file.empty() || wrong) {
     std::fputs("usage: make-encoder FILE.onnx [--weights=f32|int8|int8-per-channel] [--layers=N]\n\n"
-               "Writes an encoder of BERT-base's shape (12 layers, width 768, FFN 3072, 12 heads, vocabulary 30522) with random weights, as Hugging Face's\n"
+               "Writes an encoder of BERT-base's shape (12 layers, width 768, FFN 3072, 12 heads, vocabulary 30522) with random weights, "
+               "as Hugging Face's\n"
                "exporter does (f32), or as ONNX Runtime's quantize_dynamic makes of that (int8).\n",
                stderr);
     return 2;

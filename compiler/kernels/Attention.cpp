@@ -3,108 +3,196 @@
 //   weight(k) = exp(score(k) - max of the scores)
 //   out(d) = (sum over k ascending of weight(k) * V(d, k)) / sum of the weights, the latter in the order of Reduce.h by absolute position
 // Whatever lies outside of first..last counts for nothing, so neither other queries of the call nor the extents of the cache matter.
+//
+// Queries that read the same keys and values are taken together, so that each is loaded and decoded once: a few tokens of one head, or, for a single
+// token, the heads that share a KV head.
 #include <limits>
 
+#include "compiler/kernels/CacheElement.h"
 #include "compiler/kernels/Family.h"
 #include "compiler/kernels/Math.h"
+#include "compiler/kernels/Quantize.h"
 #include "compiler/kernels/Reduce.h"
+#include "dialects/schemes/Scheme.h"
 
 namespace quantc::kernels {
 
 using namespace Halide;
 
-Family buildAttention(const Params& params, const Facts& facts) {
-  const int headDim = params.integer("head_dim", 1, 4096);
-  const int group = params.integer("group", 1, 1024);
-  const int maxPositions = params.integer("max_positions", 1, 1 << 20);
-  const int window = params.integer("window", 0, 1 << 30);
-  const std::string maskKind = params.choice("mask", {"causal", "full", "tensor"});
-  const bool causal = maskKind == "causal";
+namespace {
 
-  Var d("d"), h("h"), p("p"), k("k"), l("l");
-  ImageParam q(Float(32), 3, "q"), keys(Float(32), 3, "keys"), values(Float(32), 3, "values"), mask(Float(32), 2, "mask");
+constexpr int kMostTogether = 4;
+constexpr int kMostScores = 1 << 18;  // on the stack, for all queries that are taken together
 
-  // Positions of the call, in whole blocks of kPartials from 0 on.
-  Expr positions = min(keys.dim(0).extent(), maxPositions);
-  if (causal)
-    positions = min(positions, q.dim(2).min() + q.dim(2).extent());
-  Expr blocks = (positions + kPartials - 1) / kPartials;
-  auto visible = [&](const Expr& position) {
-    Expr result = likely(position < positions);
-    if (causal)
-      result = result && position <= p;
-    if (window > 0)
-      result = result && position > p - window;
-    return result;
-  };
-  auto inside = [&](const Expr& position) { return min(likely(position), positions - 1); };
-
-  Func product("product"), score("score"), partMaximum("partMaximum"), maximum("maximum"), weight("weight"), partSum("partSum"),
-      total("total"), mixed("mixed"), out("out");
-  RDom dim(0, headDim, "dim"), block(0, blocks, "block"), position(0, positions, "position");
-  const float infinity = std::numeric_limits<float>::infinity();
-
-  product(k, h, p) = 0.0f;
-  product(k, h, p) += q(dim, h, p) * keys(inside(k), dim, h / group);
-  Expr scaled = product(k, h, p) * params.number("scale");
-  if (maskKind == "tensor")
-    scaled = scaled + mask(inside(k), p);
-  score(k, h, p) = select(visible(k), scaled, -infinity);
-
-  std::vector<Expr> maxima, sums;
-  partMaximum(l, h, p) = -infinity;
-  partMaximum(l, h, p) = largerOf(partMaximum(l, h, p), score(kPartials * block + l, h, p));
-  for (int lane = 0; lane < kPartials; ++lane)
-    maxima.push_back(partMaximum(lane, h, p));
-  maximum(h, p) = combineTree(maxima, [](const Expr& a, const Expr& b) { return largerOf(a, b); });
-
-  weight(k, h, p) = select(visible(k), expOf(score(k, h, p) - maximum(h, p)), 0.0f);
-  partSum(l, h, p) = 0.0f;
-  partSum(l, h, p) += weight(kPartials * block + l, h, p);
-  for (int lane = 0; lane < kPartials; ++lane)
-    sums.push_back(partSum(lane, h, p));
-  total(h, p) = sumTree(sums);
-
-  mixed(d, h, p) = 0.0f;
-  Expr term = weight(position, h, p) * values(d, position, h / group);
-  mixed(d, h, p) = select(visible(position), mixed(d, h, p) + term, mixed(d, h, p));
-  out(d, h, p) = mixed(d, h, p) / total(h, p);
-
-  // Schedule: one query of one head at a time; its scores lie on the stack.
-  Var kb("kb"), ki("ki");
-  const int storedPositions = (maxPositions + kPartials - 1) / kPartials * kPartials;
-  out.output_buffer().dim(0).set_bounds(0, headDim);
-  out.reorder(d, p, h).bound(d, 0, headDim);
-  vectorizeRows(out, d, facts.lanes, facts);
-  mixed.compute_at(out, p);
-  vectorizeRows(mixed, d, facts.lanes, facts);
-  vectorizeRows(mixed.update().reorder(d, position), d, facts.lanes, facts);
-  constexpr int kSumsInRegisters = 16;
-  if (facts.vectors() && headDim % facts.lanes == 0 && headDim / facts.lanes <= kSumsInRegisters)
-    mixed.update().unroll(d);
-  score.compute_at(out, p).bound_storage(k, storedPositions).split(k, kb, ki, kPartials, TailStrategy::RoundUp);
-  weight.compute_at(out, p).bound_storage(k, storedPositions).split(k, kb, ki, kPartials, TailStrategy::RoundUp);
-  product.compute_at(score, kb).bound_storage(k, kPartials).bound_storage(h, 1).bound_storage(p, 1);
-  vectorizeRows(score, ki, kPartials, facts);
-  vectorizeRows(weight, ki, kPartials, facts);
-  vectorizeRows(product, k, kPartials, facts);
-  vectorizeRows(product.update().reorder(k, dim), k, kPartials, facts);
-  for (Func func : {partMaximum, partSum}) {
-    func.compute_at(out, p);
-    vectorizeRows(func, l, kPartials, facts);
-    vectorizeRows(func.update(), l, kPartials, facts);
+class Attention {
+public:
+  Attention(const Params& params, const Facts& facts)
+      : params(params), facts(facts), headDim(params.integer("head_dim", 1, 4096)), group(params.integer("group", 1, 1024)),
+        headsPerUnit(params.integer("heads_per_unit", 1, group)), maxPositions(params.integer("max_positions", 1, 1 << 20)),
+        window(params.integer("window", 0, 1 << 30)), many(params.choice("tokens", {"one", "many"}) == "many"),
+        maskKind(params.choice("mask", {"causal", "full", "tensor"})), element(params, facts), q(Float(32), 3, "q"),
+        keys(element.type(), 3, "keys"), values(element.type(), 3, "values"), mask(Float(32), 2, "mask") {
+    if (group % headsPerUnit)
+      params.fail("parameter 'heads_per_unit' is " + std::to_string(headsPerUnit) + "; use a divisor of the group's " +
+                  std::to_string(group));
+    together = many ? kMostTogether : headsPerUnit;
+    while (many && together > 1 && together * maxPositions > kMostScores)
+      together /= 2;
+    first = q.dim(2).min();
+    last = first + q.dim(2).extent() - 1;
+    positions = min(keys.dim(0).extent(), maxPositions);
+    if (causal())
+      positions = min(positions, last + 1);
   }
-  maximum.compute_at(out, p);
-  total.compute_at(out, p);
-  for (Func func : {product, score, partMaximum, maximum, weight, partSum, total, mixed})
-    keepOnStack(func);
 
-  Family family;
-  family.inputs = {q, keys, values};
-  if (maskKind == "tensor")
-    family.inputs.push_back(mask);
-  family.outputs = {out};
-  return family;
-}
+  Family build() {
+    algorithm();
+    Family family;
+    family.inputs = {q, keys, values};
+    if (maskKind == "tensor")
+      family.inputs.push_back(mask);
+    family.outputs = params.flag("quantize") ? quantized() : std::vector<Func>{out};
+    // A call is for the heads and tokens of its queries, whole units.
+    for (Func func : family.outputs)
+      for (int d : {1, 2})
+        func.output_buffer().dim(d).set_bounds(q.dim(d).min(), q.dim(d).extent());
+    for (size_t i = 0; i < family.outputs.size(); ++i)
+      family.outputs[i].output_buffer().dim(0).set_bounds(0, i == 0 ? headDim : headDim / kActivationGroup);
+    schedule();
+    return family;
+  }
+
+private:
+  bool causal() const { return maskKind == "causal"; }
+
+  std::vector<Func> quantized() {
+    if (headDim % kActivationGroup)
+      params.fail("parameter 'head_dim' is " + std::to_string(headDim) + "; to quantize use a multiple of " +
+                  std::to_string(kActivationGroup));
+    // Heads that are taken together make one iteration of the outer loop.
+    Var g("g"), unit("unit"), head("head");
+    const int heads = many ? 1 : headsPerUnit, tokens = many ? params.integer("max_tokens", 1, 1 << 16) : 1;
+    Quantized quantized = quantizeRows(facts, out, {h, p}, g, {g, p, h});
+    for (Func func : quantized.outputs())
+      func.split(h, unit, head, heads, TailStrategy::RoundUp);
+    out.compute_at(quantized.values, unit).bound_storage(h, heads).bound_storage(p, tokens);
+    keepOnStack(out);
+    return quantized.outputs();
+  }
+
+  // A query is number j of block b of head h; for a single token, head j of unit h.
+  Expr headOf(const Expr& j, const Expr& h) const { return many ? h : q.dim(1).min() + h * headsPerUnit + j; }
+  Expr positionOf(const Expr& j, const Expr& b) const { return many ? min(first + b * together + j, last) : first; }
+  /// The last position that any query of the block sees.
+  Expr lastOf(const Expr& b) const { return causal() ? min(positionOf(together - 1, b), positions - 1) : positions - 1; }
+  Expr kvHeadOf(const Expr& h) const { return headOf(0, h) / group; }
+  Expr inside(const Expr& position) const { return min(likely(position), positions - 1); }
+  Expr visible(const Expr& position, const Expr& j, const Expr& b) const {
+    Expr query = positionOf(j, b), result = likely(position < positions);
+    if (causal())
+      result = result && likely(position <= query);
+    if (window > 0)
+      result = result && position > query - window;
+    return result;
+  }
+
+  void algorithm() {
+    const float infinity = std::numeric_limits<float>::infinity();
+    dim = RDom(0, headDim, "dim");
+    block = RDom(0, (positions + kPartials - 1) / kPartials, "block");
+    position = RDom(0, positions, "position");
+    block.where(kPartials * block <= lastOf(b));
+    position.where(position <= lastOf(b));
+
+    product(k, j, h, b) = 0.0f;
+    product(k, j, h, b) += q(dim, headOf(j, h), positionOf(j, b)) * element.decoded(keys(inside(k), dim, kvHeadOf(h)));
+    Expr scaled = product(k, j, h, b) * params.number("scale");
+    if (maskKind == "tensor")
+      scaled = scaled + mask(inside(k), positionOf(j, b));
+    score(k, j, h, b) = select(visible(k, j, b), scaled, -infinity);
+
+    std::vector<Expr> maxima, sums;
+    partMaximum(l, j, h, b) = -infinity;
+    partMaximum(l, j, h, b) = largerOf(partMaximum(l, j, h, b), score(kPartials * block + l, j, h, b));
+    for (int lane = 0; lane < kPartials; ++lane)
+      maxima.push_back(partMaximum(lane, j, h, b));
+    maximum(j, h, b) = combineTree(maxima, [](const Expr& a, const Expr& c) { return largerOf(a, c); });
+
+    weight(k, j, h, b) = select(visible(k, j, b), expOf(score(k, j, h, b) - maximum(j, h, b)), 0.0f);
+    partSum(l, j, h, b) = 0.0f;
+    partSum(l, j, h, b) += weight(kPartials * block + l, j, h, b);
+    for (int lane = 0; lane < kPartials; ++lane)
+      sums.push_back(partSum(lane, j, h, b));
+    total(j, h, b) = sumTree(sums);
+
+    mixed(d, j, h, b) = 0.0f;
+    Expr term = weight(position, j, h, b) * element.decoded(values(d, position, kvHeadOf(h)));
+    mixed(d, j, h, b) = select(visible(position, j, b), mixed(d, j, h, b) + term, mixed(d, j, h, b));
+    Expr number = many ? (p - first) % together : (h - q.dim(1).min()) % headsPerUnit;
+    Expr unit = many ? Expr(h) : (h - q.dim(1).min()) / headsPerUnit, tokens = many ? (p - first) / together : Expr(0);
+    out(d, h, p) = mixed(d, number, unit, tokens) / total(number, unit, tokens);
+  }
+
+  void schedule() {
+    Var kb("kb"), ki("ki"), outer("outer"), inner("inner"), db("db");
+    out.bound(d, 0, headDim);
+    if (many)
+      out.split(p, outer, inner, together, TailStrategy::GuardWithIf).reorder(d, inner, outer, h);
+    else
+      out.split(h, outer, inner, headsPerUnit, TailStrategy::RoundUp).reorder(d, inner, p, outer);
+    vectorizeRows(out, d, facts.lanes, facts);
+    out.never_partition(outer);
+    const LoopLevel place(out, outer);
+
+    const int storedPositions = (maxPositions + kPartials - 1) / kPartials * kPartials;
+    for (Func func : {score, weight}) {
+      func.compute_at(place).bound_storage(k, storedPositions).bound_storage(j, together);
+      func.split(k, kb, ki, kPartials, TailStrategy::RoundUp).reorder(ki, j, kb).unroll(j);
+      vectorizeRows(func, ki, kPartials, facts);
+    }
+    product.compute_at(score, kb).bound_storage(k, kPartials).bound_storage(j, together).unroll(j);
+    vectorizeRows(product, k, kPartials, facts);
+    Stage products = product.update();
+    vectorizeRows(products.reorder(k, j, dim.x).unroll(j), k, kPartials, facts);
+    for (Func func : {partMaximum, partSum}) {
+      func.compute_at(place).bound_storage(j, together).unroll(j);
+      vectorizeRows(func, l, kPartials, facts);
+      Stage update = func.update();
+      vectorizeRows(update.reorder(l, j, block.x).unroll(j), l, kPartials, facts);
+    }
+    for (Func func : {maximum, total})
+      func.compute_at(place).bound_storage(j, together);
+
+    mixed.compute_at(place).bound(d, 0, headDim).bound_storage(j, together).unroll(j);
+    vectorizeRows(mixed, d, facts.lanes, facts);
+    Stage mix = mixed.update();
+    const int columns = 2 * facts.lanes;
+    if (facts.vectors() && headDim % columns == 0)
+      mix.split(d, db, d, columns).reorder(d, j, position.x, db);
+    else
+      mix.reorder(d, j, position.x);
+    vectorizeRows(mix.unroll(j), d, std::min(columns, headDim), facts);
+    for (Func func : {product, score, partMaximum, maximum, weight, partSum, total, mixed})
+      keepOnStack(func);
+  }
+
+  const Params& params;
+  const Facts& facts;
+  const int headDim, group, headsPerUnit, maxPositions, window;
+  const bool many;
+  const std::string maskKind;
+  const CacheElement element;
+  ImageParam q, keys, values, mask;
+  int together;
+  Expr first, last, positions;
+  Var d{"d"}, h{"h"}, p{"p"}, k{"k"}, l{"l"}, j{"j"}, b{"b"};
+  RDom dim, block, position;
+  Func product{"product"}, score{"score"}, partMaximum{"partMaximum"}, maximum{"maximum"}, weight{"weight"}, partSum{"partSum"},
+      total{"total"}, mixed{"mixed"}, out{"out"};
+};
+
+}  // namespace
+
+Family buildAttention(const Params& params, const Facts& facts) { return Attention(params, facts).build(); }
 
 }  // namespace quantc::kernels

@@ -9,7 +9,7 @@ using namespace Halide;
 Family buildEmbed(const Params& params, const Facts& facts) {
   Var i("i"), t("t");
   ImageParam ids(Int(32), 1, "ids");
-  Weights table(params, facts.layout);
+  Weights table(params, facts);
 
   Func out("out");
   Expr row = clamp(ids(t), 0, table.rows() - 1);

@@ -14,7 +14,8 @@ namespace quantc::kernels {
 struct Facts {
   DotForm dotForm;
   WeightLayout layout;
-  int lanes;  ///< float32 values of a vector register; 1: no vectors
+  int lanes;            ///< float32 values of a vector register; 1: no vectors
+  bool halfConversion;  ///< binary16 to float32 and back in hardware
   bool vectors() const { return lanes > 1; }
 };
 

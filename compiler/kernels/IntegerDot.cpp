@@ -22,8 +22,8 @@ public:
         perByte(8 / weights.scheme->bits), runs(kGroup / interleave / perByte) {
     // Halide turns u8 * i8 into i8 * i8 where it can prove that the first is below 128, and then finds no pmaddubsw. The mask is 15 and the shift
     // is 4, but Halide cannot see it: of two consecutive numbers one is even.
-    Expr number = cast<uint32_t>(weights.values.dim(4).stride());
-    Expr nothing = cast<uint8_t>(cast<uint32_t>(0) - ((number * (number + cast<uint32_t>(1))) & cast<uint32_t>(1)));
+    Expr number = cast<uint32_t>(weights.values.dim(4).extent());
+    nothing = cast<uint8_t>(cast<uint32_t>(0) - ((number * (number + cast<uint32_t>(1))) & cast<uint32_t>(1)));
     hiddenMask = cast<uint8_t>(15) | nothing;
     hiddenShift = cast<uint8_t>(4) | nothing;
   }
@@ -38,10 +38,19 @@ public:
   Expr activation(const Expr& i, const Expr& run, const Expr& part) const {
     return activations(kGroup * g + (run * perByte + part) * interleave + i, t);
   }
+  /// The code `offset()` too high, as uint8.
+  Expr raisedCode(const Expr& i, const Expr& run, const Expr& part) const {
+    if (!nibbles())
+      return reinterpret<uint8_t>(code(i, run, part, false)) ^ cast<uint8_t>(128);
+    Expr byte = weights.values(i, r, run, g, u);
+    return select(part == 0, byte & hiddenMask, (byte >> cast<uint8_t>(4)) | nothing);
+  }
   template <typename Type> Expr product(const Expr& i, const Expr& run, const Expr& part, bool hidden = false) const {
     return cast<Type>(code(i, run, part, hidden)) * cast<Type>(activation(i, run, part));
   }
   bool nibbles() const { return perByte == 2; }
+  /// Nibbles are counted from 0.
+  int offset() const { return nibbles() ? weights.scheme->maxCode : 0; }
 
   const Weights& weights;
   const ImageParam& activations;
@@ -49,7 +58,7 @@ public:
   const int interleave, perByte, runs;
 
 private:
-  Expr hiddenMask, hiddenShift;
+  Expr nothing, hiddenMask, hiddenShift;
 };
 
 /// Adds up neighbouring lanes (j, r) of `from`: sum(r) = from(0, r) + ... + from(count - 1, r).
@@ -89,7 +98,7 @@ IntegerDot pairs(const Codes& codes, int rows) {
       .unroll(codes.t)
       .unroll(k.y)
       .unroll(k.z);
-  return {sumLanes(codes, pair, count, rows), {pair}, {}};
+  return {sumLanes(codes, pair, count, rows), codes.offset(), {pair}, {}};
 }
 
 /// NEON without dotprod. int4: smull and smlal in 16 bits, 8 products a lane; then pairwise sums.
@@ -103,7 +112,7 @@ IntegerDot widening(const Codes& codes, int rows) {
     lane(j, codes.r, codes.g, codes.u, codes.t) += codes.product<int16_t>(j, k.y, k.x);
     lane.bound(j, 0, codes.interleave).vectorize(j).vectorize(codes.r, rows).unroll(codes.t);
     lane.update().reorder({j, codes.r, codes.t, k.x, k.y}).vectorize(j).vectorize(codes.r, rows).unroll(codes.t).unroll(k.x).unroll(k.y);
-    return {sumLanes(codes, lane, codes.interleave, rows), {lane}, {}};
+    return {sumLanes(codes, lane, codes.interleave, rows), codes.offset(), {lane}, {}};
   }
   const int count = codes.interleave / 2;
   RDom k(0, 2, 0, codes.runs / 2, "k");
@@ -121,7 +130,7 @@ IntegerDot widening(const Codes& codes, int rows) {
       .vectorize(codes.r, rows)
       .unroll(codes.t)
       .unroll(k.y);
-  return {sumLanes(codes, pair, count, rows), {pair}, {}};
+  return {sumLanes(codes, pair, count, rows), codes.offset(), {pair}, {}};
 }
 
 /// Four s8 * s8 to s32 (sdot).
@@ -140,7 +149,26 @@ IntegerDot fours(const Codes& codes, int rows) {
       .unroll(codes.t)
       .unroll(k.y)
       .unroll(k.z);
-  return {sum, {}, {}};
+  return {sum, codes.offset(), {}, {}};
+}
+
+/// Four u8 * s8 to s32 (vpdpbusd): codes of 8 bits are held 128 too high.
+IntegerDot raisedFours(const Codes& codes, int rows) {
+  RDom k(0, codes.interleave, 0, codes.perByte, 0, codes.runs, "k");
+  Func sum("sum");
+  Expr product = cast<int16_t>(codes.raisedCode(k.x, k.z, k.y)) * cast<int16_t>(codes.activation(k.x, k.z, k.y));
+  sum(codes.r, codes.g, codes.u, codes.t) = 0;
+  sum(codes.r, codes.g, codes.u, codes.t) += cast<int32_t>(product);
+  sum.vectorize(codes.r, rows).unroll(codes.t);
+  sum.update()
+      .reorder({k.x, codes.r, codes.t, k.y, k.z})
+      .atomic()
+      .vectorize(k.x)
+      .vectorize(codes.r, rows)
+      .unroll(codes.t)
+      .unroll(k.y)
+      .unroll(k.z);
+  return {sum, codes.nibbles() ? 8 : 128, {}, {}};
 }
 
 /// Lanes are rows, the activation is a scalar: one expression, because an update would keep its sum in memory. Sums of 16 bits hold 16 products
@@ -162,10 +190,12 @@ IntegerDot outer(const Codes& codes, int rows, const Facts& facts) {
   sum(codes.r, codes.g, codes.u, codes.t) = facts.vectors() ? outerSum<int16_t>(codes) : outerSum<int32_t>(codes);
   if (facts.vectors())
     sum.vectorize(codes.r, rows).unroll(codes.t);
-  return {sum, {}, {}};
+  return {sum, codes.offset(), {}, {}};
 }
 
 }  // namespace
+
+int tokensPerBlock(const Facts& facts) { return facts.dotForm == DotForm::dot4u ? 8 : 4; }
 
 IntegerDot integerDot(const Weights& weights, const ImageParam& activations, const Facts& facts) {
   const Var r("r"), g("g"), u("u"), t("t");
@@ -176,6 +206,7 @@ IntegerDot integerDot(const Weights& weights, const ImageParam& activations, con
   case DotForm::maddubs: dot = pairs(codes, rows); break;
   case DotForm::widen: dot = widening(codes, rows); break;
   case DotForm::dot4: dot = fours(codes, rows); break;
+  case DotForm::dot4u: dot = raisedFours(codes, rows); break;
   case DotForm::outer: dot = outer(codes, rows, facts); break;
   }
   dot.dims = {r, g, u, t};

@@ -10,24 +10,36 @@
 //     f32:   weights f32 (R, K, tiles)            f16:  weights u16 (R, K, tiles)
 //     int8:  values i8 (I, R, 32/I, groups, tiles), scales u16 (R, groups, tiles)
 //     int4:  values u8 (I, R, 16/I, groups, tiles), scales u16 (R, groups, tiles)
-//   Quantized activations Q: values i8 (K padded to 32, s), scales f32 (groups, s), sums i32 (groups, s): the sum of a group's values.
+//   Quantized activations Q: values i8 (K padded to 32, s), scales f32 (groups, s), sums i32 (groups, s): 8 times the sum of a
+//     group's values, which is what codes of 4 bits that are stored 8 too high add.
 //
 //   embed     ids i32 (s); W -> out f32 (width, s).                                         params: scheme
 //   norm      x f32 (width, s); weight f32 (width); bias f32 (width) if kind=layer -> [out f32 (width, s) | Q].
 //             params: kind=rms|layer, epsilon, quantize=0|1
 //   map       n inputs f32, each f (width, s), r (width) or c (one element (1)) -> [out f32 (width, s) | Q]. `program` maps inputs to the result.
 //             params: operands, a string such as "ffr"; quantize=0|1
-//   matmul    [x f32 (K, s) | Q]; W; n epilogue inputs f32, each f (N, s) or r (N) -> out f32 (N, s). `program` has input 0 = the dot product.
-//             N of out and of the epilogue inputs is padded to whole tiles; what the rows beyond N get means nothing.
-//             params: scheme, tokens=one|many (any s works with both, with equal results), operands (of the epilogue inputs, may be empty)
-//   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out f32 (d, heads, s). The coordinate along s is the position, so
+//   matmul    [x f32 (K, s) | Q]; W, with products=2 a second one of the same shape; n epilogue inputs f32, each f (N, s) or r (N); with a
+//             rotary_dim the tables cos f32 (rotary/2, positions) and sin -> by parameter finish:
+//               plain     out f32 (N, s)
+//               quantize  Q of the result's N columns, cropped in whole groups
+//               rope      out (d, heads, s): N = d * heads, rotated; strides are free. The coordinate along s is the position, so the views
+//                         of the activations begin at `past` too.
+//             `program` has the dot products as its first inputs. N of out and of the epilogue inputs is padded to whole tiles where plain; what
+//             the rows beyond N get means nothing.
+//             params: scheme, tokens=one|many (any s works with many, 1 with one, with equal results), products, finish, operands (of the epilogue
+//             inputs, may be empty); groups per row where the scheme is quantized; max_tokens unless plain; rows (N) if quantize;
+//             head_dim, rotary_dim (0: none), interleaved, cache if rope
+//   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out (d, heads, s). The coordinate along s is the position, so
 //             the views of x and out begin at `past`. out's strides are free (it may be a KV cache).
-//             params: head_dim, rotary_dim, interleaved=0|1
-//   append    x f32 (d, heads, s) -> out f32 (d, heads, s), strides free: puts values into a cache. params: none
-//   attention q f32 (d, heads, s), coordinate along s = position; K f32 (positions, d, kv_heads); V f32 (d, positions, kv_heads);
-//             mask f32 (positions, s) if mask=tensor, added to the scaled scores -> out f32 (d, heads, s).
-//             A causal query at position p sees K's positions 0..p. Needs 8 * max_positions bytes of stack.
-//             params: head_dim, group (query heads per KV head), scale, mask=causal|full|tensor, max_positions, window (0: none)
+//             params: head_dim, rotary_dim, interleaved=0|1, cache
+//   append    x f32 (d, heads, s) -> out (d, heads, s), strides free: puts values into a cache. params: cache
+//   attention q f32 (d, heads, s), coordinate along s = position, cropped along heads as the outputs are; K (positions, d, kv_heads); V (d, positions,
+//             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scaled scores -> out f32 (d, heads, s), or with quantize=1 values
+//             i8 (d, heads, s), scales f32 (d/32, heads, s), sums i32 likewise.
+//             A causal query at position p sees K's positions 0..p. Needs up to 2 MB of stack.
+//             params: head_dim, group (query heads per KV head), heads_per_unit (a divisor of group: heads of one unit), scale,
+//             mask=causal|full|tensor, max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
+//   cache is f32 or f16 (as u16 bits): the element of KV caches.
 #pragma once
 
 #include <cstdint>

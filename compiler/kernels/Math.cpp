@@ -40,14 +40,25 @@ Expr negated(const Expr& x) { return floatOf(bitsOf(x) ^ bits(kSignBit)); }
 
 Expr roundToInt(const Expr& x) { return reinterpret<int32_t>(bitsOf(x + kRoundingShift) - bits(0x4b400000)); }
 
-Expr floatFromHalfBits(const Expr& half) {
-  Expr wide = cast<uint32_t>(half);
-  Expr sign = (wide & bits(0x8000)) << bits(16), shifted = (wide & bits(0x7fff)) << bits(13);
-  Expr normal = floatOf(shifted + bits(112u << 23));
-  // Below 2^-14 there is no implicit bit: put one in, then take its value away.
-  Expr subnormal = floatOf(shifted + bits(113u << 23)) - 0x1p-14f;
-  Expr magnitude = select((wide & bits(0x7c00)) == bits(0), subnormal, normal);
-  return floatOf(bitsOf(magnitude) | sign);
+Expr floatFromHalfBits(const Expr& half, bool hardware) {
+  if (hardware)
+    return cast<float>(reinterpret(Float(16), half));
+  // Exponent and fraction move to their places, then the difference of the biases is multiplied on: exact for subnormals too.
+  Expr wide = reinterpret<uint32_t>(cast<int32_t>(reinterpret<int16_t>(half)));
+  return floatOf((wide << bits(13)) & bits(0x8fffe000)) * 0x1p112f;
+}
+
+Expr halfBitsFromFloat(const Expr& x, bool hardware) {
+  if (hardware)
+    return reinterpret<uint16_t>(cast(Float(16), x));
+  Expr magnitude = bitsOf(x) & bits(~kSignBit), sign = (bitsOf(x) >> bits(16)) & bits(0x8000);
+  // Half of the last place that stays, less one where it is even: a tie is rounded to even. The carry goes into the exponent.
+  Expr normal = (magnitude - bits(112u << 23) + bits(0xfff) + ((magnitude >> bits(13)) & bits(1))) >> bits(13);
+  // Below 2^-14 an addition leaves the fraction at its place, rounded.
+  Expr subnormal = bitsOf(floatOf(magnitude) + 0.5f) - bits(126u << 23);
+  Expr finite = select(magnitude < bits(113u << 23), subnormal, normal);
+  Expr beyond = select(magnitude > bits(0x7f800000), bits(0x7e00), bits(0x7c00));
+  return cast<uint16_t>(select(magnitude >= bits(0x47800000), beyond, finite) | sign);
 }
 
 Expr expOf(const Expr& x) {

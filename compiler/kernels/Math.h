@@ -18,8 +18,11 @@ Halide::Expr negated(const Halide::Expr& x);
 /// Nearest integer, ties to even, as int32. |x| must be below 2^22.
 Halide::Expr roundToInt(const Halide::Expr& x);
 
-/// The float32 that a finite binary16 (uint16 bits) stands for, exactly.
-Halide::Expr floatFromHalfBits(const Halide::Expr& half);
+/// The float32 that a finite binary16 (uint16 bits) stands for, exactly. `hardware`: with the target's own instruction.
+Halide::Expr floatFromHalfBits(const Halide::Expr& half, bool hardware);
+
+/// float32 to binary16 (uint16 bits), rounded to nearest even; too large a number gives infinity.
+Halide::Expr halfBitsFromFloat(const Halide::Expr& x, bool hardware);
 
 /// e^x: 0 below -104, infinity above 88.73; at most 1 ulp.
 Halide::Expr expOf(const Halide::Expr& x);

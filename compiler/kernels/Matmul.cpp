@@ -1,10 +1,16 @@
-// out(n, t) = program(dot(n, t), operands). The dot product's order of rounding is a constant of the numerics contract:
-//   f32, f16:    dot = (..((x(0) * w(0)) + x(1) * w(1)) + ..)  over the columns, ascending, from 0
-//   int8, int4:  dot = sum over the groups, ascending, of float(isum) * (activation scale * weight scale), isum exact
-#include "compiler/kernels/Family.h"
+// result(n, t) = program(dot(n, t), operands), or program(dot(n, t), second dot(n, t), operands) with products=2; Dot.h has the order of a dot
+// product's sums. What becomes of the result:
+//   plain     out(n, t) = result
+//   quantize  groups of 32 rows to int8 (Quantize.h)
+//   rope      out(d, h, p) = row d of head h, rotated (Rope.cpp): an activation or a KV cache
+#include <list>
+
+#include "compiler/kernels/CacheElement.h"
+#include "compiler/kernels/Dot.h"
 #include "compiler/kernels/IntegerDot.h"
+#include "compiler/kernels/Quantize.h"
+#include "compiler/kernels/Rotate.h"
 #include "compiler/kernels/Scalar.h"
-#include "compiler/kernels/Weights.h"
 
 namespace quantc::kernels {
 
@@ -12,82 +18,119 @@ using namespace Halide;
 
 namespace {
 
-constexpr int kTokens = 4;  // tokens that share a tile of unpacked weights
+class Matmul {
+public:
+  Matmul(const Params& params, const Facts& facts)
+      : params(params), facts(facts), rows(facts.layout.rowsPerTile), many(params.choice("tokens", {"one", "many"}) == "many"),
+        quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
+    const Weights first(params, facts);
+    const Activations activations(params, *first.scheme);
+    activations.appendInputs(family.inputs);
+    for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
+      const Weights weights = i ? Weights(params, facts, i) : first;
+      weights.appendInputs(family.inputs);
+      dots.emplace_back(activations, weights, facts);
+    }
+    const Operands operands(params, params.textOr("operands", ""), family.inputs);
+    std::vector<Expr> values;
+    for (const Dot& dot : dots)
+      values.push_back(dot.at(n, t, fillsGroups()));
+    // What fills up the last group is no operand.
+    for (const Expr& operand : operands.at(fillsGroups() ? min(likely(n), quantizedRows() - 1) : Expr(n), t))
+      values.push_back(operand);
+    value = evaluate(params, params.program(), values);
+  }
 
-struct Dot {
-  Func value;  ///< (r, u, t)
-  RVar along;  ///< the loop of the reduction
-  std::vector<Func> steps;
+  Family plain() {
+    result(n, t) = value;
+    // Tiles of rows outside, so that a tile's weights stay in cache while the tokens pass by.
+    OutputImageParam buffer = result.output_buffer();
+    buffer.dim(0).set_bounds(wholeTiles(buffer.dim(0).min()), wholeTiles(buffer.dim(0).extent()));
+    scheduleResult(buffer.dim(1).extent());
+    family.outputs = {result};
+    return family;
+  }
+
+  Family quantized() {
+    result(n, t) = fillsGroups() ? select(likely(n < quantizedRows()), value, 0.0f) : value;
+    Var g("g");
+    Quantized quantized = quantizeRows(facts, result, {t}, g, {t, g});
+    result.compute_at(quantized.values, g);
+    storeResult(kActivationGroup);
+    scheduleResult(quantized.scales.output_buffer().dim(1).extent());
+    family.outputs = quantized.outputs();
+    return family;
+  }
+
+  Family rotated() {
+    const Rotation rotation(params, family.inputs);
+    const CacheElement element(params, facts);
+    const int headDim = rotation.headDim();
+    if (headDim % rows)
+      params.fail("parameter 'head_dim' is " + std::to_string(headDim) + "; use a multiple of the tile's " + std::to_string(rows) +
+                  " rows");
+    result(n, t) = value;
+    Var d("d"), h("h");
+    Func out("out");
+    out(d, h, t) = element.encoded(rotation.at(d, t, [&](const Expr& i) { return result(h * headDim + i, t); }));
+    out.output_buffer().dim(0).set_stride(Expr());
+    out.reorder(d, t, h);
+    rotation.schedule(out, d, facts);
+    result.compute_at(out, h);
+    storeResult(headDim);
+    scheduleResult(out.output_buffer().dim(2).extent());
+    family.outputs = {out};
+    return family;
+  }
+
+private:
+  int quantizedRows() const { return params.integer("rows", 1, INT32_MAX); }
+  /// Whether the last group of a quantized result has more columns than the product has rows.
+  bool fillsGroups() const { return quantizes && quantizedRows() % kActivationGroup; }
+
+  Expr wholeTiles(const Expr& size) const { return size / rows * rows; }
+
+  /// Rows of all tokens of a call, on the stack.
+  void storeResult(int width) {
+    const int tokens = many ? static_cast<int>(params.integer("max_tokens", 1, 1 << 16)) : 1;
+    result.bound_storage(n, width).bound_storage(t, tokens);
+    keepOnStack(result);
+  }
+
+  void scheduleResult(const Expr& tokens) {
+    Var tile("tile"), row("row"), block("block"), token("token");
+    auto cut = [&](Stage stage, int perBlock) {
+      stage.split(n, tile, row, rows, TailStrategy::RoundUp)
+          .split(t, block, token, perBlock, TailStrategy::ShiftInwards)
+          .reorder(row, token, block, tile)
+          .unroll(token);
+      vectorizeRows(stage, row, rows, facts);
+    };
+    const int perBlock = tokensPerBlock(facts);
+    if (many)
+      cut(result.specialize(tokens >= perBlock), perBlock);
+    cut(result, 1);
+    for (Dot& dot : dots)
+      dot.computeAt(LoopLevel(result, block), many ? perBlock : 1, facts);
+  }
+
+  const Params& params;
+  const Facts& facts;
+  const int rows;
+  const bool many, quantizes;
+  Var n, t;
+  Func result;
+  Family family;
+  std::list<Dot> dots;
+  Expr value;
 };
-
-Dot floatDot(const Weights& weights, const Var& r, const Var& u, const Var& t, std::vector<ImageParam>& inputs) {
-  ImageParam x(Float(32), 2, "x");
-  inputs = {x};
-  RDom k(0, weights.values.dim(1).extent(), "k");
-  Dot dot{Func("dot"), k, {}};
-  dot.value(r, u, t) = 0.0f;
-  dot.value(r, u, t) += x(k, t) * weights.floating(r, k, u);
-  return dot;
-}
-
-Dot quantizedDot(const Weights& weights, const Facts& facts, const Var& r, const Var& u, const Var& t, std::vector<ImageParam>& inputs) {
-  ImageParam values(Int(8), 2, "values"), scales(Float(32), 2, "activation_scales"), sums(Int(32), 2, "sums");
-  inputs = {values, scales, sums};
-  const IntegerDot integer = integerDot(weights, values, facts);
-  RDom g(0, weights.groups(), "g");
-  Dot dot{Func("dot"), g, integer.steps};
-  dot.steps.push_back(integer.sum);
-  Expr sum = integer.sum(r, g, u, t);
-  if (weights.scheme->bits == 4)
-    sum = sum - weights.scheme->maxCode * sums(g, t);
-  dot.value(r, u, t) = 0.0f;
-  dot.value(r, u, t) += cast<float>(sum) * (scales(g, t) * weights.scale(r, g, u));
-  return dot;
-}
 
 }  // namespace
 
 Family buildMatmul(const Params& params, const Facts& facts) {
-  const bool many = params.choice("tokens", {"one", "many"}) == "many";
-  const int rows = facts.layout.rowsPerTile;
-  const Weights weights(params, facts.layout);
-  Var n("n"), t("t"), r("r"), u("u");
-
-  Family family;
-  Dot dot = weights.scheme->quantized() ? quantizedDot(weights, facts, r, u, t, family.inputs) : floatDot(weights, r, u, t, family.inputs);
-  weights.appendInputs(family.inputs);
-  const Operands operands(params, params.textOr("operands", ""), family.inputs);
-  std::vector<Expr> values = {dot.value(n % rows, n / rows, t)};
-  for (const Expr& operand : operands.at(n, t))
-    values.push_back(operand);
-  Func out("out");
-  out(n, t) = evaluate(params, params.program(), values);
-  family.outputs = {out};
-
-  // Schedule: tiles of rows outside, so that a tile's weights stay in cache while the tokens pass by.
-  auto wholeTiles = [&](const Expr& size) { return size / rows * rows; };
-  OutputImageParam buffer = out.output_buffer();
-  buffer.dim(0).set_bounds(wholeTiles(buffer.dim(0).min()), wholeTiles(buffer.dim(0).extent()));
-  Var tile("tile"), row("row"), block("block"), token("token");
-  auto cut = [&](Stage stage, int tokens) {
-    stage.split(n, tile, row, rows, TailStrategy::RoundUp)
-        .split(t, block, token, tokens, TailStrategy::ShiftInwards)
-        .reorder(row, token, block, tile)
-        .unroll(token);
-    vectorizeRows(stage, row, rows, facts);
-  };
-  if (many)
-    cut(out.specialize(buffer.dim(1).extent() >= kTokens), kTokens);
-  cut(out, 1);
-  dot.value.compute_at(out, block);
-  keepOnStack(dot.value);
-  dot.value.unroll(t);
-  vectorizeRows(dot.value, r, rows, facts);
-  Stage update = dot.value.update().reorder(r, t, dot.along).unroll(t);
-  vectorizeRows(update, r, rows, facts);
-  for (Func step : dot.steps)
-    step.compute_at(dot.value, dot.along);
-  return family;
+  const std::string finish = params.choice("finish", {"plain", "quantize", "rope"});
+  Matmul matmul(params, facts);
+  return finish == "plain" ? matmul.plain() : finish == "quantize" ? matmul.quantized() : matmul.rotated();
 }
 
 }  // namespace quantc::kernels

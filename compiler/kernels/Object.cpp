@@ -5,6 +5,7 @@
 
 #include <llvm/ADT/SmallVector.h>
 #include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
@@ -77,6 +78,49 @@ void checkStrict(const llvm::Module& module) {
     }
 }
 
+/// Halide takes what is large from the heap, of which kernels have none, even where it is to be on the stack. Its size is constant: then it can be.
+void moveHeapToStack(llvm::Module& module) {
+  std::vector<llvm::CallInst*> calls;
+  for (llvm::Function& function : module)
+    for (llvm::Instruction& instruction : llvm::instructions(function)) {
+      auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
+      if (call && call->getCalledFunction() &&
+          (call->getCalledFunction()->getName() == "halide_malloc" || call->getCalledFunction()->getName() == "halide_free"))
+        calls.push_back(call);
+    }
+  for (llvm::CallInst* call : calls) {
+    if (call->getCalledFunction()->getName() == "halide_malloc") {
+      auto* bytes = llvm::dyn_cast<llvm::ConstantInt>(call->getArgOperand(1));
+      if (!bytes)
+        continue;  // the image's link refuses it
+      llvm::BasicBlock& entry = call->getFunction()->getEntryBlock();
+      llvm::IRBuilder<> builder(&entry, entry.begin());
+      llvm::AllocaInst* memory = builder.CreateAlloca(llvm::ArrayType::get(builder.getInt8Ty(), bytes->getZExtValue()));
+      memory->setAlignment(llvm::Align(64));
+      call->replaceAllUsesWith(memory);
+    }
+    call->eraseFromParent();
+  }
+}
+
+/// Lets LLVM use what the runtime asks the processor for and nothing else: Halide's targets of the newer kinds name whole processors, which have
+/// more than their kernels need. Halide only picks patterns by them.
+void restrictFeatures(llvm::Module& module, const TargetVariant& target) {
+  std::string features;
+  for (const std::string& feature : target.cpuFeatures)
+    features += (features.empty() ? "+" : ",+") + (feature == "sse41" ? std::string("sse4.1") : feature);
+  llvm::LLVMContext& context = module.getContext();
+  auto set = [&](const char* flag, const std::string& value) {
+    module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(context, value));
+  };
+  set("halide_mattrs", features);
+  set("halide_mcpu_target", "x86-64");
+  for (llvm::Function& function : module) {
+    function.removeFnAttr("target-features");
+    function.removeFnAttr("target-cpu");
+  }
+}
+
 }  // namespace
 
 // Without vectors Halide's riscv64 is refused, so the front end is told of some; no schedule uses them and RiscvModule takes them away.
@@ -87,7 +131,8 @@ Halide::Target halideTargetOf(const TargetVariant& target) {
 Facts factsOf(const TargetVariant& target) {
   const bool vectors = target.architecture != Architecture::riscv64 || hasVectors(target);
   const int lanes = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
-  return {target.dotForm, target.layout, lanes};
+  const bool half = target.architecture == Architecture::arm64 || halideTargetOf(target).has_feature(Halide::Target::F16C);
+  return {target.dotForm, target.layout, lanes, half};
 }
 
 std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit) {
@@ -95,6 +140,9 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
   std::unique_ptr<llvm::Module> code = Halide::compile_module_to_llvm_module(module, context);
   if (target.architecture == Architecture::riscv64)
     code = withoutVectorLength(*code, hasVectors(target));
+  moveHeapToStack(*code);
+  if (target.architecture == Architecture::x86_64)
+    restrictFeatures(*code, target);
   checkStrict(*code);
   addHelpers(*code);
   llvm::SmallVector<char, 0> buffer;

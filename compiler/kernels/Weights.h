@@ -7,11 +7,12 @@
 namespace quantc::kernels {
 
 struct Weights {
-  /// Takes `scheme` from the parameters.
-  Weights(const Params& params, const WeightLayout& layout);
+  /// Takes `scheme` from the parameters. `number` tells the weights of one kernel apart.
+  Weights(const Params& params, const Facts& facts, int number = 0);
 
   const Scheme* scheme;
   WeightLayout layout;
+  bool halfConversion;
   Halide::ImageParam values, scales;  ///< `scales` only where the scheme is quantized
 
   void appendInputs(std::vector<Halide::ImageParam>& inputs) const;

@@ -54,6 +54,7 @@ void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& optio
     LowerToKernPassOptions lower;
     lower.targets = names;
     lower.maxSequence = options.maxSequence;
+    lower.cache = !options.cache.empty() ? options.cache : options.quant == "f32" ? "f32" : "f16";
     manager.addPass(createLowerToKernPass(lower));
     manager.addPass(createPlanMemoryPass());
     break;

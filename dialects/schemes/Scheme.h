@@ -33,6 +33,8 @@ std::string knownSchemes();
 
 /// Activations are int8 in groups of this many input features, one float32 scale per token and group.
 constexpr int kActivationGroup = 32;
+/// With each group goes this many times the sum of its codes: what 4-bit codes that are stored 8 too high add to a dot product.
+constexpr int kSumFactor = 8;
 
 /// binary32 to binary16, round to nearest even; overflow gives infinity.
 uint16_t halfFromFloat(float value);

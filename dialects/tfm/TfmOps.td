@@ -278,18 +278,24 @@ def Tfm_DequantizeOp : Tfm_PureOp<"dequantize"> {
 // Fused
 
 def Tfm_FusedOp : Tfm_PureOp<"fused", [IsolatedFromAbove, SingleBlock]> {
-  let summary = "one kernel: a producer (linear, or none) and an elementwise epilogue, then an optional quantization";
+  let summary = "one kernel: products with weights, or none, and an elementwise epilogue, then an optional quantization";
   let description = [{
     The region computes one element in float32 from scalars with arith and math operations. Without `producer` its arguments are the elements
-    of `inputs`; with `producer = "linear"` inputs 0 and 1 are the linear's input and weight, and the first argument is the dot product, the
-    others the elements of inputs 2 onwards. Inputs broadcast to the result: full shape, one row [width], or a single element.
+    of `inputs`; with `producer = "linear"` input 0 is multiplied with the `products` weights behind it, and the first arguments are the dot
+    products, the others the elements of the inputs that follow. Those broadcast to the result: full shape, one row [width], or a single element.
     A result of `!tfm.q<"act8">` elements is quantized after the epilogue.
   }];
-  let arguments = (ins Variadic<Tfm_Tensor>:$inputs, DefaultValuedStrAttr<StrAttr, "">:$producer);
+  let arguments = (ins Variadic<Tfm_Tensor>:$inputs, DefaultValuedStrAttr<StrAttr, "">:$producer, DefaultValuedAttr<I64Attr, "1">:$products);
   let results = (outs Tfm_Tensor:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$inputs attr-dict-with-keyword `:` functional-type(operands, results) $body";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    bool isLinear() { return !getProducer().empty(); }
+    /// Inputs before those of the epilogue, and region arguments before theirs.
+    unsigned productInputs() { return isLinear() ? 1 + getProducts() : 0; }
+    unsigned productArguments() { return isLinear() ? getProducts() : 0; }
+  }];
 }
 
 def Tfm_YieldOp : Tfm_PureOp<"yield", [Terminator, ReturnLike]> {

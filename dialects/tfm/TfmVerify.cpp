@@ -225,12 +225,13 @@ LogicalResult DequantizeOp::verify() {
 }
 
 LogicalResult FusedOp::verify() {
-  bool linear = getProducer() == "linear";
-  if (!linear && !getProducer().empty())
+  if (getProducer() != "linear" && !getProducer().empty())
     return emitOpError("names producer '") << getProducer() << "', known is 'linear'";
-  if (linear && getInputs().size() < 2)
+  if (getProducts() < 1 || getProducts() > 2)
+    return emitOpError("has ") << static_cast<int64_t>(getProducts()) << " products, expected 1 or 2";
+  if (getInputs().size() < productInputs())
     return emitOpError("has no input and weight for its linear");
-  size_t expected = linear ? getInputs().size() - 1 : getInputs().size();
+  size_t expected = getInputs().size() - productInputs() + productArguments();
   if (getBody().getNumArguments() != expected)
     return emitOpError("region has ") << getBody().getNumArguments() << " arguments, expected " << expected;
   if (!isa<YieldOp>(getBody().front().back()))

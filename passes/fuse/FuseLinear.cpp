@@ -37,7 +37,8 @@ private:
   tfm::FusedOp asFused(tfm::LinearOp op, RewriterBase& rewriter) {
     OpBuilder::InsertionGuard guard(rewriter);
     SmallVector<Value> inputs = {withoutDequantize(op.getInput()), withoutDequantize(op.getWeight())};
-    auto fused = rewriter.create<tfm::FusedOp>(op.getLoc(), op.getResult().getType(), inputs, rewriter.getStringAttr("linear"));
+    auto fused = rewriter.create<tfm::FusedOp>(op.getLoc(), op.getResult().getType(), inputs, rewriter.getStringAttr("linear"),
+                                               rewriter.getI64IntegerAttr(1));
     Block& block = fused.getBody().emplaceBlock();
     block.addArgument(rewriter.getF32Type(), op.getLoc());
     rewriter.setInsertionPointToStart(&block);
@@ -45,14 +46,22 @@ private:
     return fused;
   }
 
+  /// A gate and what it gates: the consumer's epilogue reads a second product of the same activations, with a weight of the same kind.
+  static bool canBePair(tfm::FusedOp linear, tfm::FusedOp consumer, unsigned operand) {
+    return operand >= consumer.productInputs() && linear.getProducts() + consumer.getProducts() == 2 &&
+           linear.getInputs()[0] == consumer.getInputs()[0] && linear.getInputs()[1].getType() == consumer.getInputs()[1].getType();
+  }
+
   void takeInEpilogue(tfm::FusedOp linear, RewriterBase& rewriter) {
     if (!linear->hasOneUse())
       return;
     OpOperand& use = *linear->use_begin();
     auto consumer = dyn_cast<tfm::FusedOp>(use.getOwner());
-    // 1. The consumer is elementwise: its quantized result or its own product would need all of this one's first.
+    // 1. The consumer computes one element from one element of the product; it may quantize its result.
     // 2. It has the product's shape.
-    if (!consumer || !consumer.getProducer().empty() || consumer.getResult().getType() != linear.getResult().getType())
+    if (!consumer || consumer.getResult().getType().getShape() != linear.getResult().getType().getShape())
+      return;
+    if (consumer.isLinear() && !canBePair(linear, consumer, use.getOperandNumber()))
       return;
     joinFused(rewriter, linear, consumer, use.getOperandNumber());
     rewriter.eraseOp(linear);

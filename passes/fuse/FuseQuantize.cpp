@@ -1,3 +1,4 @@
+#include "dialects/schemes/Scheme.h"
 #include "passes/fuse/Passes.h"
 #include "passes/fuse/ScalarRegion.h"
 
@@ -16,7 +17,13 @@ bool isActivationQuantize(tfm::QuantizeOp op) {
 
 bool isElementwise(Operation* op) {
   auto fused = dyn_cast<tfm::FusedOp>(op);
-  return fused && fused.getProducer().empty();
+  return fused && !fused.isLinear();
+}
+
+/// A head's result is whole groups.
+bool isAttentionInGroups(Operation* op) {
+  auto attention = dyn_cast<tfm::AttentionOp>(op);
+  return attention && attention.getHeadDim() % kActivationGroup == 0;
 }
 
 class FuseQuantize : public impl::FuseQuantizePassBase<FuseQuantize> {
@@ -29,7 +36,8 @@ public:
     });
     for (tfm::QuantizeOp op : candidates) {
       Operation* source = op.getInput().getDefiningOp();
-      bool canQuantize = source && source->hasOneUse() && (isa<tfm::RmsNormOp, tfm::LayerNormOp>(source) || isElementwise(source));
+      bool canQuantize = source && source->hasOneUse() &&
+                         (isa<tfm::RmsNormOp, tfm::LayerNormOp>(source) || isElementwise(source) || isAttentionInGroups(source));
       if (canQuantize) {
         source->getResult(0).setType(op.getResult().getType());
         op.getResult().replaceAllUsesWith(source->getResult(0));

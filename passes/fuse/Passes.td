@@ -16,7 +16,7 @@ def FuseElementwisePass : Pass<"fuse-elementwise", "::mlir::func::FuncOp"> {
 def FuseQuantizePass : Pass<"fuse-quantize", "::mlir::func::FuncOp"> {
   let summary = "quantize activations in the operation that computes them";
   let description = [{
-    Runs after fuse-elementwise. `tfm.quantize` to `act8` of a norm or of an elementwise `tfm.fused` that nothing else uses is done by that
+    Runs after fuse-elementwise. `tfm.quantize` to `act8` of a norm, an attention or an elementwise `tfm.fused` that nothing else uses is done by that
     operation itself, whose result then has `!tfm.q<"act8">` elements; every other one becomes a `tfm.fused` of its own.
   }];
   let dependentDialects = ["::quantc::tfm::TfmDialect"];
@@ -26,7 +26,8 @@ def FuseLinearPass : Pass<"fuse-linear", "::mlir::func::FuncOp"> {
   let summary = "take quantized operands and the epilogue into the matrix product";
   let description = [{
     Runs after fuse-quantize. `tfm.linear` of dequantized operands becomes a `tfm.fused` with producer "linear" on the quantized ones; an
-    elementwise `tfm.fused` with a float32 result that is its only user becomes its epilogue (bias, residual, activation).
+    elementwise `tfm.fused` that is its only user becomes its epilogue (bias, residual, activation, and the quantization of the result). Two products of
+    the same activations that one epilogue reads, as a gate and what it gates, become one operation.
   }];
   let dependentDialects = ["::quantc::tfm::TfmDialect"];
 }

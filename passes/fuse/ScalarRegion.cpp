@@ -106,7 +106,7 @@ Value emitSelect(OpBuilder& builder, Location loc, tfm::BinaryKind kind, Value a
 tfm::FusedOp createFused(OpBuilder& builder, Location loc, Type resultType, ValueRange inputs,
                          function_ref<Value(OpBuilder&, ValueRange)> body) {
   OpBuilder::InsertionGuard guard(builder);
-  auto fused = builder.create<tfm::FusedOp>(loc, resultType, inputs, builder.getStringAttr(""));
+  auto fused = builder.create<tfm::FusedOp>(loc, resultType, inputs);
   Block& block = fused.getBody().emplaceBlock();
   for (size_t i = 0; i < inputs.size(); ++i)
     block.addArgument(builder.getF32Type(), loc);
@@ -120,20 +120,19 @@ tfm::FusedOp createFused(OpBuilder& builder, Location loc, Type resultType, Valu
   return fused;
 }
 
-unsigned argumentOfInput(tfm::FusedOp fused, unsigned input) { return fused.getProducer() == "linear" ? input - 1 : input; }
+unsigned argumentOfInput(tfm::FusedOp fused, unsigned input) { return input - fused.productInputs() + fused.productArguments(); }
 
 tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::FusedOp consumer, unsigned input) {
-  bool linear = producer.getProducer() == "linear" || consumer.getProducer() == "linear";
-  assert(!(producer.getProducer() == "linear" && consumer.getProducer() == "linear") && "two producers in one kernel");
+  unsigned products = producer.productArguments() + consumer.productArguments();
+  assert((!producer.isLinear() || !consumer.isLinear() || producer.getInputs()[0] == consumer.getInputs()[0]) && "products of one input");
 
-  // The linear's own operands come first, then what the epilogue reads, every value once.
+  // The products' operands come first, the consumer's before the producer's; then what the epilogue reads, every value once.
   SmallVector<Value> inputs;
-  auto appendLinearOperands = [&](tfm::FusedOp fused) {
-    if (fused.getProducer() == "linear")
-      inputs.append({fused.getInputs()[0], fused.getInputs()[1]});
-  };
-  appendLinearOperands(producer);
-  appendLinearOperands(consumer);
+  if (products > 0)
+    inputs.push_back((producer.isLinear() ? producer : consumer).getInputs()[0]);
+  for (tfm::FusedOp fused : {consumer, producer})
+    if (fused.isLinear())
+      llvm::append_range(inputs, fused.getInputs().slice(1, fused.getProducts()));
   size_t firstEpilogue = inputs.size();
   auto slotOf = [&](Value value) -> unsigned {
     for (size_t i = firstEpilogue; i < inputs.size(); ++i)
@@ -144,7 +143,7 @@ tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::Fused
   };
   auto epilogueSlots = [&](tfm::FusedOp fused, unsigned skipped) {
     SmallVector<std::pair<unsigned, unsigned>> slots;  // region argument, input of the joined operation
-    for (unsigned i = fused.getProducer() == "linear" ? 2 : 0; i < fused.getInputs().size(); ++i)
+    for (unsigned i = fused.productInputs(); i < fused.getInputs().size(); ++i)
       if (i != skipped)
         slots.push_back({argumentOfInput(fused, i), slotOf(fused.getInputs()[i])});
     return slots;
@@ -153,17 +152,18 @@ tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::Fused
   auto consumerSlots = epilogueSlots(consumer, input);
 
   rewriter.setInsertionPoint(consumer);
-  Location loc = producer.getProducer() == "linear" ? producer.getLoc() : consumer.getLoc();
-  auto joined = rewriter.create<tfm::FusedOp>(loc, consumer.getResult().getType(), inputs, rewriter.getStringAttr(linear ? "linear" : ""));
+  Location loc = producer.isLinear() ? producer.getLoc() : consumer.getLoc();
+  auto joined = rewriter.create<tfm::FusedOp>(loc, consumer.getResult().getType(), inputs, rewriter.getStringAttr(products ? "linear" : ""),
+                                              rewriter.getI64IntegerAttr(std::max(1u, products)));
   Block& block = joined.getBody().emplaceBlock();
-  for (size_t i = linear ? 1 : 0; i < inputs.size(); ++i)
+  for (size_t i = joined.productInputs(); i < inputs.size() + joined.productArguments(); ++i)
     block.addArgument(rewriter.getF32Type(), loc);
 
   rewriter.setInsertionPointToStart(&block);
-  auto cloneBody = [&](tfm::FusedOp fused, ArrayRef<std::pair<unsigned, unsigned>> slots, IRMapping& mapping) {
+  auto cloneBody = [&](tfm::FusedOp fused, unsigned firstProduct, ArrayRef<std::pair<unsigned, unsigned>> slots, IRMapping& mapping) {
     Block& body = fused.getBody().front();
-    if (fused.getProducer() == "linear")
-      mapping.map(body.getArgument(0), block.getArgument(0));
+    for (unsigned i = 0; i < fused.productArguments(); ++i)
+      mapping.map(body.getArgument(i), block.getArgument(firstProduct + i));
     for (auto [argument, slot] : slots)
       mapping.map(body.getArgument(argument), block.getArgument(argumentOfInput(joined, slot)));
     for (Operation& op : body.without_terminator())
@@ -171,9 +171,9 @@ tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::Fused
     return mapping.lookup(cast<tfm::YieldOp>(body.getTerminator()).getValue());
   };
   IRMapping producerMapping, consumerMapping;
-  Value inner = cloneBody(producer, producerSlots, producerMapping);
+  Value inner = cloneBody(producer, consumer.productArguments(), producerSlots, producerMapping);
   consumerMapping.map(consumer.getBody().front().getArgument(argumentOfInput(consumer, input)), inner);
-  Value outer = cloneBody(consumer, consumerSlots, consumerMapping);
+  Value outer = cloneBody(consumer, 0, consumerSlots, consumerMapping);
   rewriter.create<tfm::YieldOp>(loc, outer);
   rewriter.replaceOp(consumer, joined.getResult());
   return joined;

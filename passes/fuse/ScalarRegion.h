@@ -21,8 +21,8 @@ tfm::FusedOp createFused(mlir::OpBuilder& builder, mlir::Location loc, mlir::Typ
 /// The index of the region's argument that stands for `input` of a fused operation.
 unsigned argumentOfInput(tfm::FusedOp fused, unsigned input);
 
-/// Moves `producer` into `consumer`, whose input number `input` is the producer's result. The consumer may have no producer of its own when
-/// `producer` has one. Returns the joined operation, which has replaced the consumer; the producer is left without uses.
+/// Moves `producer` into `consumer`, whose input number `input` is the producer's result. Where both are products, they are of the same input, and
+/// two together at most. Returns the joined operation, which has replaced the consumer; the producer is left without uses.
 tfm::FusedOp joinFused(mlir::RewriterBase& rewriter, tfm::FusedOp producer, tfm::FusedOp consumer, unsigned input);
 
 }  // namespace quantc

@@ -159,17 +159,17 @@ Value KernBuilder::view(Value buffer, Type element, int64_t byteOffset, ArrayRef
                                        tfm::symbolicMap(extents, context()), strides, splitDim, splitUnit);
 }
 
-SmallVector<Value> KernBuilder::rowViews(const Storage& storage, bool splitRows) {
-  int64_t splitDim = splitRows ? 1 : -1;
-  auto part = [&](Type element, int64_t offset, int64_t width, int64_t stride) {
-    ViewDim row = {constantExpr(0), storage.firstRow, storage.rows, stride};
-    return view(storage.buffer, element, offset, {wholeDim(width, 1), row}, splitDim);
+SmallVector<Value> KernBuilder::rowViews(const Storage& storage, Split split, AffineExpr firstRow) {
+  int64_t splitDim = split == Split::none ? -1 : split == Split::rows ? 1 : 0;
+  auto part = [&](Type element, int64_t offset, int64_t width, int64_t stride, int64_t perUnit) {
+    ViewDim row = {firstRow ? firstRow : constantExpr(0), storage.firstRow, storage.rows, stride};
+    return view(storage.buffer, element, offset, {wholeDim(width, 1), row}, splitDim, split == Split::columns ? perUnit : 1);
   };
   if (!storage.quantized())
-    return {part(storage.element, 0, storage.width, storage.rowStride)};
-  return {part(builder_.getIntegerType(8, true), 0, storage.rowStride, storage.rowStride),
-          part(builder_.getF32Type(), storage.scalesOffset, storage.groups(), storage.groups()),
-          part(builder_.getI32Type(), storage.sumsOffset, storage.groups(), storage.groups())};
+    return {part(storage.element, 0, storage.width, storage.rowStride, kActivationGroup)};
+  return {part(builder_.getIntegerType(8, true), 0, storage.rowStride, storage.rowStride, kActivationGroup),
+          part(builder_.getF32Type(), storage.scalesOffset, storage.groups(), storage.groups(), 1),
+          part(builder_.getI32Type(), storage.sumsOffset, storage.groups(), storage.groups(), 1)};
 }
 
 SmallVector<Value> KernBuilder::weightViews(const Constant& constant) {

@@ -70,8 +70,10 @@ public:
   mlir::Value view(mlir::Value buffer, mlir::Type element, int64_t byteOffset, llvm::ArrayRef<ViewDim> dims, int64_t splitDim = -1,
                    int64_t splitUnit = 1);
 
-  /// Views (width, rows) of a storage: one, or values, scales and sums. `splitRows` crops along rows.
-  llvm::SmallVector<mlir::Value> rowViews(const Storage& storage, bool splitRows);
+  /// Views (width, rows) of a storage: one, or values, scales and sums. `split` says what a divided call crops them along: rows, or
+  /// columns in groups. The coordinate of the first row is `firstRow`, or 0.
+  enum class Split { none, rows, columns };
+  llvm::SmallVector<mlir::Value> rowViews(const Storage& storage, Split split, mlir::AffineExpr firstRow = {});
   /// Views of a packed constant: values, and scales where the scheme has them.
   llvm::SmallVector<mlir::Value> weightViews(const Constant& constant);
 
@@ -83,6 +85,9 @@ public:
 
   void port(llvm::StringRef name, mlir::Value buffer, mlir::Type element, llvm::ArrayRef<mlir::AffineExpr> shape, bool isOutput);
 
+  /// The most that a step makes of it.
+  int64_t largest(mlir::AffineExpr expr);
+
   mlir::AffineExpr constantExpr(int64_t value) { return mlir::getAffineConstantExpr(value, context()); }
   mlir::AffineExpr symbol(tfm::Symbol symbol) { return tfm::symbolExpr(symbol, context()); }
   ViewDim wholeDim(int64_t extent, int64_t stride) { return {constantExpr(0), constantExpr(0), constantExpr(extent), stride}; }
@@ -93,7 +98,6 @@ public:
 
 private:
   mlir::MLIRContext* context() { return module_.getContext(); }
-  int64_t largest(mlir::AffineExpr expr);
   /// The runtime finds inputs and outputs by their buffer's name, which therefore nothing before it has.
   std::string uniqueName(const llvm::Twine& name);
   Constant constant(mlir::Attribute expr, const Scheme& scheme, bool packed, llvm::StringRef role);

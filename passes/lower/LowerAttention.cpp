@@ -32,21 +32,35 @@ tfm::CacheAppendOp onlyAppend(Value value) {
 
 }  // namespace
 
-Value Lowering::headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim) {
+Value Lowering::headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim, int64_t splitUnit) {
   ViewDim positions = {kb.symbol(tfm::Symbol::past), storage.firstRow, storage.rows, storage.rowStride};
-  return kb.view(storage.buffer, f32(), 0, {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), positions}, splitDim);
+  return kb.view(storage.buffer, f32(), 0, {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), positions}, splitDim, splitUnit);
+}
+
+SmallVector<Value> Lowering::headViews(const Storage& storage, int64_t heads, int64_t headDim, int64_t headsPerUnit) {
+  if (!storage.quantized())
+    return {headView(storage, heads, headDim, 1, headsPerUnit)};
+  auto part = [&](Type element, int64_t offset, int64_t perHead, int64_t rowStride) {
+    ViewDim positions = {kb.symbol(tfm::Symbol::past), storage.firstRow, storage.rows, rowStride};
+    return kb.view(storage.buffer, element, offset, {kb.wholeDim(perHead, 1), kb.wholeDim(heads, perHead), positions}, 1, headsPerUnit);
+  };
+  int64_t groups = headDim / kActivationGroup;
+  return {part(kb.builder().getIntegerType(8, true), 0, headDim, storage.rowStride),
+          part(f32(), storage.scalesOffset, groups, storage.groups()),
+          part(kb.builder().getI32Type(), storage.sumsOffset, groups, storage.groups())};
 }
 
 FailureOr<KvCache> Lowering::createCache(tfm::CacheAppendOp op) {
   bool usedAsValue = false;
   KvCache cache;
+  cache.element = cacheScheme == "f16" ? Type(kb.builder().getIntegerType(16, false)) : f32();
   cache.transposed = isKeyOnly(op, usedAsValue);
   cache.heads = op.getHeads();
   cache.headDim = op.getHeadDim();
   cache.positions = llvm::alignTo(kb.contextLength(), 16);
   int64_t bytes;
   if ((!cache.transposed && !usedAsValue) || cache.heads < 1 || cache.headDim < 1 ||
-      llvm::MulOverflow(cache.heads * cache.headDim, cache.positions * 4, bytes) || bytes > kLargestCache ||
+      llvm::MulOverflow(cache.heads * cache.headDim, cache.positions * (cache.element.isF32() ? 4 : 2), bytes) || bytes > kLargestCache ||
       !cacheNames.insert(op.getCache()).second)
     return failure();
   cache.buffer = kb.createBuffer(op.getCache(), kern::Space::state, bytes);
@@ -54,11 +68,12 @@ FailureOr<KvCache> Lowering::createCache(tfm::CacheAppendOp op) {
   return cache;
 }
 
+/// The unit of a division is a head, since heads are what a product's rows are cut into.
 Value Lowering::appendView(const KvCache& cache, AffineExpr rows) {
   auto strides = cache.strides();
   AffineExpr past = kb.symbol(tfm::Symbol::past);
   ViewDim dim = kb.wholeDim(cache.headDim, strides[0]), head = kb.wholeDim(cache.heads, strides[1]);
-  return kb.view(cache.buffer, f32(), 0, {dim, head, {past, past, rows, strides[2]}}, 2);
+  return kb.view(cache.buffer, cache.element, 0, {dim, head, {past, past, rows, strides[2]}}, 1);
 }
 
 Value Lowering::tableView(tfm::RopeOp op, bool sine) {
@@ -69,44 +84,61 @@ Value Lowering::tableView(tfm::RopeOp op, bool sine) {
   return kb.view(table.buffer, f32(), 0, {kb.wholeDim(frequencies, 1), kb.wholeDim(positions, frequencies)});
 }
 
+std::string Lowering::cacheParam(Value view) { return view.getDefiningOp<kern::ViewOp>().getElement().isF32() ? "f32" : "f16"; }
+
+Params Lowering::ropeParams(tfm::RopeOp op) {
+  return {{"head_dim", std::to_string(op.getHeadDim())},
+          {"rotary_dim", std::to_string(op.getRotaryDim())},
+          {"interleaved", op.getInterleaved() ? "1" : "0"}};
+}
+
+Value Lowering::ropeOutput(tfm::RopeOp op, AffineExpr rows, int64_t heads) {
+  // Keys go straight into the cache.
+  if (tfm::CacheAppendOp append = onlyAppend(op.getResult()); append && append.getHeadDim() == op.getHeadDim()) {
+    FailureOr<KvCache> cache = createCache(append);
+    return failed(cache) ? Value() : appendView(*cache, rows);
+  }
+  std::optional<Storage> out = create(op.getResult(), op);
+  return out ? headView(*out, heads, op.getHeadDim(), 1) : Value();
+}
+
 LogicalResult Lowering::lowerOp(tfm::RopeOp op) {
+  int64_t headDim = op.getHeadDim();
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
+  if (!matrix)
+    return failure();
+  if (tfm::FusedOp product = productWithin(op, headDim))
+    return lowerHeads(product, op, ropeOutput(op, matrix->rows, matrix->width / headDim));
   std::optional<Storage> input = findTokens(op.getInput());
   if (!input)
     return failure();
-  int64_t headDim = op.getHeadDim(), heads = input->width / headDim;
+  int64_t heads = input->width / headDim;
   SmallVector<Value> inputs = {headView(*input, heads, headDim, -1), tableView(op, false), tableView(op, true)};
-  Value output;
-  // Keys go straight into the cache.
-  if (tfm::CacheAppendOp append = onlyAppend(op.getResult()); append && static_cast<int64_t>(append.getHeadDim()) == headDim) {
-    FailureOr<KvCache> cache = createCache(append);
-    if (failed(cache))
-      return failure();
-    output = appendView(*cache, input->rows);
-  } else {
-    std::optional<Storage> out = create(op.getResult(), op);
-    if (!out)
-      return failure();
-    output = headView(*out, heads, headDim, 2);
-  }
-  Params params = {{"head_dim", std::to_string(headDim)},
-                   {"rotary_dim", std::to_string(op.getRotaryDim())},
-                   {"interleaved", op.getInterleaved() ? "1" : "0"}};
+  Value output = ropeOutput(op, input->rows, heads);
+  if (!output)
+    return failure();
+  Params params = ropeParams(op);
+  params.push_back({"cache", cacheParam(output)});
   auto kernel = kb.kernel("rope", params, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, inputs, output, input->rows, input->rows);
+  kb.call(op.getLoc(), kernel, kernel, inputs, output, kb.constantExpr(heads), input->rows);
   return success();
 }
 
 LogicalResult Lowering::lowerOp(tfm::CacheAppendOp op) {
   if (caches.count(op.getResult()))
     return success();
-  std::optional<Storage> input = findTokens(op.getInput());
-  if (!input)
+  tfm::FusedOp product = productWithin(op, op.getHeadDim());
+  std::optional<Storage> input = product ? std::nullopt : findTokens(op.getInput());
+  if (!product && !input)
     return failure();
   FailureOr<KvCache> cache = createCache(op);
   if (failed(cache))
     return failure();
-  auto kernel = kb.kernel("append", {}, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), -1), appendView(*cache, input->rows), input->rows,
+  if (product)
+    return lowerHeads(product, {}, appendView(*cache, kb.symbol(tfm::Symbol::sequence)));
+  Value output = appendView(*cache, input->rows);
+  auto kernel = kb.kernel("append", {{"cache", cacheParam(output)}}, nullptr);
+  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), -1), output, kb.constantExpr(op.getHeads()),
           input->rows);
   return success();
 }
@@ -137,9 +169,12 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
     SmallVector<ViewDim> dims;
     for (int i : order)
       dims.push_back({kb.constantExpr(0), kb.constantExpr(0), extents[i], strides[i]});
-    return kb.view(cache.buffer, f32(), 0, dims);
+    return kb.view(cache.buffer, cache.element, 0, dims);
   };
-  SmallVector<Value> inputs = {headView(*query, heads, headDim, -1), filled(keys, {2, 0, 1}), filled(values, {0, 2, 1})};
+  // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
+  constexpr int64_t kEnoughUnits = 4, kMostHeads = 8;
+  int64_t group = heads / kvHeads, headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads ? group : 1;
+  SmallVector<Value> inputs = {headView(*query, heads, headDim, 1, headsPerUnit), filled(keys, {2, 0, 1}), filled(values, {0, 2, 1})};
   if (op.getMask()) {
     Value mask = maskView(op.getMask());
     if (!mask)
@@ -147,20 +182,29 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
     inputs.push_back(mask);
   }
   std::optional<Storage> out = create(op.getResult(), op);
-  if (!out || out->quantized() || matrixOf(*out) != matrixOf(*query))
+  if (!out || matrixOf(*out) != matrixOf(*query))
     return failure();
   Params params = {{"head_dim", std::to_string(headDim)},
-                   {"group", std::to_string(heads / kvHeads)},
+                   {"group", std::to_string(group)},
+                   {"heads_per_unit", std::to_string(headsPerUnit)},
                    {"scale", formatNumber(op.getScale().convertToFloat())},
                    {"mask", stringifyMaskKind(op.getMaskKind()).str()},
                    {"max_positions", std::to_string(kb.contextLength())},
-                   {"window", std::to_string(op.getWindow())}};
-  auto kernel = kb.kernel("attention", params, nullptr);
+                   {"window", std::to_string(op.getWindow())},
+                   {"cache", keys.element.isF32() ? "f32" : "f16"},
+                   {"quantize", out->quantized() ? "1" : "0"}};
+  if (out->quantized())
+    params.push_back({"max_tokens", std::to_string(kb.largest(out->rows))});
+  params.push_back({"tokens", "many"});
+  auto many = kb.kernel("attention", params, nullptr);
+  params.back().second = "one";
+  auto one = kb.kernel("attention", params, nullptr);
+  SmallVector<Value> outputs = headViews(*out, heads, headDim, headsPerUnit);
   // Scores and their sum of values; a row of a causal mask sees no more than its own position.
   CallWork work = {0, 2 * heads * headDim};
   if (op.getMaskKind() == tfm::MaskKind::causal)
     work.window = op.getWindow() ? std::min<int64_t>(op.getWindow(), kb.contextLength()) : kb.contextLength();
-  kb.call(op.getLoc(), kernel, kernel, inputs, headView(*out, heads, headDim, 1), kb.constantExpr(heads), out->rows, work);
+  kb.call(op.getLoc(), many, one, inputs, outputs, kb.constantExpr(heads / headsPerUnit), out->rows, work);
   return success();
 }
 

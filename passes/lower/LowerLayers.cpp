@@ -1,4 +1,4 @@
-// Embedding, norms, matrix products and elementwise operations as calls.
+// Embedding, norms and elementwise operations as calls.
 #include "passes/lower/Lowering.h"
 
 namespace quantc {
@@ -17,7 +17,7 @@ LogicalResult Lowering::lowerOp(tfm::EmbedOp op) {
   SmallVector<Value> inputs = {kb.view(ids->buffer, kb.builder().getI32Type(), 0, {{kb.constantExpr(0), ids->firstRow, ids->rows, 1}})};
   llvm::append_range(inputs, kb.weightViews(*table));
   auto kernel = kb.kernel("embed", {{"scheme", table->scheme->name}}, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
+  kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, KernBuilder::Split::rows), out.rows, out.rows);
   return success();
 }
 
@@ -25,7 +25,7 @@ LogicalResult Lowering::lowerNorm(Operation* op, StringRef kind, float epsilon) 
   std::optional<Storage> input = findFloats(op->getOperand(0));
   if (!input)
     return failure();
-  SmallVector<Value> inputs = kb.rowViews(*input, false);
+  SmallVector<Value> inputs = kb.rowViews(*input, KernBuilder::Split::none);
   for (Value operand : op->getOperands().drop_front()) {
     Value vector = vectorView(operand, input->width, "norm");
     if (!vector)
@@ -38,7 +38,7 @@ LogicalResult Lowering::lowerNorm(Operation* op, StringRef kind, float epsilon) 
   Storage out = *created;
   auto kernel =
       kb.kernel("norm", {{"kind", kind.str()}, {"epsilon", formatNumber(epsilon)}, {"quantize", out.quantized() ? "1" : "0"}}, nullptr);
-  kb.call(op->getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
+  kb.call(op->getLoc(), kernel, kernel, inputs, kb.rowViews(out, KernBuilder::Split::rows), out.rows, out.rows);
   return success();
 }
 
@@ -57,18 +57,19 @@ LogicalResult Lowering::elementwiseInput(Value value, Value result, SmallVectorI
   if (!storage || matrixOf(*storage) != *matrix)
     return failure();
   operands += 'f';
-  views.push_back(kb.rowViews(*storage, false).front());
+  views.push_back(kb.rowViews(*storage, KernBuilder::Split::none).front());
   return success();
 }
 
 LogicalResult Lowering::lowerOp(tfm::FusedOp op) {
-  bool linear = op.getProducer() == "linear";
-  SmallVector<Value> epilogue;
+  if (op.isLinear())
+    return lowerMatmul(op);
+  SmallVector<Value> inputs;
   std::string operands;
-  for (Value input : op.getInputs().drop_front(linear ? 2 : 0))
-    if (failed(elementwiseInput(input, op.getResult(), epilogue, operands)))
+  for (Value input : op.getInputs())
+    if (failed(elementwiseInput(input, op.getResult(), inputs, operands)))
       return failure();
-  return linear ? lowerMatmul(op, epilogue, operands) : lowerMap(op, epilogue, operands);
+  return lowerMap(op, inputs, operands);
 }
 
 LogicalResult Lowering::lowerMap(tfm::FusedOp op, ArrayRef<Value> inputs, const std::string& operands) {
@@ -77,31 +78,7 @@ LogicalResult Lowering::lowerMap(tfm::FusedOp op, ArrayRef<Value> inputs, const 
     return failure();
   Storage out = *created;
   auto kernel = kb.kernel("map", {{"operands", operands}, {"quantize", out.quantized() ? "1" : "0"}}, &op.getBody());
-  kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, true), out.rows, out.rows);
-  return success();
-}
-
-LogicalResult Lowering::lowerMatmul(tfm::FusedOp op, ArrayRef<Value> epilogue, const std::string& operands) {
-  std::optional<Storage> input = find(op.getInputs()[0]);
-  std::optional<Constant> weight = packed(op.getInputs()[1], isResult(op.getResult()) ? "head" : "linear");
-  if (!input || !weight || (weight->scheme->quantized() ? !input->quantized() : !input->element.isF32()) || input->width != weight->columns)
-    return failure();
-  std::optional<Storage> created = create(op.getResult(), op);
-  if (!created || created->quantized() || matrixOf(*created) != Matrix{input->rows, weight->rows})
-    return failure();
-  Storage out = *created;
-  SmallVector<Value> inputs = kb.rowViews(*input, false);
-  llvm::append_range(inputs, kb.weightViews(*weight));
-  inputs.append(epilogue.begin(), epilogue.end());
-  // The product is written in whole tiles of rows; the storage has room for them.
-  int64_t tile = kb.layout().rowsPerTile, tiles = weight->packed.tiles;
-  ViewDim features = kb.wholeDim(tiles * tile, 1);
-  Value output = kb.view(out.buffer, f32(), 0, {features, {kb.constantExpr(0), out.firstRow, out.rows, out.rowStride}}, 0, tile);
-  Params params = {{"scheme", weight->scheme->name}, {"operands", operands}, {"tokens", "many"}};
-  auto many = kb.kernel("matmul", params, &op.getBody());
-  params.back().second = "one";
-  auto one = kb.kernel("matmul", params, &op.getBody());
-  kb.call(op.getLoc(), many, one, inputs, output, kb.constantExpr(tiles), out.rows, {weight->rows * weight->columns});
+  kb.call(op.getLoc(), kernel, kernel, inputs, kb.rowViews(out, KernBuilder::Split::rows), out.rows, out.rows);
   return success();
 }
 

@@ -30,6 +30,10 @@ public:
       module.emitError() << "steps of " << maxSequence.getValue() << " tokens are asked for, expected at least 1";
       return signalPassFailure();
     }
+    if (cache != "f32" && cache != "f16") {
+      module.emitError("KV cache '") << cache << "' is not known; use one of f32, f16";
+      return signalPassFailure();
+    }
     if (failed(checkSignature(function)))
       return signalPassFailure();
     SmallVector<Architecture> architectures;
@@ -42,7 +46,7 @@ public:
     int64_t sequence = std::min<int64_t>(maxSequence, context.getInt());
     for (Architecture architecture : architectures) {
       SmallVector<Operation*> unsupported;
-      Lowering(module, function, architecture, sequence, context.getInt()).run(unsupported);
+      Lowering(module, function, architecture, sequence, context.getInt(), cache).run(unsupported);
       if (!unsupported.empty()) {
         refuse(module, unsupported);
         return signalPassFailure();

@@ -21,6 +21,7 @@ struct Matrix {
 /// Keys or values of one attention: [heads, head_dim, positions] or [heads, positions, head_dim].
 struct KvCache {
   mlir::Value buffer;
+  mlir::Type element;
   bool transposed;  ///< keys: positions innermost; values: head_dim innermost
   int64_t heads, headDim, positions;
   /// Of (head_dim, heads, positions).
@@ -34,8 +35,10 @@ std::string nameOf(mlir::Operation* op);
 
 class Lowering {
 public:
-  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, int64_t maxSequence, int64_t context)
-      : kb(module, architecture, maxSequence, context), function(function) {}
+  /// `cache` names how keys and values are held: f32 or f16 (compiler/kernels/CacheElement.h).
+  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, int64_t maxSequence, int64_t context,
+           std::string cache)
+      : kb(module, architecture, maxSequence, context), function(function), cacheScheme(std::move(cache)) {}
 
   /// Appends what has no kernel to `unsupported`.
   void run(mlir::SmallVectorImpl<mlir::Operation*>& unsupported);
@@ -85,7 +88,28 @@ private:
   /// Appends the view of an elementwise input and its letter in `operands` (Kernel.h, families map and matmul).
   LogicalResult elementwiseInput(Value value, Value result, mlir::SmallVectorImpl<Value>& views, std::string& operands);
   LogicalResult lowerMap(tfm::FusedOp op, mlir::ArrayRef<Value> inputs, const std::string& operands);
-  LogicalResult lowerMatmul(tfm::FusedOp op, mlir::ArrayRef<Value> epilogue, const std::string& operands);
+  LogicalResult lowerMatmul(tfm::FusedOp op);
+
+  // LowerProduct.cpp: products with weights
+
+  /// What a product's kernel is and reads, whatever becomes of its result.
+  struct Product {
+    tfm::FusedOp op;
+    Storage input;
+    mlir::SmallVector<Constant> weights;
+    Params params;
+    std::string operands;
+    mlir::SmallVector<Value> epilogue;
+    int64_t rows() const { return weights.front().rows; }
+    int64_t tiles() const { return weights.front().packed.tiles; }
+  };
+  std::optional<Product> productOf(tfm::FusedOp op);
+  /// `firstRow` is the coordinate of the input's first row.
+  mlir::SmallVector<Value> inputsOf(const Product& product, mlir::AffineExpr firstRow);
+  void callProduct(const Product& product, mlir::SmallVectorImpl<Value>& inputs, mlir::ValueRange outputs, mlir::AffineExpr units);
+  /// The product whose only reader is `reader`, a rope or an append of heads that are whole tiles: both are done in one kernel.
+  tfm::FusedOp productWithin(mlir::Operation* reader, int64_t headDim);
+  LogicalResult lowerHeads(tfm::FusedOp op, tfm::RopeOp rope, Value output);
 
   // LowerAttention.cpp: what knows positions; the coordinate along rows is the position in the sequence
 
@@ -93,16 +117,24 @@ private:
   LogicalResult lowerOp(tfm::CacheAppendOp op);
   LogicalResult lowerOp(tfm::AttentionOp op);
   /// View (head_dim, heads, rows) of activations [rows, heads * head_dim].
-  Value headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim);
+  Value headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim, int64_t splitUnit = 1);
+  /// The same of what a call writes by heads: one view, or values, scales and sums.
+  mlir::SmallVector<Value> headViews(const Storage& storage, int64_t heads, int64_t headDim, int64_t headsPerUnit);
   mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);
   /// Where a step's new rows go: (head_dim, heads, positions) beginning at `past`.
   Value appendView(const KvCache& cache, mlir::AffineExpr rows);
   Value tableView(tfm::RopeOp op, bool sine);
+  /// Where the rotated heads go: the cache, or an activation. Null when there is no place for them.
+  Value ropeOutput(tfm::RopeOp op, mlir::AffineExpr rows, int64_t heads);
+  Params ropeParams(tfm::RopeOp op);
+  /// Parameter `cache` of a kernel that writes `view`.
+  std::string cacheParam(Value view);
   /// View (positions, rows) of a mask with a row per token and a column per position of the context. Null when it is none.
   Value maskView(Value mask);
 
   KernBuilder kb;
   mlir::func::FuncOp function;
+  std::string cacheScheme;
   llvm::DenseMap<Value, Storage> storages;
   llvm::DenseMap<Value, KvCache> caches;
   llvm::StringSet<> cacheNames;

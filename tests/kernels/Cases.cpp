@@ -23,6 +23,13 @@ std::mt19937 seeded(const std::string& name) {
   return std::mt19937(seed);
 }
 
+std::vector<uint16_t> halves(const std::vector<float>& values) {
+  std::vector<uint16_t> bits;
+  for (float value : values)
+    bits.push_back(halfFromFloat(value));
+  return bits;
+}
+
 Case start(const std::string& name, KernelSpec spec) {
   Case test;
   test.name = name;
@@ -195,10 +202,101 @@ struct MatmulShape {
   bool cropped;
 };
 
+KernelSpec matmulSpec(const Scheme& scheme, int columns, bool many, const char* finish, int products, ScalarProgram program) {
+  KernelSpec spec{"matmul",
+                  {{"scheme", scheme.name},
+                   {"tokens", many ? "many" : "one"},
+                   {"operands", ""},
+                   {"finish", finish},
+                   {"products", std::to_string(products)}},
+                  std::move(program)};
+  if (scheme.quantized())
+    spec.params["groups"] = std::to_string((columns + 31) / 32);
+  return spec;
+}
+
+/// Activations of a product, as its kernel gets them, and the products with `weights`: [tokens][rows].
+std::vector<std::vector<float>> addActivations(Case& test, const std::vector<float>& x, const std::vector<RefWeights>& weights, int tokens,
+                                               int first) {
+  std::vector<std::vector<float>> dots;
+  const int columns = weights.front().columns;
+  if (weights.front().scheme->quantized()) {
+    const Quantized q = refQuantize(x, tokens, columns);
+    addQuantized(test, q, tokens, first);
+    for (const RefWeights& each : weights)
+      dots.push_back(refMatmul(each, q, tokens));
+  } else {
+    addInput(test, arrayOf(Element::f32, {columns, tokens}, x, {0, first}));
+    for (const RefWeights& each : weights)
+      dots.push_back(refMatmul(each, x, tokens));
+  }
+  return dots;
+}
+
+/// A gate and what it gates, quantized.
+void addMatmulQuantized(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, int columns, int rows, int tokens,
+                        bool many, Crop crop) {
+  KernelSpec spec = matmulSpec(scheme, columns, many, "quantize", 2, gateProgram());
+  spec.params["max_tokens"] = "64";
+  spec.params["rows"] = std::to_string(rows);
+  Case test = start(std::string("matmul_quantize_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(columns) + "x" +
+                        std::to_string(rows) + "x" + std::to_string(tokens),
+                    std::move(spec));
+  std::mt19937 random = seeded(test.name);
+  const std::vector<float> x = randomFloats(random, static_cast<size_t>(tokens) * columns, 2);
+  std::vector<std::vector<float>> values;
+  std::vector<RefWeights> weights;
+  for (int i = 0; i < 2; ++i) {
+    values.push_back(randomFloats(random, static_cast<size_t>(rows) * columns, 0.3f));
+    weights.push_back(refWeights(scheme, values.back(), rows, columns));
+  }
+  const std::vector<std::vector<float>> dots = addActivations(test, x, weights, tokens, 0);
+  for (const std::vector<float>& each : values)
+    addWeights(test, scheme, layout, each, rows, columns);
+  std::vector<float> y;
+  for (size_t i = 0; i < dots[0].size(); ++i)
+    y.push_back(refProgram(gateProgram(), {dots[0][i], dots[1][i]}));
+  addQuantizedOutputs(test, refQuantize(y, tokens, rows), tokens, crop);
+  cases.push_back(std::move(test));
+}
+
+/// Heads that are rotated, or not (rotary 0), into an activation or a cache of binary16 whose positions lie side by side.
+void addMatmulRope(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, int rotary, int tokens, bool many,
+                   bool cache) {
+  const int columns = 72, headDim = 32, heads = 3, rows = heads * headDim, first = tokens == 1 ? 9 : 5, capacity = 24;
+  KernelSpec spec = matmulSpec(scheme, columns, many, "rope", 1, {});
+  spec.params["max_tokens"] = "64";
+  spec.params["head_dim"] = std::to_string(headDim);
+  spec.params["rotary_dim"] = std::to_string(rotary);
+  spec.params["interleaved"] = "0";
+  spec.params["cache"] = cache ? "f16" : "f32";
+  Case test = start(std::string("matmul_rope_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(rotary) + "x" +
+                        std::to_string(tokens) + (cache ? "_cache" : ""),
+                    std::move(spec));
+  std::mt19937 random = seeded(test.name);
+  const std::vector<float> x = randomFloats(random, static_cast<size_t>(tokens) * columns, 2);
+  const std::vector<float> values = randomFloats(random, static_cast<size_t>(rows) * columns, 0.3f);
+  std::vector<float> y = addActivations(test, x, {refWeights(scheme, values, rows, columns)}, tokens, first)[0];
+  addWeights(test, scheme, layout, values, rows, columns);
+  if (rotary) {
+    const std::vector<float> cosines = randomFloats(random, rotary / 2 * capacity), sines = randomFloats(random, rotary / 2 * capacity);
+    y = refRope(y, cosines, sines, {headDim, heads, rotary, first, tokens, false});
+    addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, cosines));
+    addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, sines));
+  }
+  const Crop crop = tokens == 8 ? Crop{1, 1, 3} : Crop{};
+  if (cache)
+    addOutput(test, arrayOf(Element::u16, {headDim, heads, tokens}, halves(y), {0, 0, first}, {capacity, capacity * headDim, 1}), crop);
+  else
+    addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}), crop);
+  cases.push_back(std::move(test));
+}
+
 void addMatmulCase(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, const MatmulShape& shape, bool many) {
   const std::string operands = shape.operands;
   const ScalarProgram program = operands.empty() ? ScalarProgram{} : operands.size() == 1 ? addProgram() : addTwoProgram();
-  KernelSpec spec{"matmul", {{"scheme", scheme.name}, {"tokens", many ? "many" : "one"}, {"operands", operands}}, program};
+  KernelSpec spec = matmulSpec(scheme, shape.columns, many, "plain", 1, program);
+  spec.params["operands"] = operands;
   Case test = start(std::string("matmul_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(shape.columns) + "x" +
                         std::to_string(shape.rows) + "x" + std::to_string(shape.tokens) + operands + (shape.cropped ? "_crop" : ""),
                     std::move(spec));
@@ -206,15 +304,7 @@ void addMatmulCase(std::vector<Case>& cases, const WeightLayout& layout, const S
   const std::vector<float> x = randomFloats(random, static_cast<size_t>(shape.tokens) * shape.columns, 2);
   const std::vector<float> values = randomFloats(random, static_cast<size_t>(shape.rows) * shape.columns, 0.3f);
   const RefWeights weights = refWeights(scheme, values, shape.rows, shape.columns);
-  std::vector<float> dots;
-  if (scheme.quantized()) {
-    const Quantized q = refQuantize(x, shape.tokens, shape.columns);
-    addQuantized(test, q, shape.tokens);
-    dots = refMatmul(weights, q, shape.tokens);
-  } else {
-    addInput(test, arrayOf(Element::f32, {shape.columns, shape.tokens}, x));
-    dots = refMatmul(weights, x, shape.tokens);
-  }
+  const std::vector<float> dots = addActivations(test, x, {weights}, shape.tokens, 0)[0];
   addWeights(test, scheme, layout, values, shape.rows, shape.columns);
   const int padded = (shape.rows + layout.rowsPerTile - 1) / layout.rowsPerTile * layout.rowsPerTile;
   std::vector<std::vector<float>> extra;
@@ -248,6 +338,17 @@ void addMatmul(std::vector<Case>& cases, const WeightLayout& layout) {
       addMatmulCase(cases, layout, scheme, {172, 40, tokens, "", false}, true);
     for (int tokens : {1, 5, 8})
       addMatmulCase(cases, layout, scheme, {64, 100, tokens, "fr", tokens != 5}, true);
+    for (int rows : {32, 40, 172})
+      addMatmulQuantized(cases, layout, scheme, 72, rows, 1, false, rows == 172 ? Crop{0, 2, 4} : Crop{});
+    for (int tokens : {1, 3, 4, 8, 9, 21})
+      addMatmulQuantized(cases, layout, scheme, 64, 100, tokens, true, tokens == 9 ? Crop{0, 1, 3} : Crop{});
+    for (int rotary : {0, 16, 32}) {
+      for (bool cache : {false, true}) {
+        addMatmulRope(cases, layout, scheme, rotary, 1, false, cache);
+        for (int tokens : {1, 5, 8})
+          addMatmulRope(cases, layout, scheme, rotary, tokens, true, cache);
+      }
+    }
   }
 }
 
@@ -267,18 +368,7 @@ void addRope(std::vector<Case>& cases) {
           const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
           const std::vector<float> cosines = randomFloats(random, rotary / 2 * capacity),
                                    sines = randomFloats(random, rotary / 2 * capacity);
-          std::vector<float> y = x;
-          for (int t = 0; t < tokens; ++t) {
-            for (int h = 0; h < heads; ++h) {
-              for (int j = 0; j < rotary / 2; ++j) {
-                const int base = (t * heads + h) * headDim, a = base + (interleaved ? 2 * j : j),
-                          b = base + (interleaved ? 2 * j + 1 : j + rotary / 2);
-                const float c = cosines[(first + t) * (rotary / 2) + j], s = sines[(first + t) * (rotary / 2) + j];
-                y[a] = x[a] * c - x[b] * s;
-                y[b] = x[b] * c + x[a] * s;
-              }
-            }
-          }
+          const std::vector<float> y = refRope(x, cosines, sines, {headDim, heads, rotary, first, tokens, interleaved});
           addInput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, first}));
           addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, cosines));
           addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, sines));
@@ -296,14 +386,19 @@ void addAppend(std::vector<Case>& cases) {
   for (int headDim : {8, 20, 64}) {
     for (int kind = 0; kind < 3; ++kind) {
       const int heads = 2, tokens = 3, capacity = 20;
-      Case test = start("append_" + std::to_string(headDim) + "_" + std::to_string(kind), {"append", {}, {}});
+      const bool half = kind == 2;
+      Case test =
+          start("append_" + std::to_string(headDim) + "_" + std::to_string(kind), {"append", {{"cache", half ? "f16" : "f32"}}, {}});
       std::mt19937 random = seeded(test.name);
       const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
       addInput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}));
       const std::vector<int> strides = kind == 0   ? std::vector<int>{capacity, capacity * headDim, 1}
                                        : kind == 1 ? std::vector<int>{1, capacity * headDim, headDim}
                                                    : std::vector<int>{};
-      addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}, strides), kind == 1 ? Crop{2, 1, 3} : Crop{});
+      if (half)
+        addOutput(test, arrayOf(Element::u16, {headDim, heads, tokens}, halves(x), {0, 0, 7}));
+      else
+        addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}, strides), kind == 1 ? Crop{1, 1, 2} : Crop{});
       cases.push_back(std::move(test));
     }
   }
@@ -312,38 +407,66 @@ void addAppend(std::vector<Case>& cases) {
 struct AttentionRow {
   int headDim, heads, kvHeads, first, tokens, capacity, window;
   const char* mask;
-  Crop crop;
+  Crop crop;  // of heads
+  bool one, half, quantize;
 };
 
-void addAttention(std::vector<Case>& cases) {
+std::vector<AttentionRow> attentionRows() {
   std::vector<AttentionRow> rows;
   for (int headDim : {8, 16, 32, 64, 100})
     for (int past : {0, 14, 15, 16, 99})
-      rows.push_back({headDim, 4, 2, past, 1, past + 1 + past % 3, 0, "causal", {}});
+      for (bool one : {false, true})
+        rows.push_back({headDim, 4, 2, past, 1, past + 1 + past % 3, 0, "causal", {}, one, headDim == 64, headDim == 32 || headDim == 64});
   for (int tokens : {2, 5, 17, 40})
-    rows.push_back({32, 4, 4, tokens == 5 ? 13 : 0, tokens, 60, 0, "causal", tokens == 17 ? Crop{1, 1, 3} : Crop{}});
-  rows.push_back({64, 6, 2, 30, 7, 50, 16, "causal", {}});
-  rows.push_back({32, 2, 1, 0, 9, 9, 0, "full", {}});
-  rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}});
+    for (bool half : {false, true})
+      rows.push_back({32, 4, 4, tokens == 5 ? 13 : 0, tokens, 60, 0, "causal", tokens == 17 ? Crop{1, 1, 3} : Crop{}, false, half, half});
+  rows.push_back({32, 8, 2, 40, 1, 50, 0, "causal", Crop{1, 4, 8}, true, true, true});
+  rows.push_back({64, 6, 2, 30, 7, 50, 16, "causal", {}, false, false, true});
+  rows.push_back({64, 6, 2, 37, 1, 50, 16, "causal", {}, true, true, false});
+  rows.push_back({32, 2, 1, 0, 9, 9, 0, "full", {}, false, false, true});
+  rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}, false, true, false});
+  return rows;
+}
+
+/// Queries are cropped as the outputs are.
+void cropHeads(Argument& queries, const Crop& crop) {
+  Dimension& heads = queries.dims[1];
+  queries.start += static_cast<uint64_t>(crop.from) * heads.stride * bytesOf(queries.element);
+  heads.min += crop.from;
+  heads.extent = crop.to - crop.from;
+}
+
+void addAttention(std::vector<Case>& cases) {
+  const std::vector<AttentionRow> rows = attentionRows();
   for (const AttentionRow& row : rows) {
     const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
     Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + std::to_string(row.first) + "+" +
-                          std::to_string(row.tokens) + "w" + std::to_string(row.window),
+                          std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") +
+                          (row.half ? "_f16" : "") + (row.quantize ? "_q" : ""),
                       {"attention",
                        {{"head_dim", std::to_string(row.headDim)},
                         {"group", std::to_string(row.heads / row.kvHeads)},
                         {"scale", text(shape.scale)},
                         {"mask", row.mask},
+                        {"heads_per_unit", std::to_string(row.heads / row.kvHeads)},
+                        {"tokens", row.one ? "one" : "many"},
+                        {"cache", row.half ? "f16" : "f32"},
+                        {"quantize", row.quantize ? "1" : "0"},
+                        {"max_tokens", "64"},
                         {"max_positions", "128"},
                         {"window", std::to_string(row.window)}},
                        {}});
     std::mt19937 random = seeded(test.name);
     const int d = row.headDim, kv = row.kvHeads;
-    const std::vector<float> q = randomFloats(random, static_cast<size_t>(d) * row.heads * row.tokens, 2);
+    const std::vector<float> queries = randomFloats(random, static_cast<size_t>(d) * row.heads * row.tokens, 2);
     std::vector<float> keys = randomFloats(random, static_cast<size_t>(d) * kv * row.capacity, 2),
                        values = randomFloats(random, keys.size(), 2);
+    if (row.half)
+      for (std::vector<float>* each : {&keys, &values})
+        for (float& value : *each)
+          value = floatFromHalf(halfFromFloat(value));
     const std::vector<float> mask = randomFloats(random, static_cast<size_t>(row.capacity) * row.tokens, 3);
-    const std::vector<float> y = refAttention(shape, q, keys, values, mask);
+    const std::vector<float> y = refAttention(shape, queries, keys, values, mask);
     std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());
     for (int k = 0; k < row.capacity; ++k) {
       for (int h = 0; h < kv; ++h) {
@@ -356,12 +479,24 @@ void addAttention(std::vector<Case>& cases) {
         }
       }
     }
-    addInput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, q, {0, 0, row.first}));
-    addInput(test, arrayOf(Element::f32, {row.capacity, d, kv}, keysByPosition));
-    addInput(test, arrayOf(Element::f32, {d, row.capacity, kv}, valuesByDim));
+    addInput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, queries, {0, 0, row.first}));
+    if (row.crop.dim == 1)
+      cropHeads(test.call.arguments.back(), row.crop);
+    auto addCache = [&](std::vector<int> extents, const std::vector<float>& held) {
+      addInput(test, row.half ? arrayOf(Element::u16, extents, halves(held)) : arrayOf(Element::f32, extents, held));
+    };
+    addCache({row.capacity, d, kv}, keysByPosition);
+    addCache({d, row.capacity, kv}, valuesByDim);
     if (std::string(row.mask) == "tensor")
       addInput(test, arrayOf(Element::f32, {row.capacity, row.tokens}, mask, {0, row.first}));
-    addOutput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, y, {0, 0, row.first}), row.crop);
+    if (row.quantize) {
+      const Quantized q = refQuantize(y, row.tokens, d * row.heads);
+      addOutput(test, arrayOf(Element::i8, {d, row.heads, row.tokens}, q.values, {0, 0, row.first}), row.crop);
+      addOutput(test, arrayOf(Element::f32, {d / 32, row.heads, row.tokens}, q.scales, {0, 0, row.first}), row.crop);
+      addOutput(test, arrayOf(Element::i32, {d / 32, row.heads, row.tokens}, q.sums, {0, 0, row.first}), row.crop);
+    } else {
+      addOutput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, y, {0, 0, row.first}), row.crop);
+    }
     cases.push_back(std::move(test));
   }
 }

@@ -48,8 +48,9 @@ void addInput(Case& test, const Array& array);
 /// `room`: extents of the buffer where it is larger than the array (dimension 0 padded to whole tiles).
 void addOutput(Case& test, const Array& expected, Crop crop = {}, int paddedExtent = 0);
 void addWeights(Case& test, const Scheme& scheme, const WeightLayout& layout, const std::vector<float>& values, int rows, int columns);
-void addQuantized(Case& test, const Quantized& q, int tokens);
-void addQuantizedOutputs(Case& test, const Quantized& q, int tokens, Crop crop = {});
+/// `first`: the coordinate of the first token. A crop of dimension 0 counts groups.
+void addQuantized(Case& test, const Quantized& q, int tokens, int first = 0);
+void addQuantizedOutputs(Case& test, const Quantized& q, int tokens, Crop crop = {}, int first = 0);
 
 std::vector<float> randomFloats(std::mt19937& random, size_t count, float scale = 1.0f);
 

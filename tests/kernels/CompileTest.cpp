@@ -17,12 +17,29 @@ using kernels::KernelObject;
 using kernels::KernelSpec;
 
 std::vector<KernelSpec> someKernels() {
-  return {{"matmul", {{"scheme", "int4"}, {"tokens", "many"}}, {}},
-          {"matmul", {{"scheme", "f16"}, {"tokens", "one"}}, {}},
+  return {{"matmul",
+           {{"scheme", "int4"},
+            {"tokens", "many"},
+            {"products", "1"},
+            {"finish", "quantize"},
+            {"rows", "64"},
+            {"groups", "2"},
+            {"max_tokens", "64"}},
+           {}},
+          {"matmul", {{"scheme", "f16"}, {"tokens", "one"}, {"products", "1"}, {"finish", "plain"}}, {}},
           {"norm", {{"kind", "rms"}, {"epsilon", "1e-05"}, {"quantize", "1"}}, {}},
           {"map", {{"operands", "f"}, {"quantize", "1"}}, {}},
           {"attention",
-           {{"head_dim", "32"}, {"group", "1"}, {"scale", "0.25"}, {"mask", "causal"}, {"max_positions", "64"}, {"window", "0"}},
+           {{"head_dim", "32"},
+            {"group", "1"},
+            {"heads_per_unit", "1"},
+            {"scale", "0.25"},
+            {"mask", "causal"},
+            {"max_positions", "64"},
+            {"window", "0"},
+            {"cache", "f16"},
+            {"quantize", "0"},
+            {"tokens", "many"}},
            {}},
           {"rope", {{"head_dim", "32"}, {"rotary_dim", "16"}, {"interleaved", "1"}}, {}},
           {"append", {}, {}}};
@@ -113,12 +130,15 @@ std::string errorOf(const KernelSpec& spec) {
 TEST(Compile, SaysWhatIsWrongWithASpec) {
   using Kind = kernels::ScalarOp::Kind;
   EXPECT_NE(errorOf({"convolution", {}, {}}).find("use one of embed, norm"), std::string::npos);
-  EXPECT_NE(errorOf({"matmul", {{"tokens", "one"}}, {}}).find("'scheme' is missing"), std::string::npos);
-  EXPECT_NE(errorOf({"matmul", {{"scheme", "int3"}, {"tokens", "one"}}, {}}).find("'int3'; use one of f32, f16, int8, int4"),
+  EXPECT_NE(errorOf({"matmul", {{"tokens", "one"}, {"finish", "plain"}}, {}}).find("'scheme' is missing"), std::string::npos);
+  EXPECT_NE(
+      errorOf({"matmul", {{"scheme", "int3"}, {"tokens", "one"}, {"finish", "plain"}}, {}}).find("'int3'; use one of f32, f16, int8, int4"),
+      std::string::npos);
+  EXPECT_NE(errorOf({"matmul", {{"scheme", "f32"}, {"tokens", "one"}, {"finish", "plain"}, {"products", "1"}, {"operands", "x"}}, {}})
+                .find("use f, r and c"),
             std::string::npos);
-  EXPECT_NE(errorOf({"matmul", {{"scheme", "f32"}, {"tokens", "one"}, {"operands", "x"}}, {}}).find("use f, r and c"), std::string::npos);
   EXPECT_NE(errorOf({"norm", {{"kind", "rms"}, {"epsilon", "small"}, {"quantize", "0"}}, {}}).find("use a number"), std::string::npos);
-  EXPECT_NE(errorOf({"rope", {{"head_dim", "8"}, {"rotary_dim", "9"}, {"interleaved", "0"}}, {}}).find("from 2 to 8"), std::string::npos);
+  EXPECT_NE(errorOf({"rope", {{"head_dim", "8"}, {"rotary_dim", "9"}, {"interleaved", "0"}}, {}}).find("from 0 to 8"), std::string::npos);
   EXPECT_NE(errorOf({"map", {{"operands", "f"}, {"quantize", "0"}}, {{{Kind::input, 1}}}}).find("reads input 1 of 1"), std::string::npos);
   EXPECT_NE(errorOf({"map", {{"operands", "f"}, {"quantize", "0"}}, {{{Kind::input, 0}, {Kind::add, 0, 1}}}}).find("not an earlier one"),
             std::string::npos);

@@ -118,16 +118,18 @@ void addWeights(Case& test, const Scheme& scheme, const WeightLayout& layout, co
   addInput(test, {Element::u16, {rowsPerTile, groups, tiles}, {}, {}, {packed.begin() + size.scalesOffset, packed.end()}});
 }
 
-void addQuantized(Case& test, const Quantized& q, int tokens) {
-  addInput(test, arrayOf(Element::i8, {32 * q.groups, tokens}, q.values));
-  addInput(test, arrayOf(Element::f32, {q.groups, tokens}, q.scales));
-  addInput(test, arrayOf(Element::i32, {q.groups, tokens}, q.sums));
+void addQuantized(Case& test, const Quantized& q, int tokens, int first) {
+  addInput(test, arrayOf(Element::i8, {32 * q.groups, tokens}, q.values, {0, first}));
+  addInput(test, arrayOf(Element::f32, {q.groups, tokens}, q.scales, {0, first}));
+  addInput(test, arrayOf(Element::i32, {q.groups, tokens}, q.sums, {0, first}));
 }
 
-void addQuantizedOutputs(Case& test, const Quantized& q, int tokens, Crop crop) {
-  addOutput(test, arrayOf(Element::i8, {32 * q.groups, tokens}, q.values), crop);
-  addOutput(test, arrayOf(Element::f32, {q.groups, tokens}, q.scales), crop);
-  addOutput(test, arrayOf(Element::i32, {q.groups, tokens}, q.sums), crop);
+void addQuantizedOutputs(Case& test, const Quantized& q, int tokens, Crop crop, int first) {
+  const int perGroup = crop.dim == 0 ? 32 : 1;  // columns are cropped in groups
+  addOutput(test, arrayOf(Element::i8, {32 * q.groups, tokens}, q.values, {0, first}),
+            {crop.dim, perGroup * crop.from, perGroup * crop.to});
+  addOutput(test, arrayOf(Element::f32, {q.groups, tokens}, q.scales, {0, first}), crop);
+  addOutput(test, arrayOf(Element::i32, {q.groups, tokens}, q.sums, {0, first}), crop);
 }
 
 std::vector<float> randomFloats(std::mt19937& random, size_t count, float scale) {

@@ -25,6 +25,8 @@ const std::vector<Row>& rows() {
       {"x86_64", "sse41", "int8", {"pmaddwd"}},
       {"x86_64", "avx2", "int4", {"vpmaddubsw", "vpmaddwd"}},
       {"x86_64", "avx2", "int8", {"vpmaddwd"}},
+      {"x86_64", "avx512vnni", "int4", {"vpdpbusd"}},
+      {"x86_64", "avx512vnni", "int8", {"vpdpbusd"}},
       {"arm64", "baseline", "int4", {"smull2?", "smlal2?", "[su]addlp"}},
       {"arm64", "baseline", "int8", {"smull2?", "smlal2?", "sadalp"}},
       {"arm64", "dotprod", "int4", {"sdot"}},
@@ -48,7 +50,12 @@ bool contains(const std::string& assembly, const std::string& instruction) {
   return std::regex_search(assembly, std::regex("\n[ \t]+(" + instruction + ")[ \t\n]"));
 }
 
-KernelSpec matmul(const char* scheme, const char* tokens) { return {"matmul", {{"scheme", scheme}, {"tokens", tokens}}, {}}; }
+KernelSpec matmul(const char* scheme, const char* tokens) {
+  KernelSpec spec{"matmul", {{"scheme", scheme}, {"tokens", tokens}, {"products", "1"}, {"finish", "plain"}}, {}};
+  if (findScheme(scheme)->quantized())
+    spec.params["groups"] = "8";
+  return spec;
+}
 
 TEST(Instructions, IntegerKernelsUseTheProcessorsDotProducts) {
   for (const Row& row : rows()) {
@@ -81,7 +88,17 @@ std::vector<KernelSpec> floatingKernels() {
           {"norm", {{"kind", "layer"}, {"epsilon", "1e-05"}, {"quantize", "1"}}, {}},
           {"rope", {{"head_dim", "64"}, {"rotary_dim", "64"}, {"interleaved", "0"}}, {}},
           {"attention",
-           {{"head_dim", "64"}, {"group", "2"}, {"scale", "0.125"}, {"mask", "causal"}, {"max_positions", "256"}, {"window", "0"}},
+           {{"head_dim", "64"},
+            {"group", "2"},
+            {"heads_per_unit", "2"},
+            {"scale", "0.125"},
+            {"mask", "causal"},
+            {"max_positions", "256"},
+            {"window", "0"},
+            {"cache", "f16"},
+            {"quantize", "1"},
+            {"max_tokens", "64"},
+            {"tokens", "many"}},
            {}},
           {"embed", {{"scheme", "int8"}}, {}}};
 }
@@ -111,7 +128,7 @@ TEST(Instructions, TheBaselinesStayWithinTheirProcessors) {
     EXPECT_FALSE(contains(sse, "v[a-z]+[a-z0-9]*")) << spec.family;
     const std::string avx2 = kernels::kernelAssembly(spec, variantNamed("x86_64", "avx2"));
     EXPECT_EQ(avx2.find("%zmm"), std::string::npos) << spec.family;
-    EXPECT_FALSE(contains(avx2, "vcvtph2ps")) << spec.family << ": F16C is not among the variant's features";
+    EXPECT_FALSE(contains(avx2, "vpdpbusd|vfm[a-z0-9]*")) << spec.family << ": not among the variant's features";
     const std::string neon = kernels::kernelAssembly(spec, variantNamed("arm64", "baseline"));
     EXPECT_FALSE(contains(neon, "[su]dot")) << spec.family;
     const std::string scalar = kernels::kernelAssembly(spec, variantNamed("riscv64", "baseline"));

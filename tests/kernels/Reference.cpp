@@ -113,7 +113,7 @@ Quantized refQuantize(const std::vector<float>& x, int tokens, int width) {
         sum += code;
       }
       out.scales.push_back(zero ? 0 : maximum / 127.0f);
-      out.sums.push_back(sum);
+      out.sums.push_back(kSumFactor * sum);
     }
   }
   return out;
@@ -185,6 +185,24 @@ std::vector<float> refMatmul(const RefWeights& weights, const Quantized& x, int 
     }
   }
   return out;
+}
+
+std::vector<float> refRope(const std::vector<float>& x, const std::vector<float>& cosines, const std::vector<float>& sines,
+                           const RefRope& shape) {
+  std::vector<float> y = x;
+  const int pairs = shape.rotary / 2;
+  for (int t = 0; t < shape.tokens; ++t) {
+    for (int h = 0; h < shape.heads; ++h) {
+      for (int j = 0; j < pairs; ++j) {
+        const int base = (t * shape.heads + h) * shape.headDim, a = base + (shape.interleaved ? 2 * j : j),
+                  b = base + (shape.interleaved ? 2 * j + 1 : j + pairs);
+        const float c = cosines[(shape.first + t) * pairs + j], s = sines[(shape.first + t) * pairs + j];
+        y[a] = x[a] * c - x[b] * s;
+        y[b] = x[b] * c + x[a] * s;
+      }
+    }
+  }
+  return y;
 }
 
 std::vector<float> refAttention(const RefAttention& shape, const std::vector<float>& q, const std::vector<float>& keys,

@@ -54,7 +54,7 @@ struct Quantized {
   int groups = 0;
   std::vector<int8_t> values;  ///< [tokens][32 * groups]
   std::vector<float> scales;   ///< [tokens][groups]
-  std::vector<int32_t> sums;   ///< [tokens][groups]
+  std::vector<int32_t> sums;   ///< [tokens][groups], times kSumFactor
 };
 Quantized refQuantize(const std::vector<float>& x, int tokens, int width);
 
@@ -74,6 +74,14 @@ RefWeights refWeights(const Scheme& scheme, const std::vector<float>& values, in
 /// [tokens][rows]
 std::vector<float> refMatmul(const RefWeights& weights, const std::vector<float>& x, int tokens);
 std::vector<float> refMatmul(const RefWeights& weights, const Quantized& x, int tokens);
+
+struct RefRope {
+  int headDim, heads, rotary, first, tokens;
+  bool interleaved;
+};
+/// x, out: [tokens][heads][headDim]; cosines, sines: [positions][rotary / 2]
+std::vector<float> refRope(const std::vector<float>& x, const std::vector<float>& cosines, const std::vector<float>& sines,
+                           const RefRope& shape);
 
 struct RefAttention {
   int headDim, heads, kvHeads, first, tokens, positions, window;

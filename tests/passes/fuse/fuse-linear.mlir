@@ -49,10 +49,14 @@ func.func @bias(%x: tensor<4x32xf32>, %up: tensor<4x8xf32>) -> tensor<4x8xf32> {
   return %1 : tensor<4x8xf32>
 }
 
-// One kernel computes one product: the second of two is the other's input.
+// A gate and what it gates, products of the same activations, are one kernel; its region gets them in the order of its weights.
 // CHECK-LABEL: func.func @two_products(
-// CHECK: %[[up:.*]] = tfm.fused %{{[a-z0-9]*}}, %{{[a-z0-9]*}} attributes {producer = "linear"}
-// CHECK: tfm.fused %{{[a-z0-9]*}}, %{{[a-z0-9]*}}, %[[up]] attributes {producer = "linear"}
+// CHECK-SAME: %[[x:.*]]: tensor<4x32xf32>)
+// CHECK: %[[w:.*]] = tfm.weight {{.*}}"w"
+// CHECK: %[[v:.*]] = tfm.weight {{.*}}"v"
+// CHECK: tfm.fused %[[x]], %[[w]], %[[v]] attributes {producer = "linear", products = 2 : i64}
+// CHECK: ^bb0(%[[gate:.*]]: f32, %[[up:.*]]: f32):
+// CHECK: arith.mulf %[[gate]], %[[up]]
 // CHECK-NOT: tfm.fused
 func.func @two_products(%x: tensor<4x32xf32>) -> tensor<4x8xf32> {
   %w = tfm.weight #tfm.stored<0, "w", tensor<8x32xf32>> -> tensor<8x32xf32>
@@ -94,10 +98,10 @@ func.func @second_use(%x: tensor<4x32xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>
   return %0, %1 : tensor<4x8xf32>, tensor<4x8xf32>
 }
 
-// An epilogue does not quantize.
+// The result may be quantized where it is computed.
 // CHECK-LABEL: func.func @quantizing(
-// CHECK: tfm.fused {{.*}}producer = "linear"{{.*}} -> tensor<4x8xf32>
-// CHECK: tfm.fused {{.*}} -> tensor<4x8x!tfm.q<"act8">>
+// CHECK: tfm.fused {{.*}}producer = "linear"{{.*}} -> tensor<4x8x!tfm.q<"act8">>
+// CHECK-NOT: tfm.fused
 func.func @quantizing(%x: tensor<4x32xf32>) -> tensor<4x8x!tfm.q<"act8">> {
   %w = tfm.weight #tfm.stored<0, "w", tensor<8x32xf32>> -> tensor<8x32xf32>
   %0 = tfm.linear %x, %w : (tensor<4x32xf32>, tensor<8x32xf32>) -> tensor<4x8xf32>

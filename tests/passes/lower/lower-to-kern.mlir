@@ -26,13 +26,14 @@
 // CHECK: kern.kernel @map_0 attributes {family = "map", params = {operands = "ff", quantize = "0"}}
 // CHECK: arith.addf
 // CHECK: kern.kernel @norm_0 attributes {family = "norm", params = {epsilon = "9.99999975e-06", kind = "rms", quantize = "1"}}
-// CHECK: kern.kernel @matmul_0 attributes {family = "matmul", params = {operands = "", scheme = "int4", tokens = "many"}}
-// CHECK: kern.kernel @matmul_1 attributes {family = "matmul", params = {operands = "", scheme = "int4", tokens = "one"}}
-// CHECK: kern.kernel @rope_0 attributes {family = "rope", params = {head_dim = "4", interleaved = "0", rotary_dim = "4"}}
+// CHECK: kern.kernel @matmul_0 attributes {family = "matmul", params = {finish = "plain", groups = "1", operands = "", products = "1", scheme = "int4", tokens = "many"}}
+// CHECK: kern.kernel @matmul_1 attributes {family = "matmul", params = {finish = "plain", groups = "1", operands = "", products = "1", scheme = "int4", tokens = "one"}}
+// CHECK: kern.kernel @rope_0 attributes {family = "rope", params = {cache = "f32", head_dim = "4", interleaved = "0", rotary_dim = "4"}}
 // CHECK: kern.kernel @append_0
-// CHECK: kern.kernel @attention_0 attributes {family = "attention", params = {group = "1", head_dim = "4", mask = "causal", max_positions = "20", scale = "0.5", window = "0"}}
-// CHECK: kern.kernel @matmul_2 attributes {family = "matmul", params = {operands = "f", scheme = "f32", tokens = "many"}}
-// CHECK: kern.kernel @matmul_4 attributes {family = "matmul", params = {operands = "r", scheme = "f16", tokens = "many"}}
+// CHECK: kern.kernel @attention_0 attributes {family = "attention", params = {cache = "f32", group = "1", head_dim = "4", heads_per_unit = "1", mask = "causal", max_positions = "20", quantize = "0", scale = "0.5", tokens = "many", window = "0"}}
+// CHECK: kern.kernel @attention_1 {{.*}}tokens = "one"
+// CHECK: kern.kernel @matmul_2 attributes {family = "matmul", params = {finish = "plain", operands = "f", products = "1", scheme = "f32", tokens = "many"}}
+// CHECK: kern.kernel @matmul_4 attributes {family = "matmul", params = {finish = "plain", operands = "r", products = "1", scheme = "f16", tokens = "many"}}
 
 // CHECK-LABEL: kern.program @x86_64
 // CHECK: %[[ids:.*]] = kern.buffer "tokens" {bytes = 64 : i64, space = #kern<space input>}
@@ -61,7 +62,7 @@
 // CHECK: kern.call @rope_0
 // CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 1, 32, 128>}
 // CHECK: kern.view %[[values]] {{.*}}strides = array<i64: 1, 4, 128>}
-// CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_0, name = "call", outputs = 1 : i64, position_multiply_adds = 16 : i64, {{.*}}units = #[[heads]], window = 20 : i64}
+// CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_1, name = "call", outputs = 1 : i64, position_multiply_adds = 16 : i64, {{.*}}units = #[[heads]], window = 20 : i64}
 // CHECK: kern.call @matmul_2({{.*}}) {kernel_one = @matmul_3
 
 // The tail is a window on the last rows; the head writes whole tiles of 8 rows.

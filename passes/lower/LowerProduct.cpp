@@ -1,0 +1,114 @@
+// Products with weights as calls, together with what becomes of their results.
+#include "passes/lower/Lowering.h"
+
+namespace quantc {
+
+using namespace mlir;
+
+std::optional<Lowering::Product> Lowering::productOf(tfm::FusedOp op) {
+  Product product{op, {}, {}, {}, {}, {}};
+  std::optional<Storage> input = find(op.getInputs()[0]);
+  if (!input)
+    return std::nullopt;
+  product.input = *input;
+  for (Value value : op.getInputs().slice(1, op.getProducts())) {
+    std::optional<Constant> weight = packed(value, isResult(op.getResult()) ? "head" : "linear");
+    if (!weight || (weight->scheme->quantized() ? !input->quantized() : !input->element.isF32()) || input->width != weight->columns)
+      return std::nullopt;
+    product.weights.push_back(*weight);
+  }
+  for (Value value : op.getInputs().drop_front(op.productInputs()))
+    if (failed(elementwiseInput(value, op.getResult(), product.epilogue, product.operands)))
+      return std::nullopt;
+  const Constant& weight = product.weights.front();
+  product.params = {{"scheme", weight.scheme->name}, {"operands", product.operands}, {"products", std::to_string(op.getProducts())}};
+  if (weight.scheme->quantized())
+    product.params.push_back({"groups", std::to_string(weight.packed.groups)});
+  return product;
+}
+
+SmallVector<Value> Lowering::inputsOf(const Product& product, AffineExpr firstRow) {
+  SmallVector<Value> inputs = kb.rowViews(product.input, KernBuilder::Split::none, firstRow);
+  for (const Constant& weight : product.weights)
+    llvm::append_range(inputs, kb.weightViews(weight));
+  llvm::append_range(inputs, product.epilogue);
+  return inputs;
+}
+
+void Lowering::callProduct(const Product& product, SmallVectorImpl<Value>& inputs, ValueRange outputs, AffineExpr units) {
+  tfm::FusedOp op = product.op;
+  Params params = product.params;
+  params.push_back({"tokens", "many"});
+  auto many = kb.kernel("matmul", params, &op.getBody());
+  params.back().second = "one";
+  auto one = kb.kernel("matmul", params, &op.getBody());
+  int64_t multiplyAdds = 0;
+  for (const Constant& weight : product.weights)
+    multiplyAdds += weight.rows * weight.columns;
+  kb.call(op.getLoc(), many, one, inputs, outputs, units, product.input.rows, {multiplyAdds});
+}
+
+LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
+  if (op->hasOneUse()) {
+    Operation* reader = *op->user_begin();
+    auto rope = dyn_cast<tfm::RopeOp>(reader);
+    auto append = dyn_cast<tfm::CacheAppendOp>(reader);
+    if ((rope || append) && productWithin(reader, rope ? rope.getHeadDim() : append.getHeadDim()) == op)
+      return success();  // with its reader
+  }
+  std::optional<Product> product = productOf(op);
+  if (!product)
+    return failure();
+  std::optional<Storage> created = create(op.getResult(), op);
+  if (!created || matrixOf(*created) != Matrix{product->input.rows, product->rows()})
+    return failure();
+  Storage out = *created;
+  SmallVector<Value> inputs = inputsOf(*product, {});
+  if (out.quantized()) {
+    product->params.append({{"finish", "quantize"}, {"rows", std::to_string(product->rows())}, {"max_tokens", std::to_string(kb.largest(out.rows))}});
+    callProduct(*product, inputs, kb.rowViews(out, KernBuilder::Split::columns), kb.constantExpr(out.groups()));
+    return success();
+  }
+  // The product is written in whole tiles of rows; the storage has room for them.
+  product->params.push_back({"finish", "plain"});
+  int64_t tile = kb.layout().rowsPerTile;
+  ViewDim features = kb.wholeDim(product->tiles() * tile, 1), rows = {kb.constantExpr(0), out.firstRow, out.rows, out.rowStride};
+  callProduct(*product, inputs, kb.view(out.buffer, f32(), 0, {features, rows}, 0, tile), kb.constantExpr(product->tiles()));
+  return success();
+}
+
+tfm::FusedOp Lowering::productWithin(Operation* reader, int64_t headDim) {
+  auto op = reader->getOperand(0).getDefiningOp<tfm::FusedOp>();
+  // 1. Nothing else reads the product. 2. Heads are whole tiles. 3. Its rows are the step's tokens. 4. Its epilogue reads no other rows.
+  if (!op || !op.isLinear() || !op->hasOneUse() || headDim < 1 || headDim % kb.layout().rowsPerTile != 0)
+    return {};
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  if (!matrix || matrix->rows != kb.symbol(tfm::Symbol::sequence) || matrix->width % headDim != 0 || !type.getElementType().isF32())
+    return {};
+  for (Value input : op.getInputs().drop_front(op.productInputs()))
+    if (!exprOf(input))
+      return {};
+  return op;
+}
+
+LogicalResult Lowering::lowerHeads(tfm::FusedOp op, tfm::RopeOp rope, Value output) {
+  std::optional<Product> product = productOf(op);
+  if (!product || !output)
+    return failure();
+  AffineExpr past = kb.symbol(tfm::Symbol::past);
+  SmallVector<Value> inputs = inputsOf(*product, past);
+  auto view = output.getDefiningOp<kern::ViewOp>();
+  int64_t heads = cast<AffineConstantExpr>(view.getExtents().getResult(1)).getValue();
+  product->params.append({{"finish", "rope"}, {"max_tokens", std::to_string(kb.largest(product->input.rows))}, {"cache", cacheParam(output)}});
+  if (rope) {
+    llvm::append_range(product->params, ropeParams(rope));
+    inputs.append({tableView(rope, false), tableView(rope, true)});
+  } else {
+    product->params.append({{"head_dim", std::to_string(product->rows() / heads)}, {"rotary_dim", "0"}});
+  }
+  callProduct(*product, inputs, output, kb.constantExpr(heads));
+  return success();
+}
+
+}  // namespace quantc
