@@ -1,12 +1,7 @@
 #include "cpu_features.h"
 
-#include <limits.h>
-#include <sched.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-
-#include <algorithm>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -78,31 +73,6 @@ bool has_vector() {
 
 #endif
 
-/// Relative speed of a processor where the kernel tells it (arm64 and riscv64 of mixed cores), else 0.
-unsigned capacity_of(int processor) {
-  char path[80];
-  snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpu_capacity", processor);
-  FILE* file = fopen(path, "re");
-  if (!file)
-    return 0;
-  unsigned capacity = 0;
-  if (fscanf(file, "%u", &capacity) != 1)
-    capacity = 0;
-  fclose(file);
-  return capacity;
-}
-
-/// The processors' time that the control group of this process may use, in whole processors; UINT_MAX where there is no limit.
-unsigned quota_of_group() {
-  FILE* file = fopen("/sys/fs/cgroup/cpu.max", "re");
-  if (!file)
-    return UINT_MAX;
-  unsigned long quota = 0, period = 0;
-  const bool limited = fscanf(file, "%lu %lu", &quota, &period) == 2 && period > 0;  // it holds "max" where there is none
-  fclose(file);
-  return limited ? static_cast<unsigned>((quota + period - 1) / period) : UINT_MAX;
-}
-
 }  // namespace
 
 schema::Architecture this_architecture() {
@@ -133,21 +103,6 @@ bool cpu_has(const char* feature) {
 #endif
 #include "cpu_features.inc"
   return false;
-}
-
-unsigned usable_cores() {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-    return 1;
-  unsigned fastest = 0;
-  for (int i = 0; i < CPU_SETSIZE; ++i) {
-    if (CPU_ISSET(i, &allowed) && capacity_of(i) > fastest)
-      fastest = capacity_of(i);
-  }
-  unsigned cores = 0;
-  for (int i = 0; i < CPU_SETSIZE; ++i)
-    cores += CPU_ISSET(i, &allowed) && 2 * capacity_of(i) >= fastest;
-  return std::clamp(cores, 1u, std::max(1u, quota_of_group()));
 }
 
 }  // namespace quantc::rt

@@ -12,8 +12,4 @@ const char* architecture_name(schema::Architecture architecture);
 /// Whether processor and operating system support the feature. False for names that are not rows of cpu_features.inc.
 bool cpu_has(const char* feature);
 
-/// How many threads are worth having: the processors that this process may use, within the limit of its control group, without those of less
-/// than half the fastest one's capacity (a call waits for its slowest thread). At least 1.
-unsigned usable_cores();
-
 }  // namespace quantc::rt

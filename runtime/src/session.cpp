@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <new>
 
-#include "cpu_features.h"
 #include "executor.h"
 #include "header_check.h"
 #include "model.h"
@@ -65,12 +64,14 @@ qc_status check_step(const qc_session& session, const int32_t* tokens, uint32_t 
 
 qc_status start_session(qc_session& session, const qc_model& model, const qc_session_options& options, qc_error* error) {
   session.model = &model;
-  const uint32_t threads = options.threads ? options.threads : std::min(usable_cores(), kMaxThreads);
+  Cores cores = usable_cores();
+  const uint32_t threads = options.threads ? options.threads : std::min(cores.count, kMaxThreads);
+  cores.some_slow = cores.some_slow && !options.leave_placement;
   if (threads > kMaxThreads)
     return fail(error, QC_ERROR_ARGUMENT, "%u threads, expected at most %u; ask for fewer", threads, kMaxThreads);
   if (const qc_status status = session.arena.map_arena(model.program->arena_bytes(), error))
     return status;
-  return session.pool.start(threads, error);
+  return session.pool.start(threads, cores, error);
 }
 
 }  // namespace

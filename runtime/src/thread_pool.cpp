@@ -6,8 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cpu_features.h"
-
 namespace quantc::rt {
 namespace {
 
@@ -47,9 +45,9 @@ void Gate::wait(uint32_t seen, uint32_t spins) {
   sleepers_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-qc_status ThreadPool::start(uint32_t threads, qc_error* error) {
+qc_status ThreadPool::start(uint32_t threads, const Cores& cores, qc_error* error) {
   threads_ = threads;
-  spins_ = threads <= usable_cores() ? kSpins : 0;
+  spins_ = threads <= cores.count ? kSpins : 0;
   if (!workers_.allocate(threads - 1))
     return fail(error, QC_ERROR_MEMORY, "%u threads could not be held in memory; ask for fewer", threads);
   pthread_attr_t attributes;
@@ -63,6 +61,9 @@ qc_status ThreadPool::start(uint32_t threads, qc_error* error) {
     failure = pthread_create(&worker.thread, &attributes, worker_main, &worker);
     if (failure != 0)
       break;
+    // All of them to all of the fast cores: a thread need not stay on one that others use. A refusal only costs time.
+    if (cores.some_slow && threads <= cores.count)
+      pthread_setaffinity_np(worker.thread, sizeof cores.fast, &cores.fast);
   }
   pthread_attr_destroy(&attributes);
   if (failure != 0)

@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "array.h"
+#include "cores.h"
 #include "error.h"
 
 namespace quantc::rt {
@@ -59,8 +60,9 @@ public:
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
 
-  /// Starts `threads - 1` threads. Called once; afterwards nothing is allocated.
-  qc_status start(uint32_t threads, qc_error* error);
+  /// Starts `threads - 1` threads, kept to the fast ones of `cores` where there are enough of those and others too. Called once; afterwards
+  /// nothing is allocated.
+  qc_status start(uint32_t threads, const Cores& cores, qc_error* error);
   uint32_t threads() const { return threads_; }
 
   /// Does the job; the calling thread takes part. One caller at a time.

@@ -268,6 +268,31 @@ TEST(Session, RecordsEveryUnitOfEveryCall) {
   EXPECT_STREQ(call.kernel, "project_one");
 }
 
+/// Into how many pieces the last call is cut in a step of one token.
+size_t pieces_of_work(uint64_t multiply_adds, uint32_t threads) {
+  ArtifactSpec spec = tiny_model();
+  spec.programs[0].calls[kProject].row_multiply_adds = multiply_adds;
+  spec.programs[0].calls[kProject].units = constant(11);
+  spec.programs[0].calls[kProject].arguments[1].split_unit = 1;
+  spec.programs[0].calls[kProject].arguments[2].split_unit = 1;
+  spec.programs[0].calls[kProject].arguments[3].split_unit = 1;
+  Running running(spec, threads);
+  std::vector<qc_event> events(qc_session_events_per_step(running.session.get()));
+  qc_session_record(running.session.get(), events.data());
+  EXPECT_EQ(running.step({7}, QC_ROWS_LAST)[0], tiny_logits({7})[0]);
+  events.resize(qc_session_event_count(running.session.get()));
+  return static_cast<size_t>(std::count_if(events.begin(), events.end(), [](const qc_event& event) { return event.call == kProject; }));
+}
+
+TEST(Session, DividesCallsByTheirWork) {
+  EXPECT_EQ(pieces_of_work(0, 4), 1u);
+  EXPECT_EQ(pieces_of_work(2 * 4 * 8192, 4), 2u);
+  EXPECT_EQ(pieces_of_work(1 << 20, 4), 4u);
+  EXPECT_EQ(pieces_of_work(uint64_t{1} << 40, 4), 8u) << "long pieces even out unequal threads";
+  EXPECT_EQ(pieces_of_work(uint64_t{1} << 40, 7), 11u) << "no more than it has units";
+  EXPECT_EQ(pieces_of_work(uint64_t{1} << 40, 1), 1u);
+}
+
 TEST(Session, StepsAllocateNothing) {
   Running running(tiny_model(), 3);
   EXPECT_GT(allocations, 0) << "opening allocates, so the counter counts";

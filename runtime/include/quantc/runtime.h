@@ -66,7 +66,12 @@ qc_status qc_model_get_info(const qc_model* model, qc_model_info* out_info);
 const void* qc_model_header(const qc_model* model, size_t* out_bytes);
 
 typedef struct qc_session_options {
-  uint32_t threads; /* 0: as many as the machine has cores that are worth using */
+  /* 0: one for each performance core that this process may use, within the time that its control group has. Cores are performance cores by what
+   * the system tells of them: at least half of the largest capacity, or four fifths of the highest frequency. */
+  uint32_t threads;
+  /* Where there are slower cores too, the session's threads are kept to the performance cores if they are enough; the calling thread never is.
+   * Non-zero: they are not. */
+  int leave_placement;
 } qc_session_options;
 
 /* `options` may be NULL. The model must outlive the session. */
