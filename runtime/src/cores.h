@@ -7,9 +7,9 @@
 namespace quantc::rt {
 
 struct Cores {
-  cpu_set_t fast;   // those to compute on
-  uint32_t count;   // how many threads are worth having on them: as many as they are, fewer where a control group has less time; at least 1
-  bool some_slow;   // this process may run on slower ones too, and the system would put threads there
+  cpu_set_t fast;  // those to compute on
+  uint32_t count;  // how many threads are worth having on them: as many as they are, fewer where a control group has less time; at least 1
+  bool some_slow;  // this process may run on slower ones too, and the system would put threads there
 };
 
 /// Of the cores in `allowed`, those that are about as fast as the fastest: of at least half its capacity (cpu_capacity), or of at least four
