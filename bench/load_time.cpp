@@ -110,8 +110,8 @@ int main(int count, char** words) {
       seen[i].push_back(numbers[i]);
   }
   for (int i = 0; i < kStageCount; ++i)
-    printf("%8.3f ms  until %s (%.3f to %.3f)\n", median(seen[i]) * 1e-6, kStages[i], *std::min_element(seen[i].begin(), seen[i].end()) * 1e-6,
-           *std::max_element(seen[i].begin(), seen[i].end()) * 1e-6);
+    printf("%8.3f ms  until %s (%.3f to %.3f)\n", median(seen[i]) * 1e-6, kStages[i],
+           *std::min_element(seen[i].begin(), seen[i].end()) * 1e-6, *std::max_element(seen[i].begin(), seen[i].end()) * 1e-6);
   printf("%8.0f     page faults until then, %.0f of them from the disk\n", median(seen[kStageCount]), median(seen[kStageCount + 1]));
   return 0;
 }

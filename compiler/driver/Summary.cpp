@@ -119,7 +119,7 @@ std::string toText(const Summary& summary) {
   table.row(
       {"bits per weight", fixed(summary.linearBits, 2) + " in linear layers, " + fixed(summary.fileBits, 2) + " over the whole file"});
   table.row({"arena", bytesText(summary.arenaBytes) + " of activations and KV cache"});
-  table.row({"resident bound", bytesText(summary.residentBound) + " when it runs"});
+  table.row({"resident bound", bytesText(summary.residentBound) + " when it runs with one thread"});
   std::string kernels = std::to_string(summary.kernels) + ", " + std::to_string(summary.kernelsFromCache) + " of them generated before";
   if (!summary.slowestKernel.empty())
     kernels += "; the slowest took " + fixed(summary.slowestKernelSeconds, 2) + " s: " + summary.slowestKernel;

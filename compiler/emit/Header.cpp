@@ -7,6 +7,7 @@
 #include "mlir/IR/Builders.h"
 #include "runtime/schema/artifact_generated.h"
 #include "runtime/src/format.h"
+#include "runtime/src/resident.h"
 
 namespace quantc {
 
@@ -215,11 +216,19 @@ private:
     return segments;
   }
 
-  /// One session on one machine: its weights, one variant's code, the header, the arena.
+  /// One session on one machine: its weights, one variant's code, the header, the arena, and what the runtime makes of them.
   void fillReport() {
+    ResidentParts resident{};
     uint64_t weights = 0, code = 0;
     for (uint32_t segment : parts.weightsSegments)
       weights = std::max(weights, parts.segments[segment].bytes);
+    for (auto program : module().getOps<kern::ProgramOp>()) {
+      uint64_t calls = 0, views = 0;
+      for (auto call : program.getOps<kern::CallOp>())
+        ++calls, views += call.getViews().size();
+      resident.calls = std::max(resident.calls, calls);
+      resident.views = std::max(resident.views, views);
+    }
     report.codeBytes = 0;
     for (uint32_t segment : parts.codeSegments) {
       code = std::max(code, parts.segments[segment].bytes);
@@ -227,7 +236,13 @@ private:
     }
     report.weightBytes = weights;
     report.headerBytes = headerBytes;
-    report.residentBound = weights + code + headerBytes + sizeof(ArtifactPrefix) + report.arenaBytes;
+    resident.weights = weights;
+    resident.code = code;
+    resident.header = headerBytes;
+    resident.arena = report.arenaBytes;
+    resident.context = integerAttribute("tfm.context");
+    resident.vocabulary = vocabulary;
+    report.residentBound = resident_bound(resident);
   }
 
   const HeaderParts& parts;

@@ -75,4 +75,17 @@ qc_status Mapping::map_arena(uint64_t bytes, qc_error* error) {
   return QC_OK;
 }
 
+qc_status Mapping::map_stacks(uint32_t count, uint64_t bytes, uint64_t guard, qc_error* error) {
+  size_ = count * (bytes + guard);
+  data_ = static_cast<uint8_t*>(map_or_null(size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0));
+  bool usable = data_;
+  for (uint32_t i = 0; i < count && usable; ++i)
+    usable = mprotect(data_ + i * (bytes + guard) + guard, bytes, PROT_READ | PROT_WRITE) == 0;
+  if (!usable)
+    return fail(error, QC_ERROR_MEMORY, "stacks for %u threads could not be had: %s; ask for fewer threads or free some memory", count,
+                strerror(errno));
+  madvise(data_, size_, MADV_NOHUGEPAGE);  // fails where the system has no large pages
+  return QC_OK;
+}
+
 }  // namespace quantc::rt

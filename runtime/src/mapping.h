@@ -42,6 +42,9 @@ public:
   /// Zeroed memory, aligned to a page.
   qc_status map_arena(uint64_t bytes, qc_error* error);
 
+  /// `count` stacks of `bytes`, each above `guard` bytes that cannot be touched. Pages of them are resident once they are used, never large ones.
+  qc_status map_stacks(uint32_t count, uint64_t bytes, uint64_t guard, qc_error* error);
+
   uint8_t* data() const { return data_; }
   uint64_t size() const { return size_; }
 

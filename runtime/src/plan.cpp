@@ -3,9 +3,14 @@
 #include <string.h>
 
 #include "header_check.h"
+#include "resident.h"
 #include "work.h"
 
 namespace quantc::rt {
+
+static_assert(sizeof(PlannedCall) <= kPlannedCallBytes && sizeof(PlannedView) <= kPlannedViewBytes,
+              "the bound on resident memory counts them");
+
 namespace {
 
 HalideType halide_type(schema::ElementType element) {

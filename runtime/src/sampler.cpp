@@ -1,6 +1,7 @@
 // Sampling with plain IEEE operations only, so that a seed gives the same tokens everywhere: no function of a math library, whose last bits
 // differ from machine to machine.
 #include "quantc/sampler.h"
+#include "resident.h"
 
 #include <string.h>
 
@@ -150,6 +151,8 @@ void qc_sampler_begin(qc_sampler* sampler, const qc_sampler_options* options) {
   sampler->state[0] = splitmix64(seed);
   sampler->state[1] = splitmix64(seed);
 }
+
+static_assert(sizeof(Candidate) <= quantc::kSamplerBytes, "the bound on resident memory counts them");
 
 size_t qc_sampler_scratch_bytes(uint32_t vocabulary) { return vocabulary * sizeof(Candidate); }
 

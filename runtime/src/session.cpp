@@ -7,6 +7,7 @@
 #include "executor.h"
 #include "header_check.h"
 #include "model.h"
+#include "resident.h"
 #include "work.h"
 
 struct qc_session {
@@ -20,6 +21,8 @@ struct qc_session {
 
 namespace quantc::rt {
 namespace {
+
+constexpr uint64_t kProgramStack = uint64_t{1} << 20;  // what a thread needs besides kernels, generously
 
 using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
 
@@ -71,7 +74,7 @@ qc_status start_session(qc_session& session, const qc_model& model, const qc_ses
     return fail(error, QC_ERROR_ARGUMENT, "%u threads, expected at most %u; ask for fewer", threads, kMaxThreads);
   if (const qc_status status = session.arena.map_arena(model.program->arena_bytes(), error))
     return status;
-  return session.pool.start(threads, cores, error);
+  return session.pool.start(threads, cores, quantc::stack_bound(model.header->context()) + kProgramStack, error);
 }
 
 }  // namespace
@@ -133,6 +136,11 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
 }
 
 uint32_t qc_session_threads(const qc_session* session) { return session->pool.threads(); }
+
+uint64_t qc_session_resident_bound(const qc_session* session) {
+  const schema::Artifact& header = *session->model->header;
+  return header.resident_bound() + (session->pool.threads() - 1) * quantc::stack_bound(header.context());
+}
 
 size_t qc_session_events_per_step(const qc_session* session) { return events_per_step(session->model->plan, session->pool.threads()); }
 

@@ -31,8 +31,10 @@ QUANTC_SHA inline __m128i next_words(__m128i w0, __m128i w1, __m128i w2, __m128i
 
 QUANTC_SHA void compress_blocks(uint32_t state[8], const uint8_t* block, size_t count) {
   const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-  __m128i abef = _mm_set_epi32(static_cast<int>(state[0]), static_cast<int>(state[1]), static_cast<int>(state[4]), static_cast<int>(state[5]));
-  __m128i cdgh = _mm_set_epi32(static_cast<int>(state[2]), static_cast<int>(state[3]), static_cast<int>(state[6]), static_cast<int>(state[7]));
+  __m128i abef =
+      _mm_set_epi32(static_cast<int>(state[0]), static_cast<int>(state[1]), static_cast<int>(state[4]), static_cast<int>(state[5]));
+  __m128i cdgh =
+      _mm_set_epi32(static_cast<int>(state[2]), static_cast<int>(state[3]), static_cast<int>(state[6]), static_cast<int>(state[7]));
   for (; count > 0; --count, block += kBlock) {
     const __m128i old_abef = abef, old_cdgh = cdgh;
     const auto* words = reinterpret_cast<const __m128i*>(block);

@@ -6,11 +6,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace quantc::rt {
 namespace {
 
-constexpr uint32_t kSpins = 2000;                // some ten microseconds: longer than a thread mostly waits within a step
-constexpr size_t kStackBytes = size_t{8} << 20;  // kernels keep rows of scores on the stack
+constexpr uint32_t kSpins = 2000;  // some ten microseconds: longer than a thread mostly waits within a step
+constexpr uint64_t kLeastStack = uint64_t{8} << 20;
+constexpr uint64_t kStackUnit = 65536;  // a multiple of every page size
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t), "a futex is a plain word");
 
 void futex(std::atomic<uint32_t>* word, int operation, uint32_t value) { syscall(SYS_futex, word, operation, value, nullptr, nullptr, 0); }
@@ -45,19 +48,22 @@ void Gate::wait(uint32_t seen, uint32_t spins) {
   sleepers_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-qc_status ThreadPool::start(uint32_t threads, const Cores& cores, qc_error* error) {
+qc_status ThreadPool::start(uint32_t threads, const Cores& cores, uint64_t stack_bytes, qc_error* error) {
   threads_ = threads;
   spins_ = threads <= cores.count ? kSpins : 0;
   if (!workers_.allocate(threads - 1))
     return fail(error, QC_ERROR_MEMORY, "%u threads could not be held in memory; ask for fewer", threads);
+  const uint64_t stack = (std::max(stack_bytes, kLeastStack) + kStackUnit - 1) / kStackUnit * kStackUnit;
+  if (const qc_status status = threads > 1 ? stacks_.map_stacks(threads - 1, stack, kStackUnit, error) : QC_OK)
+    return status;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
   int failure = 0;
   for (; started_ < threads - 1; ++started_) {
     Worker& worker = workers_[started_];
     worker.pool = this;
     worker.index = started_ + 1;
+    pthread_attr_setstack(&attributes, stacks_.data() + started_ * (stack + kStackUnit) + kStackUnit, stack);
     failure = pthread_create(&worker.thread, &attributes, worker_main, &worker);
     if (failure != 0)
       break;

@@ -12,6 +12,7 @@
 #include "array.h"
 #include "cores.h"
 #include "error.h"
+#include "mapping.h"
 
 namespace quantc::rt {
 
@@ -60,9 +61,9 @@ public:
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
 
-  /// Starts `threads - 1` threads, kept to the fast ones of `cores` where there are enough of those and others too. Called once; afterwards
-  /// nothing is allocated.
-  qc_status start(uint32_t threads, const Cores& cores, qc_error* error);
+  /// Starts `threads - 1` threads with room for `stack_bytes` at least on their stacks, kept to the fast ones of `cores` where there are enough of
+  /// those and others too. Called once; afterwards nothing is allocated.
+  qc_status start(uint32_t threads, const Cores& cores, uint64_t stack_bytes, qc_error* error);
   uint32_t threads() const { return threads_; }
 
   /// Does the job; the calling thread takes part. One caller at a time.
@@ -82,6 +83,7 @@ private:
   void begin_stage(uint32_t stage, uint32_t thread);
   void announce(uint32_t pieces);
 
+  Mapping stacks_;
   Array<Worker> workers_;
   uint32_t started_ = 0;  // of workers_
   uint32_t threads_ = 1;

@@ -104,7 +104,7 @@ TEST_F(CoresTest, AreOneAtLeast) {
 /// The cores that the pool's second thread may use.
 cpu_set_t set_of_worker(const Cores& cores, uint32_t threads) {
   rt::ThreadPool pool;
-  EXPECT_EQ(pool.start(threads, cores, nullptr), QC_OK);
+  EXPECT_EQ(pool.start(threads, cores, 0, nullptr), QC_OK);
   struct Seen {
     std::atomic<bool> known{false};
     cpu_set_t set;

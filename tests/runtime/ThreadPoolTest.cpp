@@ -17,7 +17,7 @@ using rt::UnitRange;
 std::unique_ptr<ThreadPool> start_pool(uint32_t threads) {
   auto pool = std::make_unique<ThreadPool>();
   qc_error error = {};
-  EXPECT_EQ(pool->start(threads, rt::usable_cores(), &error), QC_OK) << error.message;
+  EXPECT_EQ(pool->start(threads, rt::usable_cores(), 0, &error), QC_OK) << error.message;
   return pool;
 }
 

@@ -57,7 +57,7 @@ typedef struct qc_model_info {
   uint32_t vocabulary;     /* logits per position; 0 where the model has no logits */
   uint32_t logits_stride;  /* floats from one row of logits to the next, at least `vocabulary` */
   uint64_t arena_bytes;    /* allocated per session: activations, KV cache, inputs, outputs */
-  uint64_t resident_bound; /* weights, code, header and one arena: what a run keeps resident at most, without the stacks of threads */
+  uint64_t resident_bound; /* what quantc-run keeps resident at most with one thread, docs/artifact.md says what that covers */
   uint64_t file_bytes;
 } qc_model_info;
 qc_status qc_model_get_info(const qc_model* model, qc_model_info* out_info);
@@ -108,6 +108,8 @@ typedef struct qc_event {
 } qc_event;
 
 uint32_t qc_session_threads(const qc_session* session);
+/* resident_bound with this session's threads, in bytes. */
+uint64_t qc_session_resident_bound(const qc_session* session);
 /* How many events a step makes at most. */
 size_t qc_session_events_per_step(const qc_session* session);
 /* From now on every step writes its events to `events`, from its beginning on and in no order; there must be room for

@@ -29,6 +29,7 @@ public:
     }
     print_rate("prefill", sizes_.prompt, prefill_seconds);
     print_rate("decode", sizes_.generated, decode_seconds);
+    print_memory(stdout, engine_);
     return kSuccess;
   }
 

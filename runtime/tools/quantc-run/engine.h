@@ -44,6 +44,9 @@ int generate(Engine& engine);
 int bench(Engine& engine);
 int print_info(const Engine& engine);
 
+/// Prints how much memory was resident at the peak, and the bound.
+void print_memory(FILE* out, const Engine& engine);
+
 /// Seconds on a clock that only goes forward.
 double now();
 

@@ -59,6 +59,7 @@ public:
     print_results();
     print_rate("prompt", prompt.size(), prefilled - start);
     print_rate("generated", generated_.size(), decoded - prefilled);
+    print_memory(stderr, engine_);
     return kSuccess;
   }
 

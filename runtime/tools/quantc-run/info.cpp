@@ -52,7 +52,25 @@ void print_ports(const char* what, const flatbuffers::Vector<flatbuffers::Offset
   }
 }
 
+/// Bytes; 0 where the system does not tell.
+uint64_t peak_memory() {
+  FILE* file = fopen("/proc/self/status", "re");
+  unsigned long long kilobytes = 0;
+  char line[128];
+  while (file && fgets(line, sizeof line, file) && sscanf(line, "VmHWM: %llu", &kilobytes) != 1)
+    ;
+  if (file)
+    fclose(file);
+  return kilobytes << 10;
+}
+
 }  // namespace
+
+void print_memory(FILE* out, const Engine& engine) {
+  const unsigned long long peak = peak_memory(), bound = qc_session_resident_bound(engine.session.get());
+  fprintf(out, "memory  %llu bytes resident at the peak, bound %llu with %u threads\n", peak, bound,
+          qc_session_threads(engine.session.get()));
+}
 
 int print_info(const Engine& engine) {
   const schema::Artifact& header = *schema::GetArtifact(qc_model_header(engine.model.get(), nullptr));
@@ -65,7 +83,7 @@ int print_info(const Engine& engine) {
   print_line("step", "up to " + std::to_string(info.max_sequence) + " tokens, " + std::to_string(info.max_outputs) + " rows of output");
   print_line("vocabulary", std::to_string(info.vocabulary));
   print_line("arena", bytes_text(info.arena_bytes));
-  print_line("resident bound", bytes_text(info.resident_bound));
+  print_line("resident bound", bytes_text(info.resident_bound) + " with one thread");
   print_ports("input", header.inputs());
   print_ports("output", header.outputs());
   if (const schema::Provenance* provenance = header.provenance()) {
