@@ -18,3 +18,8 @@ endif()
 
 # docs/numerics.md: one rounding per written operation, in C++ as in kernels.
 add_compile_options(-ffp-contract=off -Wall -Wextra -Wno-unused-parameter)
+
+# MinSizeRel is for boards with little room: nothing that is not called, and the C++ library, of which little is used, inside of the program, so
+# that it needs nothing but the C library.
+add_compile_options($<$<CONFIG:MinSizeRel>:-ffunction-sections> $<$<CONFIG:MinSizeRel>:-fdata-sections>)
+add_link_options($<$<CONFIG:MinSizeRel>:-Wl,--gc-sections,-s> $<$<CONFIG:MinSizeRel>:-static-libstdc++> $<$<CONFIG:MinSizeRel>:-static-libgcc>)

@@ -31,3 +31,16 @@ foreach(architecture x86_64 arm64 riscv64)
     USES_TERMINAL VERBATIM)
   add_dependencies(runtimes runtime_${architecture})
 endforeach()
+
+# The small one of the preset runtime-arm64-small, to <build>/runtime/arm64-small: what tests/end_to_end/RuntimeSizeTest.cpp weighs.
+if(EXISTS "${PROJECT_SOURCE_DIR}/cmake/toolchains/arm64.cmake")
+  set(folder "${PROJECT_BINARY_DIR}/runtime/arm64-small")
+  add_custom_target(runtime_arm64_small
+    COMMAND "${CMAKE_COMMAND}" -S "${PROJECT_SOURCE_DIR}" -B "${folder}" -G "${CMAKE_GENERATOR}" -DCMAKE_BUILD_TYPE=MinSizeRel
+            "-DCMAKE_TOOLCHAIN_FILE=${PROJECT_SOURCE_DIR}/cmake/toolchains/arm64.cmake" -DCMAKE_EXE_LINKER_FLAGS=
+            -DQUANTC_BUILD_COMPILER=OFF -DQUANTC_BUILD_TESTS=OFF "-DQUANTC_FLATBUFFERS_INCLUDE=${QUANTC_FLATBUFFERS_INCLUDE}"
+    COMMAND "${CMAKE_COMMAND}" --build "${folder}" --target quantc-run
+    COMMENT "quantc-run for arm64, as small as it gets"
+    USES_TERMINAL VERBATIM)
+  add_dependencies(runtimes runtime_arm64_small)
+endif()

@@ -68,7 +68,9 @@ TEST_P(Resident, StaysBelowTheBound) {
     const std::string text(std::istreambuf_iterator<char>(stream), {});
     ASSERT_EQ(exitCode, 0) << text;
     std::smatch match;
-    ASSERT_TRUE(std::regex_search(text, match, std::regex("memory  (\\d+) bytes resident at the peak, bound (\\d+) with " + threads + " threads"))) << text;
+    ASSERT_TRUE(
+        std::regex_search(text, match, std::regex("memory  (\\d+) bytes resident at the peak, bound (\\d+) with " + threads + " threads")))
+        << text;
     const uint64_t peak = std::stoull(match[1]), bound = std::stoull(match[2]);
     EXPECT_LE(peak, bound);
     EXPECT_LE(seen, bound);
