@@ -55,7 +55,8 @@ TEST_F(RuntimeSize, SmallToolRuns) {
   const std::filesystem::path artifact = folder.path() / "model.qc";
   ASSERT_NO_FATAL_FAILURE(compile(talelm(), "int8", "host,arm64", artifact));
   const std::vector<std::string> more = {artifact.string(), "--prompt", "The old king", "--max-tokens", "4", "--logits-hash"};
-  std::vector<std::string> here = {builtProgram("quantc-run")}, there = {"qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", smallBuild() + "/bin/quantc-run"};
+  std::vector<std::string> here = {builtProgram("quantc-run")},
+                           there = {"qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", smallBuild() + "/bin/quantc-run"};
   here.insert(here.end(), more.begin(), more.end());
   there.insert(there.end(), more.begin(), more.end());
   const ProcessResult small = runProcess(there);
