@@ -37,7 +37,8 @@ std::map<std::string, std::vector<double>> read(const std::string& path) {
     throw std::runtime_error(path + ": has no measurements");
   for (const auto& [name, list] : times)
     if (list.size() < 3)
-      throw std::runtime_error(path + ": " + name + " was measured " + std::to_string(list.size()) + " times, expected at least 3; run with --benchmark_repetitions=5");
+      throw std::runtime_error(path + ": " + name + " was measured " + std::to_string(list.size()) +
+                               " times, expected at least 3; run with --benchmark_repetitions=5");
   return times;
 }
 
@@ -59,7 +60,8 @@ int compare(const std::string& a, const std::string& b, double floor) {
     slower += ratio > 1 + noise;
     faster += ratio < 1 / (1 + noise);
     ++compared;
-    std::printf("| %s | %.2f us | %.2f us | %.3f | %.1f %% | %s |\n", name.c_str(), x.median / 1e3, y.median / 1e3, ratio, 100 * noise, verdict);
+    std::printf("| %s | %.2f us | %.2f us | %.3f | %.1f %% | %s |\n", name.c_str(), x.median / 1e3, y.median / 1e3, ratio, 100 * noise,
+                verdict);
   }
   for (const auto& [name, list] : after)
     if (!before.count(name))
@@ -87,7 +89,8 @@ int main(int argc, char** argv) {
   }
   if (files.size() != 2 || wrong) {
     std::fputs("usage: compare-runs BEFORE.json AFTER.json [--floor=0.02]\n\n"
-               "Compares medians of repeated measurements. A difference counts when it is larger than half the ranges of both sides together, and than the\n"
+               "Compares medians of repeated measurements. A difference counts when it is larger than half the ranges of both sides "
+               "together, and than the\n"
                "floor. Exit codes: 0 nothing is slower, 1 something is, 2 wrong use or files that cannot be compared.\n",
                stderr);
     return 2;

@@ -18,7 +18,8 @@ using bench::Problem;
 /// One kernel, compiled, linked and mapped.
 struct Compiled {
   explicit Compiled(const kernels::KernelSpec& spec, const TargetVariant& variant) {
-    const kernels::CodeImage code = kernels::linkImage({kernels::compileKernel(spec, variant, QUANTC_BINARY_DIR "/bench-kernel-cache")}, variant);
+    const kernels::CodeImage code =
+        kernels::linkImage({kernels::compileKernel(spec, variant, QUANTC_BINARY_DIR "/bench-kernel-cache")}, variant);
     entry = code.entries.at(0);
     image = std::make_unique<test::MappedImage>(code.bytes);
   }

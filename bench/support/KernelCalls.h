@@ -18,7 +18,7 @@ struct Problem {
   int64_t width = 0, rows = 0;  ///< input and output features; of other families than matmul `width` alone counts
   int64_t tokens = 1, past = 0;
   int64_t heads = 0, kvHeads = 0, headDim = 0, positions = 0;  ///< rope, append, attention
-  bool streamed = false;  ///< weights are read from memory: each call takes another copy of them
+  bool streamed = false;                                       ///< weights are read from memory: each call takes another copy of them
 
   /// Products that are summed, of matmul and attention.
   double multiplyAdds() const;
@@ -37,8 +37,8 @@ public:
 
 private:
   test::Call call;
-  std::vector<std::vector<uint8_t>> memory;        // one block per argument and copy
-  std::vector<std::vector<uint8_t*>> hosts;        // by copy
+  std::vector<std::vector<uint8_t>> memory;  // one block per argument and copy
+  std::vector<std::vector<uint8_t*>> hosts;  // by copy
   size_t next = 0;
   uint64_t touched = 0;
 };

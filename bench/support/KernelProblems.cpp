@@ -43,7 +43,9 @@ struct Builder {
     const char* kind = tokens == 1 ? "one" : "many";
     Problem& p = add(std::string(scheme.name) + "/" + kind + (withResidual ? "/residual/" : "/plain/") + sizeText(rows, width) +
                          (streamed ? "/streamed" : "/cached"),
-                     {"matmul", {{"scheme", scheme.name}, {"tokens", kind}, {"operands", withResidual ? "f" : ""}}, withResidual ? residual() : ScalarProgram{}},
+                     {"matmul",
+                      {{"scheme", scheme.name}, {"tokens", kind}, {"operands", withResidual ? "f" : ""}},
+                      withResidual ? residual() : ScalarProgram{}},
                      tokens);
     p.rows = rows;
     p.width = width;

@@ -1,0 +1,21 @@
+// The loop of a kernel in which the multiplications are: found in its assembly text, and what it does counted from its instructions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "targets/Target.h"
+
+namespace quantc::bench {
+
+struct HotLoop {
+  std::string label;
+  std::vector<std::string> lines;  ///< instructions only, the branch back last
+  std::string vectorState;         ///< riscv64: the vset instruction that is in force where the loop begins; empty elsewhere
+  int64_t multiplyAdds = 0;        ///< of narrow integers, per iteration
+};
+
+/// The innermost loop with the most multiply-adds. Throws std::runtime_error when no loop has any.
+HotLoop findHotLoop(const std::string& assembly, Architecture architecture);
+
+}  // namespace quantc::bench
