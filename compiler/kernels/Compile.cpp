@@ -81,15 +81,15 @@ Family buildFamily(const KernelSpec& spec, const Facts& facts) {
   throw UserError("kernel " + spec.family, "unknown kernel family; use one of " + known);
 }
 
-std::vector<char> generate(const KernelSpec& spec, const TargetVariant& target, Emit emit) {
+std::vector<char> generate(const KernelSpec& spec, const TargetVariant& target, Emit emit, Rounding rounding = Rounding::strict) {
   const CodeGeneration scope;
   try {
     Family family = buildFamily(spec, factsOf(target));
     std::vector<Halide::Argument> arguments(family.inputs.begin(), family.inputs.end());
     Halide::Pipeline pipeline(family.outputs);
     Halide::Module module =
-        pipeline.compile_to_module(arguments, kernelSymbol(spec), halideTargetOf(target), Halide::LinkageType::ExternalPlusArgv);
-    return emitModule(module, target, emit);
+        pipeline.compile_to_module(arguments, kernelSymbol(spec), halideTargetOf(target, rounding), Halide::LinkageType::ExternalPlusArgv);
+    return emitModule(module, target, emit, rounding);
   } catch (const Halide::Error& error) {
     throw UserError("kernel " + kernelSymbol(spec) + " for " + architectureName(target.architecture) + " " + target.name,
                     std::string("code generation failed: ") + error.what());
@@ -110,6 +110,13 @@ KernelObject compileKernel(const KernelSpec& spec, const TargetVariant& target, 
   object.elf = generate(spec, target, Emit::object);
   object.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   cache.store(object.elf);
+  return object;
+}
+
+KernelObject compileRelaxed(const KernelSpec& spec, const TargetVariant& target) {
+  KernelObject object;
+  object.symbol = kernelSymbol(spec);
+  object.elf = generate(spec, target, Emit::object, Rounding::relaxed);
   return object;
 }
 

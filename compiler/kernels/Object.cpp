@@ -124,8 +124,14 @@ void restrictFeatures(llvm::Module& module, const TargetVariant& target) {
 }  // namespace
 
 // Without vectors Halide's riscv64 is refused, so the front end is told of some; no schedule uses them and RiscvModule takes them away.
-Halide::Target halideTargetOf(const TargetVariant& target) {
-  return Halide::Target(target.halideTarget + "-no_runtime-no_asserts-no_bounds_query-strict_float");
+Halide::Target halideTargetOf(const TargetVariant& target, Rounding rounding) {
+  const std::string common = target.halideTarget + "-no_runtime-no_asserts-no_bounds_query";
+  if (rounding == Rounding::strict)
+    return Halide::Target(common + "-strict_float");
+  Halide::Target relaxed(common);
+  if (relaxed.has_feature(Halide::Target::AVX2))
+    relaxed.set_feature(Halide::Target::FMA);
+  return relaxed;
 }
 
 Facts factsOf(const TargetVariant& target) {
@@ -135,7 +141,7 @@ Facts factsOf(const TargetVariant& target) {
   return {target.dotForm, target.layout, lanes, half};
 }
 
-std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit) {
+std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit, Rounding rounding) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> code = Halide::compile_module_to_llvm_module(module, context);
   if (target.architecture == Architecture::riscv64)
@@ -143,7 +149,8 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
   moveHeapToStack(*code);
   if (target.architecture == Architecture::x86_64)
     restrictFeatures(*code, target);
-  checkStrict(*code);
+  if (rounding == Rounding::strict)
+    checkStrict(*code);
   addHelpers(*code);
   llvm::SmallVector<char, 0> buffer;
   llvm::raw_svector_ostream stream(buffer);
