@@ -37,7 +37,7 @@ void measure(benchmark::State& state, const Problem& problem, const TargetVarian
     try {
       call.reset();
       compiled = std::make_unique<Compiled>(problem.spec, variant);
-      call = std::make_unique<bench::PreparedCall>(problem, variant.layout, compiled->entry);
+      call = std::make_unique<bench::PreparedCall>(problem, variant.layout);
       prepared = key;
     } catch (const UserError& error) {
       return state.SkipWithError(error.what());
@@ -46,7 +46,7 @@ void measure(benchmark::State& state, const Problem& problem, const TargetVarian
   if (!compiled->image->valid())
     return state.SkipWithError("the system does not map memory that may be run");
   for (auto _ : state)
-    if (call->run(*compiled->image) != 0)
+    if (call->run(*compiled->image, compiled->entry) != 0)
       return state.SkipWithError("the kernel failed");
   const auto runs = static_cast<double>(state.iterations());
   state.SetBytesProcessed(static_cast<int64_t>(runs * static_cast<double>(call->bytes())));

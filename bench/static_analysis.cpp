@@ -36,7 +36,8 @@ public:
 
   /// Number of bars that are not reached.
   int run() {
-    std::printf("| core | variant | scheme | tokens | multiply-adds | cycles | bound | per cycle | peak | share | bar | weights, bytes per cycle |\n"
+    std::printf("| core | variant | scheme | tokens | multiply-adds | cycles | bound | per cycle | peak | share | bar | weights, bytes per "
+                "cycle |\n"
                 "| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (const Core& core : allCores()) {
       const TargetVariant* variant = findVariant(core);
@@ -50,7 +51,8 @@ public:
           for (const bool many : {false, true})
             row(core, *variant, scheme, many, peak);
     }
-    std::printf("\nmultiply-adds and cycles of one iteration of the hot loop; bound: cycles if only the busiest unit counted\n%s", notes.c_str());
+    std::printf("\nmultiply-adds and cycles of one iteration of the hot loop; bound: cycles if only the busiest unit counted\n%s",
+                notes.c_str());
     return missed;
   }
 
@@ -84,7 +86,8 @@ private:
   void board(double bytesPerCycle) {
     const double rate = bytesPerCycle * kBoard.cores * kBoard.hertz, wanted = kBoard.factor * kBoard.bytesPerSecond;
     char text[256];
-    std::snprintf(text, sizeof text, "- one token, int4: %.2f bytes per cycle * %d %s at %.1f GHz = %.1f GB/s, to be at least %.0f times %.0f GB/s: %s\n",
+    std::snprintf(text, sizeof text,
+                  "- one token, int4: %.2f bytes per cycle * %d %s at %.1f GHz = %.1f GB/s, to be at least %.0f times %.0f GB/s: %s\n",
                   bytesPerCycle, kBoard.cores, kBoard.core, kBoard.hertz / 1e9, rate / 1e9, kBoard.factor, kBoard.bytesPerSecond / 1e9,
                   rate >= wanted ? "ok" : "MISSED");
     notes += text;

@@ -171,9 +171,8 @@ double Problem::multiplyAdds() const {
   return 2 * seen * static_cast<double>(heads * headDim);
 }
 
-PreparedCall::PreparedCall(const Problem& problem, const WeightLayout& layout, uint64_t entry) {
+PreparedCall::PreparedCall(const Problem& problem, const WeightLayout& layout) {
   Arguments arguments = argumentsOf(problem, layout);
-  call.entry = entry;
   call.arguments = std::move(arguments.list);
   double bytes = 0;
   for (size_t i = 0; i < call.arguments.size(); ++i) {
@@ -207,7 +206,8 @@ PreparedCall::PreparedCall(const Problem& problem, const WeightLayout& layout, u
   }
 }
 
-int PreparedCall::run(const test::MappedImage& image) {
+int PreparedCall::run(const test::MappedImage& image, uint64_t entry) {
+  call.entry = entry;
   next = next + 1 < hosts.size() ? next + 1 : 0;
   return image.run(call, hosts[next]);
 }

@@ -30,8 +30,9 @@ std::vector<Problem> allProblems();
 /// A call with its buffers, to be run again and again.
 class PreparedCall {
 public:
-  PreparedCall(const Problem& problem, const WeightLayout& layout, uint64_t entry);
-  int run(const test::MappedImage& image);
+  PreparedCall(const Problem& problem, const WeightLayout& layout);
+  /// Calls the kernel at `entry` of the image.
+  int run(const test::MappedImage& image, uint64_t entry);
   /// What a call reads and writes, everything once; of tables the rows that it needs.
   uint64_t bytes() const { return touched; }
 

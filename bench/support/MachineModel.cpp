@@ -73,9 +73,8 @@ Cycles MachineModel::analyse(const Core& core, const std::string& text) const {
   const TemporaryText file(text);
   const std::string triple = core.architecture == std::string("arm64") ? "aarch64-linux" : std::string(core.architecture) + "-linux";
   constexpr int iterations = 200;
-  const std::string output = outputOf(command + " -mtriple=" + triple + " -mcpu=" + core.mcpu + " -mattr=" + core.mattr +
-                                      " -iterations=" + std::to_string(iterations) +
-                                      " -instruction-info=false -resource-pressure=false " + file.name);
+  const std::string output = outputOf(command + " -mtriple=" + triple + " -mcpu=" + core.mcpu + " -mattr=" + core.mattr + " -iterations=" +
+                                      std::to_string(iterations) + " -instruction-info=false -resource-pressure=false " + file.name);
   return {numberAfter(output, "Total Cycles:") / iterations, numberAfter(output, "Block RThroughput:")};
 }
 
