@@ -108,6 +108,11 @@ std::vector<std::vector<Tensor>> cut(const std::vector<Tensor>& tensors, size_t 
 
 }  // namespace
 
+void checkWritten(const std::ofstream& stream, const std::string& path) {
+  if (!stream)
+    throw std::runtime_error(path + ": cannot be written; check the folder and the space on the disk");
+}
+
 void writeFolder(const LlamaShape& shape, const std::filesystem::path& folder, size_t shardCount) {
   std::vector<Tensor> tensors = tensorsOf(shape);
   if (shardCount > tensors.size())

@@ -53,8 +53,7 @@ double processorSeconds() {
 /// A kernel, compiled one way and ready to run.
 class Side {
 public:
-  Side(const kernels::KernelObject& object, const TargetVariant& variant)
-      : code(kernels::linkImage({object}, variant)), image(code.bytes) {
+  Side(const kernels::KernelObject& object, const TargetVariant& variant) : code(kernels::linkImage({object}, variant)), image(code.bytes) {
     if (!image.valid())
       throw std::runtime_error("the system does not map memory that may be run");
   }
@@ -117,7 +116,8 @@ bool step(const std::vector<Problem>& problems, const TargetVariant& variant, co
   double strict = 0, relaxed = 0;
   for (const StepCall& call : kStep) {
     const std::string name =
-        filled(call.name, scheme, tokens == 1 ? "one" : "many", tokens == 1 && !settings.cached ? "streamed" : "cached") + "/tokens:" + std::to_string(tokens);
+        filled(call.name, scheme, tokens == 1 ? "one" : "many", tokens == 1 && !settings.cached ? "streamed" : "cached") +
+        "/tokens:" + std::to_string(tokens);
     const Measured m = measure(find(problems, name), variant, settings);
     // The median of the ratios is steadier than the ratio of the medians: both sides of a round saw the same machine.
     strict += call.times * m.relaxed * m.ratios.median;

@@ -23,11 +23,6 @@ int usage(FILE* stream) {
 
 }  // namespace
 
-void quantc::bench::checkWritten(const std::ofstream& stream, const std::string& path) {
-  if (!stream)
-    throw std::runtime_error(path + ": cannot be written; check the folder and the space on the disk");
-}
-
 int main(int argc, char** argv) {
   std::vector<std::string> positional;
   size_t shardCount = 1;
