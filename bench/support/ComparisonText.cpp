@@ -30,7 +30,7 @@ std::string sidesText(const Comparison& comparison) {
     text += "- " + comparison.fact(name + "_name") + " " + comparison.fact(name + "_version") + ", code variant " +
             comparison.fact(name + "_variant") + "; " + comparison.fact(name + "_settings") + "\n";
   }
-  text += "- machine: " + comparison.fact("machine") + "\n";
+  text += "- machine: " + comparison.fact("machine") + "; others used " + comparison.fact("busy") + "\n";
   for (const auto& [threads, values] : comparison.bandwidth) {
     const Spread spread = spreadOf(values);
     text += format("- reading memory with %d threads: %.1f GB/s (%.1f to %.1f)\n", threads, spread.median, spread.lowest, spread.highest);

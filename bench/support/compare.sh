@@ -93,3 +93,25 @@ same_settings() {
   [ ! -f "$file" ] || [ "$(cat "$file")" = "$1" ] || fail "$folder has results of other settings ($(cat "$file")); take another --folder"
   echo "$1" >"$file"
 }
+
+# Percent of the processors that other programs use, over one second.
+busy_percent() {
+  local first second
+  first=$(sed -n 1p /proc/stat)
+  sleep 1
+  second=$(sed -n 1p /proc/stat)
+  awk -v a="$first" -v b="$second" 'BEGIN {
+    split(a, x); n = split(b, y)
+    for (i = 2; i <= 9 && i <= n; i++) total += y[i] - x[i]
+    idle = y[5] - x[5] + y[6] - x[6]
+    printf "%.0f", (total > 0 ? 100 * (total - idle) / total : 0)
+  }'
+}
+
+# Says so, and records it, where the machine is not quiet: threads that spin while they wait suffer most from that, so ratios mean nothing then.
+note_busy() {
+  local busy
+  busy=$(busy_percent)
+  record busy "$busy % of the processors before the first measurement"
+  if [ "$busy" -gt 5 ]; then say "warning: other programs use $busy % of the processors; these figures will mean nothing"; fi
+}

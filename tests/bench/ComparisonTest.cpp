@@ -21,8 +21,8 @@ TEST(Comparison, MediansRatiosAndShares) {
                       "\n"
                       R"({"threads": 2, "bandwidth": 2e-6})"
                       "\n";
-  for (const auto& [side, value] : std::vector<std::pair<std::string, double>>{
-           {"theirs", 5}, {"ours", 10}, {"ours", 20}, {"theirs", 20}, {"theirs", 10}, {"ours", 12}})
+  for (const auto& [side, value] :
+       std::vector<std::pair<std::string, double>>{{"theirs", 5}, {"ours", 10}, {"ours", 20}, {"theirs", 20}, {"theirs", 10}, {"ours", 12}})
     lines += R"({"model": "m", "pair": "a / b", "side": ")" + side + R"(", "threads": 2, "test": "t", "positions": 10, "value": )" +
              std::to_string(value) + "}\n";
   const Comparison comparison = readLines(lines);
@@ -42,7 +42,8 @@ TEST(Comparison, MediansRatiosAndShares) {
 
 TEST(Comparison, ABadLineIsNamed) {
   try {
-    readLines("{\"threads\": 1, \"bandwidth\": 1}\n{\"model\": \"m\", \"pair\": \"p\", \"test\": \"t\", \"threads\": 1, \"side\": \"both\", \"value\": 1}\n");
+    readLines("{\"threads\": 1, \"bandwidth\": 1}\n{\"model\": \"m\", \"pair\": \"p\", \"test\": \"t\", \"threads\": 1, \"side\": "
+              "\"both\", \"value\": 1}\n");
     FAIL() << "a side that is neither was taken";
   } catch (const std::runtime_error& error) {
     EXPECT_NE(std::string(error.what()).find("results.jsonl:2: side 'both'"), std::string::npos) << error.what();
