@@ -79,8 +79,8 @@ public:
     uint32_t maxSequence = integerAttribute("kern.max_sequence");
     fillReport();
     auto artifact = schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary,
-                                                 maxSequence, &programs, &variants, &segments, &inputs, &outputs, &tensors, tokenizer,
-                                                 provenance, report.residentBound);
+                                                 givesRows ? maxSequence : 0, &programs, &variants, &segments, &inputs, &outputs, &tensors,
+                                                 tokenizer, provenance, report.residentBound);
     schema::FinishArtifactBuffer(builder, artifact);
     return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
   }
@@ -160,9 +160,11 @@ private:
         throw UserError("", "port '" + port.getName().str() + "' has a buffer whose name '" + buffer.str() +
                                 "' another has before it; give it a name of its own");
       auto& list = port.getIsOutput() ? outputs : inputs;
-      list.push_back(
-          schema::CreatePortDirect(builder, port.getName().str().c_str(), buffer.str().c_str(), elementOf(port.getElement()), &shape));
-      if (port.getIsOutput() && port.getName() == "logits" && !shape.empty() && llvm::isUInt<32>(shape.back().constant()))
+      list.push_back(schema::CreatePortDirect(builder, port.getName().str().c_str(), buffer.str().c_str(), elementOf(port.getElement()),
+                                              &shape, static_cast<int32_t>(port.getInitial())));
+      bool rows = port.getIsOutput() && llvm::any_of(shape, [](const schema::Size& size) { return size.outputs() != 0; });
+      givesRows |= rows;
+      if (rows && port.getName() == "logits" && llvm::isUInt<32>(shape.back().constant()))
         vocabulary = shape.back().constant();
     }
     return {inputs, outputs};
@@ -252,6 +254,7 @@ private:
   llvm::StringMap<uint32_t> kernelIndex;
   llvm::DenseMap<Value, uint32_t> bufferIndex;
   uint32_t vocabulary = 0;
+  bool givesRows = false;  ///< whether an output has as many rows as the caller wants
 };
 
 }  // namespace

@@ -73,8 +73,9 @@ def Kern_CallOp : Kern_Op<"call"> {
 }
 
 def Kern_PortOp : Kern_Op<"port"> {
-  let summary = "a named input or output of the program; `shape` outermost first";
-  let arguments = (ins Kern_BufferType:$buffer, StrAttr:$name, TypeAttr:$element, AffineMapAttr:$shape, BoolAttr:$is_output);
+  let summary = "a named input or output of the program; `shape` outermost first; `initial` (integers) until it is set";
+  let arguments = (ins Kern_BufferType:$buffer, StrAttr:$name, TypeAttr:$element, AffineMapAttr:$shape, BoolAttr:$is_output,
+                   DefaultValuedAttr<I32Attr, "0">:$initial);
   let assemblyFormat = "$name $buffer attr-dict";
   let hasVerifier = 1;
 }

@@ -118,7 +118,14 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
   int64_t sequence = query.shape[query.shape.size() - 2], total = key.shape[key.shape.size() - 2], past = total - sequence;
   int64_t width = heads * dim, kvWidth = op.getKvHeads() * dim;
   double scale = op.getScale().convertToDouble();
-  bool causal = op.getMaskKind() == MaskKind::causal;
+  bool causal = op.getMaskKind() == MaskKind::causal, padding = op.getMaskKind() == MaskKind::padding;
+  auto added = [&](int64_t head, int64_t row, int64_t t) -> double {
+    if (!mask)
+      return 0;
+    if (padding)
+      return mask->values[t] != 0 ? 0 : std::numeric_limits<float>::lowest();
+    return mask->values[(mask->size() / (sequence * total) == heads ? head : 0) * sequence * total + row * total + t];
+  };
   int64_t window = static_cast<int64_t>(op.getWindow());
   std::vector<double> scores(total);
   for (int64_t head = 0; head < heads; ++head)
@@ -131,8 +138,7 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
         double dot = 0;
         for (int64_t i = 0; i < dim; ++i)
           dot += q[i] * key.values[t * kvWidth + kvOffset + i];
-        scores[t] = dot * scale +
-                    (mask ? mask->values[(mask->size() / (sequence * total) == heads ? head : 0) * sequence * total + row * total + t] : 0);
+        scores[t] = dot * scale + added(head, row, t);
         largest = std::max(largest, scores[t]);
       }
       for (int64_t t = begin; t < end; ++t)

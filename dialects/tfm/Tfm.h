@@ -29,4 +29,7 @@ mlir::RankedTensorType typeOfWeight(mlir::Attribute expr);
 /// The scheme name of activations.
 constexpr llvm::StringLiteral kActivationScheme = "act8";
 
+/// Attribute of an argument of integers: what its elements are unless the caller sets them. A padding mask has 1.
+constexpr llvm::StringLiteral kInitialAttribute = "tfm.initial";
+
 }  // namespace quantc::tfm

@@ -230,7 +230,7 @@ def Tfm_CacheAppendOp : Tfm_Op<"cache_append"> {
 }
 
 def Tfm_MaskKind : I32EnumAttr<"MaskKind", "which positions a query sees", [
-    I32EnumAttrCase<"causal", 0>, I32EnumAttrCase<"full", 1>, I32EnumAttrCase<"tensor", 2>]> {
+    I32EnumAttrCase<"causal", 0>, I32EnumAttrCase<"full", 1>, I32EnumAttrCase<"tensor", 2>, I32EnumAttrCase<"padding", 3>]> {
   let cppNamespace = "::quantc::tfm";
   let genSpecializedAttr = 0;
 }
@@ -241,7 +241,8 @@ def Tfm_AttentionOp : Tfm_PureOp<"attention"> {
   let description = [{
     q [..., sequence, heads * head_dim]; k and v [..., total, kv_heads * head_dim]; query head h reads KV head h / (heads / kv_heads).
     causal: the query at position p sees positions 0 to p, or p - window + 1 to p if window > 0. tensor: `mask` [..., sequence, positions] is
-    added to the scaled scores; it has a column for every position of the context.
+    added to the scaled scores; it has a column for every position of the context. padding: `mask` [..., total] of integers; no query sees the
+    positions where it is 0.
   }];
   let arguments = (ins Tfm_Tensor:$query, Tfm_Tensor:$key, Tfm_Tensor:$value, Optional<Tfm_Tensor>:$mask, I64Attr:$heads, I64Attr:$kv_heads,
                    I64Attr:$head_dim, F32Attr:$scale, Tfm_MaskKindAttr:$mask_kind, DefaultValuedAttr<I64Attr, "0">:$window);

@@ -204,8 +204,14 @@ LogicalResult AttentionOp::verify() {
     if (lastDim(value) != getKvHeads() * getHeadDim())
       return emitOpError("key or value has ") << lastDim(value)
                                               << " features, expected kv_heads * head_dim = " << getKvHeads() * getHeadDim();
-  if ((getMaskKind() == MaskKind::tensor) != static_cast<bool>(getMask()))
+  bool takesMask = getMaskKind() == MaskKind::tensor || getMaskKind() == MaskKind::padding;
+  if (takesMask != static_cast<bool>(getMask()))
     return emitOpError("has mask_kind ") << stringifyMaskKind(getMaskKind()) << (getMask() ? " and" : " and no") << " mask operand";
+  if (getMaskKind() == MaskKind::padding) {
+    SmallVector<AffineExpr> keys = leadingDims(getKey()), mask = dimsOf(ranked(getMask()));
+    if (!ranked(getMask()).getElementType().isInteger() || keys.empty() || mask.empty() || mask.back() != keys.back())
+      return emitOpError("has padding ") << getMask().getType() << ", expected an integer for every row of the key";
+  }
   return success();
 }
 

@@ -11,9 +11,6 @@ namespace {
 
 constexpr int64_t kAlignment = 64;
 
-/// Rows of float32 begin at multiples of 64 bytes, and a kernel may write whole tiles of up to 16 rows of weights.
-constexpr int64_t kRowAlignment = 16;
-
 /// The region as text in which values are numbered by their place in it, so that equal programs give equal text wherever they stand.
 std::string textOf(Region& region) {
   std::string text;
@@ -96,7 +93,7 @@ Value KernBuilder::createBuffer(const Twine& name, kern::Space space, int64_t by
                                          llvm::alignTo(bytes, kAlignment), IntegerAttr());
 }
 
-Storage KernBuilder::createStorage(const Twine& name, Type element, AffineExpr rows, int64_t width, kern::Space space) {
+Storage KernBuilder::createStorage(const Twine& name, Type element, AffineExpr rows, int64_t width, kern::Space space, bool dense) {
   Storage storage;
   storage.element = element;
   storage.width = width;
@@ -109,7 +106,7 @@ Storage KernBuilder::createStorage(const Twine& name, Type element, AffineExpr r
     storage.sumsOffset = storage.scalesOffset + llvm::alignTo(maxRows * storage.groups() * 4, kAlignment);
     bytes = storage.sumsOffset + maxRows * storage.groups() * 4;
   } else {
-    storage.rowStride = space == kern::Space::input ? width : llvm::alignTo(width, kRowAlignment);
+    storage.rowStride = dense ? width : llvm::alignTo(width, kRowAlignment);
     bytes = maxRows * storage.rowStride * 4;
   }
   storage.buffer = createBuffer(name, space, bytes);
@@ -239,8 +236,8 @@ void KernBuilder::call(Location loc, FlatSymbolRefAttr kernel, FlatSymbolRefAttr
                                 tfm::symbolicMap({rows}, context()), name, work.rowMultiplyAdds, work.positionMultiplyAdds, work.window);
 }
 
-void KernBuilder::port(StringRef name, Value buffer, Type element, ArrayRef<AffineExpr> shape, bool isOutput) {
-  builder_.create<kern::PortOp>(builder_.getUnknownLoc(), buffer, name, element, tfm::symbolicMap(shape, context()), isOutput);
+void KernBuilder::port(StringRef name, Value buffer, Type element, ArrayRef<AffineExpr> shape, bool isOutput, int32_t initial) {
+  builder_.create<kern::PortOp>(builder_.getUnknownLoc(), buffer, name, element, tfm::symbolicMap(shape, context()), isOutput, initial);
 }
 
 }  // namespace quantc

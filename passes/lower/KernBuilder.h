@@ -52,14 +52,20 @@ std::string formatNumber(double value);
 
 class KernBuilder {
 public:
+  /// Rows of float32 begin at multiples of so many elements: a kernel may write whole tiles of up to 16 rows of weights.
+  static constexpr int64_t kRowAlignment = 16;
+
   /// Makes `kern.program @<architecture>` at the end of the module.
   KernBuilder(mlir::ModuleOp module, Architecture architecture, int64_t maxSequence, int64_t context);
 
   /// Whether `rows` is linear in the step's symbols and no step has more elements than sizes in bytes can be computed of.
   bool canStore(mlir::AffineExpr rows, int64_t width);
-  /// Storage of `rows` x `width` float32 or int32, or of quantized activations; canStore(rows, width). Rows of inputs lie as the caller writes
-  /// them, one behind the other.
-  Storage createStorage(const llvm::Twine& name, mlir::Type element, mlir::AffineExpr rows, int64_t width, kern::Space space);
+  /// The most that a linear size comes to in any step.
+  int64_t largest(mlir::AffineExpr expr);
+  /// Storage of `rows` x `width` float32 or int32, or of quantized activations; canStore(rows, width). Rows that are `dense` lie as callers write
+  /// and read them, one behind the other; no product can be written to such.
+  Storage createStorage(const llvm::Twine& name, mlir::Type element, mlir::AffineExpr rows, int64_t width, kern::Space space,
+                        bool dense = false);
   mlir::Value createBuffer(const llvm::Twine& name, kern::Space space, int64_t bytes);
 
   /// A constant in tiles; the same expression and scheme give the same constant.
@@ -83,7 +89,8 @@ public:
   void call(mlir::Location loc, mlir::FlatSymbolRefAttr kernel, mlir::FlatSymbolRefAttr kernelOne, mlir::ValueRange inputs,
             mlir::ValueRange outputs, mlir::AffineExpr units, mlir::AffineExpr rows, CallWork work = {});
 
-  void port(llvm::StringRef name, mlir::Value buffer, mlir::Type element, llvm::ArrayRef<mlir::AffineExpr> shape, bool isOutput);
+  void port(llvm::StringRef name, mlir::Value buffer, mlir::Type element, llvm::ArrayRef<mlir::AffineExpr> shape, bool isOutput,
+            int32_t initial = 0);
 
   /// The most that a step makes of it.
   int64_t largest(mlir::AffineExpr expr);

@@ -152,6 +152,8 @@ Value Lowering::maskView(Value mask) {
 }
 
 LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
+  if (find(op.getKey()) && find(op.getValue()))
+    return lowerStepAttention(op);
   std::optional<Storage> query = findTokens(op.getQuery());
   auto key = caches.find(op.getKey()), value = caches.find(op.getValue());
   if (!query || key == caches.end() || value == caches.end() || !key->second.transposed || value->second.transposed)

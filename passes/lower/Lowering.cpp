@@ -11,6 +11,13 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+/// Whether callers can read the rows as kernels write them: without gaps, or as rows of output, whose distance the runtime knows.
+bool isDense(const Matrix& matrix) {
+  auto rows = dyn_cast<AffineConstantExpr>(matrix.rows);
+  return matrix.width % KernBuilder::kRowAlignment == 0 || (rows && rows.getValue() == 1) ||
+         matrix.rows.isFunctionOfSymbol(static_cast<unsigned>(tfm::Symbol::outputs));
+}
+
 }  // namespace
 
 std::string nameOf(Operation* op) {
@@ -56,7 +63,7 @@ std::optional<Storage> Lowering::create(Value value, Operation* op) {
   auto quantized = dyn_cast_or_null<tfm::QuantizedType>(element);
   if (!matrix || !(element.isF32() || (quantized && quantized.getScheme() == tfm::kActivationScheme)))
     return std::nullopt;
-  auto space = isResult(value) ? kern::Space::output : kern::Space::arena;
+  auto space = isResult(value) && isDense(*matrix) ? kern::Space::output : kern::Space::arena;
   return storages[value] = kb.createStorage(nameOf(op), element, matrix->rows, matrix->width, space);
 }
 
@@ -80,8 +87,12 @@ LogicalResult Lowering::lowerArgument(BlockArgument argument, unsigned index) {
   std::optional<Matrix> matrix = matrixOf(argument);
   if (!matrix)
     return failure();
-  Storage storage = kb.createStorage(name.getValue(), typeOf(argument).getElementType(), matrix->rows, matrix->width, kern::Space::input);
-  kb.port(name.getValue(), storage.buffer, storage.element, tfm::dimsOf(typeOf(argument)), false);
+  Storage storage =
+      kb.createStorage(name.getValue(), typeOf(argument).getElementType(), matrix->rows, matrix->width, kern::Space::input, true);
+  auto initial = function.getArgAttrOfType<IntegerAttr>(index, tfm::kInitialAttribute);
+  if (initial && (!storage.element.isInteger(32) || !llvm::isInt<32>(initial.getInt())))
+    return failure();
+  kb.port(name.getValue(), storage.buffer, storage.element, tfm::dimsOf(typeOf(argument)), false, initial ? initial.getInt() : 0);
   storages[argument] = storage;
   return success();
 }
@@ -94,7 +105,7 @@ LogicalResult Lowering::lower(Operation* op) {
         return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
       })
       .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
-            tfm::PositionRowsOp, tfm::ReshapeOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+            tfm::PositionRowsOp, tfm::ReshapeOp, tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
       .Default([](Operation*) { return failure(); });
 }
 
@@ -172,15 +183,42 @@ LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
   return success();
 }
 
+LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
+  std::optional<Storage> found = find(op.getOperand());
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
+  SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(op.getOperand()));
+  int64_t axis = op.getAxis(), rowAxis = typeOf(op.getOperand()).getRank() - 2;
+  auto isOne = [](AffineExpr dim) { return isa<AffineConstantExpr>(dim) && cast<AffineConstantExpr>(dim).getValue() == 1; };
+  if (!found || found->quantized() || axis != rowAxis || !llvm::all_of(ArrayRef(dims).take_front(axis), isOne) || op.getStep() != 1 ||
+      matrix != Matrix{tfm::dimsOf(typeOf(op.getResult()))[axis], found->width})
+    return failure();
+  found->firstRow = found->firstRow + op.getBegin().getResult(0);
+  found->rows = matrix->rows;
+  storages[op.getResult()] = *found;
+  return success();
+}
+
+Storage Lowering::asOutput(const Storage& storage, StringRef name, Location loc) {
+  auto buffer = storage.buffer.getDefiningOp<kern::BufferOp>();
+  if (buffer && buffer.getSpace() == kern::Space::output && storage.firstRow == kb.constantExpr(0) && !returned.contains(storage.buffer))
+    return storage;
+  // A window on something else, or rows with gaps between them: a copy.
+  Storage copy = kb.createStorage(name, storage.element, storage.rows, storage.width, kern::Space::output, true);
+  auto kernel = kb.kernel("map", {{"operands", "f"}, {"quantize", "0"}}, nullptr);
+  SmallVector<Value> from = kb.rowViews(storage, false), to = kb.rowViews(copy, true);
+  kb.call(loc, kernel, kernel, from, to, copy.rows, copy.rows);
+  return copy;
+}
+
 LogicalResult Lowering::lowerOp(func::ReturnOp op) {
   for (auto [i, value] : llvm::enumerate(op.getOperands())) {
     std::optional<Storage> storage = findFloats(value);
-    auto buffer = storage ? storage->buffer.getDefiningOp<kern::BufferOp>() : kern::BufferOp();
-    // Callers read an output from the beginning of its buffer.
-    if (!buffer || buffer.getSpace() != kern::Space::output || storage->firstRow != kb.constantExpr(0))
+    if (!storage)
       return failure();
     auto name = function.getResultAttrOfType<StringAttr>(i, "tfm.name");
-    kb.port(name.getValue(), storage->buffer, storage->element, tfm::dimsOf(typeOf(value)), true);
+    Storage output = asOutput(*storage, name.getValue(), op.getLoc());
+    returned.insert(output.buffer);
+    kb.port(name.getValue(), output.buffer, output.element, tfm::dimsOf(typeOf(value)), true);
   }
   return success();
 }

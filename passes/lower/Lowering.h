@@ -76,6 +76,10 @@ private:
   LogicalResult lowerOp(tfm::TailOp op);
   LogicalResult lowerOp(tfm::PositionRowsOp op);
   LogicalResult lowerOp(tfm::ReshapeOp op);
+  /// Rows of a tensor.
+  LogicalResult lowerOp(tfm::SliceOp op);
+  /// What callers can read: the storage itself, or a copy.
+  Storage asOutput(const Storage& storage, mlir::StringRef name, mlir::Location loc);
   LogicalResult lowerOp(mlir::func::ReturnOp op);
 
   // LowerLayers.cpp: embedding, norms, products, elementwise
@@ -132,11 +136,21 @@ private:
   /// View (positions, rows) of a mask with a row per token and a column per position of the context. Null when it is none.
   Value maskView(Value mask);
 
+  // LowerBidirectional.cpp: attention over keys and values of the same step
+
+  LogicalResult lowerStepAttention(tfm::AttentionOp op);
+  /// Keys with positions innermost, in scratch.
+  KvCache transposedKeys(const Storage& rows, int64_t heads, int64_t headDim, mlir::Location loc);
+  /// One float per position that is added to the scores of all queries. Null when the mask is no row of integers.
+  Value paddingRow(Value mask, mlir::AffineExpr positions, mlir::Location loc);
+
   KernBuilder kb;
   mlir::func::FuncOp function;
   std::string cacheScheme;
   llvm::DenseMap<Value, Storage> storages;
   llvm::DenseMap<Value, KvCache> caches;
+  llvm::DenseMap<Value, Value> paddingRows;
+  llvm::DenseSet<Value> returned;
   llvm::StringSet<> cacheNames;
 };
 

@@ -1142,7 +1142,8 @@ struct Port FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_NAME = 4,
     VT_BUFFER = 6,
     VT_ELEMENT = 8,
-    VT_SHAPE = 10
+    VT_SHAPE = 10,
+    VT_INITIAL = 12
   };
   const flatbuffers::String *name() const {
     return GetPointer<const flatbuffers::String *>(VT_NAME);
@@ -1156,6 +1157,9 @@ struct Port FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const flatbuffers::Vector<const quantc::schema::Size *> *shape() const {
     return GetPointer<const flatbuffers::Vector<const quantc::schema::Size *> *>(VT_SHAPE);
   }
+  int32_t initial() const {
+    return GetField<int32_t>(VT_INITIAL, 0);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffset(verifier, VT_NAME) &&
@@ -1165,6 +1169,7 @@ struct Port FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_ELEMENT, 1) &&
            VerifyOffset(verifier, VT_SHAPE) &&
            verifier.VerifyVector(shape()) &&
+           VerifyField<int32_t>(verifier, VT_INITIAL, 4) &&
            verifier.EndTable();
   }
 };
@@ -1185,6 +1190,9 @@ struct PortBuilder {
   void add_shape(flatbuffers::Offset<flatbuffers::Vector<const quantc::schema::Size *>> shape) {
     fbb_.AddOffset(Port::VT_SHAPE, shape);
   }
+  void add_initial(int32_t initial) {
+    fbb_.AddElement<int32_t>(Port::VT_INITIAL, initial, 0);
+  }
   explicit PortBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -1201,8 +1209,10 @@ inline flatbuffers::Offset<Port> CreatePort(
     flatbuffers::Offset<flatbuffers::String> name = 0,
     flatbuffers::Offset<flatbuffers::String> buffer = 0,
     quantc::schema::ElementType element = quantc::schema::ElementType_f32,
-    flatbuffers::Offset<flatbuffers::Vector<const quantc::schema::Size *>> shape = 0) {
+    flatbuffers::Offset<flatbuffers::Vector<const quantc::schema::Size *>> shape = 0,
+    int32_t initial = 0) {
   PortBuilder builder_(_fbb);
+  builder_.add_initial(initial);
   builder_.add_shape(shape);
   builder_.add_buffer(buffer);
   builder_.add_name(name);
@@ -1215,7 +1225,8 @@ inline flatbuffers::Offset<Port> CreatePortDirect(
     const char *name = nullptr,
     const char *buffer = nullptr,
     quantc::schema::ElementType element = quantc::schema::ElementType_f32,
-    const std::vector<quantc::schema::Size> *shape = nullptr) {
+    const std::vector<quantc::schema::Size> *shape = nullptr,
+    int32_t initial = 0) {
   auto name__ = name ? _fbb.CreateString(name) : 0;
   auto buffer__ = buffer ? _fbb.CreateString(buffer) : 0;
   auto shape__ = shape ? _fbb.CreateVectorOfStructs<quantc::schema::Size>(*shape) : 0;
@@ -1224,7 +1235,8 @@ inline flatbuffers::Offset<Port> CreatePortDirect(
       name__,
       buffer__,
       element,
-      shape__);
+      shape__,
+      initial);
 }
 
 struct Tensor FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

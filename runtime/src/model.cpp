@@ -83,15 +83,36 @@ qc_status check_segment_hashes(const qc_model& model, qc_error* error) {
   return QC_OK;
 }
 
-/// The buffer of the port with this name and element type, or null.
-const schema::Buffer* port_buffer(const qc_model& model, const flatbuffers::Vector<flatbuffers::Offset<schema::Port>>* ports,
-                                  const char* name, schema::ElementType element) {
+/// The port with this name and element type, or null.
+const schema::Port* find_port(const flatbuffers::Vector<flatbuffers::Offset<schema::Port>>* ports, const char* name,
+                              schema::ElementType element) {
   for (uint32_t i = 0; i < size_of(ports); ++i) {
     const schema::Port& port = *ports->Get(i);
     if (strcmp(text_of(port.name()), name) == 0 && port.element() == element)
-      return find_buffer(*model.program, text_of(port.buffer()));
+      return &port;
   }
   return nullptr;
+}
+
+const schema::Buffer* buffer_of(const qc_model& model, const schema::Port* port) {
+  return port ? find_buffer(*model.program, text_of(port->buffer())) : nullptr;
+}
+
+/// Whether the port has as many rows as the caller asks for. Logits of a whole sequence (a classifier's) are an output like any other.
+bool gives_rows(const schema::Port* port) {
+  for (uint32_t d = 0; port && d < size_of(port->shape()); ++d) {
+    if (port->shape()->Get(d)->outputs() != 0)
+      return true;
+  }
+  return false;
+}
+
+bool has_state(const schema::Program& program) {
+  for (uint32_t i = 0; i < size_of(program.buffers()); ++i) {
+    if (program.buffers()->Get(i)->space() == schema::Space_state)
+      return true;
+  }
+  return false;
 }
 
 /// Floats from one row of logits to the next: the stride along the dimension that counts rows of output, in the view that writes them.
@@ -114,14 +135,18 @@ uint64_t stride_of_rows(const schema::Program& program, const schema::Buffer* lo
 qc_status find_ports(qc_model& model, qc_error* error) {
   FaultReport report(error);
   const schema::Artifact& header = *model.header;
-  model.tokens = port_buffer(model, header.inputs(), kTokensPort, schema::ElementType_i32);
+  model.continues = has_state(*model.program);
+  for (uint32_t i = 0; i < size_of(header.outputs()); ++i)
+    model.continues |= gives_rows(header.outputs()->Get(i));
+  model.tokens = buffer_of(model, find_port(header.inputs(), kTokensPort, schema::ElementType_i32));
   if (model.tokens && model.tokens->bytes() / sizeof(int32_t) < header.max_sequence()) {
     report.bad("its tokens have room for %llu, expected %u", Limit{model.tokens->bytes() / sizeof(int32_t)}, header.max_sequence());
     return QC_ERROR_FORMAT;
   }
-  model.logits = port_buffer(model, header.outputs(), kLogitsPort, schema::ElementType_f32);
-  if (!model.logits)
+  const schema::Port* logits = find_port(header.outputs(), kLogitsPort, schema::ElementType_f32);
+  if (!gives_rows(logits))
     return QC_OK;
+  model.logits = buffer_of(model, logits);
   const uint64_t rows = header.max_outputs();
   const uint64_t stride = rows ? stride_of_rows(*model.program, model.logits, header.max_outputs()) : 0;
   const uint64_t floats = model.logits->bytes() / sizeof(float);

@@ -15,8 +15,9 @@ struct qc_model {
   const quantc::schema::Variant* variant = nullptr;
   const quantc::schema::Program* program = nullptr;
   const quantc::schema::Buffer* tokens = nullptr;  // int32 [sequence]; null where the model takes no tokens
-  const quantc::schema::Buffer* logits = nullptr;  // float32 [outputs, logits_stride]; null where the model gives none
+  const quantc::schema::Buffer* logits = nullptr;  // float32 [outputs, logits_stride]; null where the model gives no rows of logits
   uint32_t logits_stride = 0;
+  bool continues = false;  // whether steps follow each other; otherwise each is a sequence of its own
 };
 
 namespace quantc::rt {

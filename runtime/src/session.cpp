@@ -65,6 +65,20 @@ qc_status check_step(const qc_session& session, const int32_t* tokens, uint32_t 
   return QC_OK;
 }
 
+/// Inputs are what the artifact says until the caller sets them; the arena is zero.
+void initialize_inputs(const qc_session& session) {
+  const qc_model& model = *session.model;
+  for (uint32_t i = 0; i < size_of(model.header->inputs()); ++i) {
+    const schema::Port& port = *model.header->inputs()->Get(i);
+    if (port.initial() == 0 || port.element() != schema::ElementType_i32)
+      continue;
+    const schema::Buffer& buffer = *find_buffer(*model.program, text_of(port.buffer()));
+    const int32_t initial = port.initial();
+    for (uint64_t byte = 0; byte + sizeof initial <= buffer.bytes(); byte += sizeof initial)
+      memcpy(session.arena.data() + buffer.offset() + byte, &initial, sizeof initial);
+  }
+}
+
 qc_status start_session(qc_session& session, const qc_model& model, const qc_session_options& options, qc_error* error) {
   session.model = &model;
   Cores cores = usable_cores();
@@ -74,6 +88,7 @@ qc_status start_session(qc_session& session, const qc_model& model, const qc_ses
     return fail(error, QC_ERROR_ARGUMENT, "%u threads, expected at most %u; ask for fewer", threads, kMaxThreads);
   if (const qc_status status = session.arena.map_arena(model.program->arena_bytes(), error))
     return status;
+  initialize_inputs(session);
   return session.pool.start(threads, cores, quantc::stack_bound(model.header->context()) + kProgramStack, error);
 }
 
@@ -129,7 +144,8 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
   session->shape = {count, session->position, outputs};
   if (const int failure = run_step(model.plan, session->arena.data(), session->shape, session->pool, session->events))
     return fail(error, QC_ERROR_KERNEL, "a kernel of the artifact failed with %d; compile it again", failure);
-  session->position += count;
+  if (model.continues)
+    session->position += count;
   if (out_logits)
     *out_logits = reinterpret_cast<const float*>(session->arena.data() + model.logits->offset());
   return QC_OK;

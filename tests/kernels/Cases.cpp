@@ -1,6 +1,7 @@
 #include "tests/kernels/Cases.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace quantc::test {
 namespace {
@@ -409,6 +410,8 @@ struct AttentionRow {
   const char* mask;
   Crop crop;  // of heads
   bool one, half, quantize;
+  /// As an encoder calls it: values lie as the product left them, heads innermost, and all queries share a row of the mask.
+  bool encoder = false;
 };
 
 std::vector<AttentionRow> attentionRows() {
@@ -425,6 +428,8 @@ std::vector<AttentionRow> attentionRows() {
   rows.push_back({64, 6, 2, 37, 1, 50, 16, "causal", {}, true, true, false});
   rows.push_back({32, 2, 1, 0, 9, 9, 0, "full", {}, false, false, true});
   rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}, false, true, false});
+  for (const char* mask : {"full", "tensor"})
+    rows.push_back({24, 3, 3, 0, 18, 18, 0, mask, {1, 1, 3}, false, false, false, true});
   return rows;
 }
 
@@ -440,7 +445,7 @@ void addAttention(std::vector<Case>& cases) {
   const std::vector<AttentionRow> rows = attentionRows();
   for (const AttentionRow& row : rows) {
     const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
-    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + std::to_string(row.first) + "+" +
+    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + (row.encoder ? "encoder" : std::to_string(row.first)) + "+" +
                           std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") +
                           (row.half ? "_f16" : "") + (row.quantize ? "_q" : ""),
                       {"attention",
@@ -465,7 +470,10 @@ void addAttention(std::vector<Case>& cases) {
       for (std::vector<float>* each : {&keys, &values})
         for (float& value : *each)
           value = floatFromHalf(halfFromFloat(value));
-    const std::vector<float> mask = randomFloats(random, static_cast<size_t>(row.capacity) * row.tokens, 3);
+    std::vector<float> mask = randomFloats(random, static_cast<size_t>(row.capacity) * row.tokens, 3);
+    if (row.encoder)
+      for (size_t i = 0; i < mask.size(); ++i)
+        mask[i] = i % row.capacity % 4 == 1 ? std::numeric_limits<float>::lowest() : 0.0f;
     const std::vector<float> y = refAttention(shape, queries, keys, values, mask);
     std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());
     for (int k = 0; k < row.capacity; ++k) {
@@ -486,9 +494,19 @@ void addAttention(std::vector<Case>& cases) {
       addInput(test, row.half ? arrayOf(Element::u16, extents, halves(held)) : arrayOf(Element::f32, extents, held));
     };
     addCache({row.capacity, d, kv}, keysByPosition);
-    addCache({d, row.capacity, kv}, valuesByDim);
-    if (std::string(row.mask) == "tensor")
-      addInput(test, arrayOf(Element::f32, {row.capacity, row.tokens}, mask, {0, row.first}));
+    if (row.encoder)
+      addInput(test, arrayOf(Element::f32, {d, row.capacity, kv}, valuesByDim, {}, {1, d * kv, d}));
+    else
+      addCache({d, row.capacity, kv}, valuesByDim);
+    if (std::string(row.mask) == "tensor") {
+      mask.resize(row.encoder ? row.capacity : mask.size());
+      addInput(test, arrayOf(Element::f32, {row.capacity, row.encoder ? 1 : row.tokens}, mask, {0, row.first}));
+      if (row.encoder) {
+        Dimension& queries = test.call.arguments.back().dims[1];
+        queries.extent = row.tokens;
+        queries.stride = 0;
+      }
+    }
     if (row.quantize) {
       const Quantized q = refQuantize(y, row.tokens, d * row.heads);
       addOutput(test, arrayOf(Element::i8, {d, row.heads, row.tokens}, q.values, {0, 0, row.first}), row.crop);

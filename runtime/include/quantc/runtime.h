@@ -2,6 +2,8 @@
  *
  * A qc_model is an open artifact: read-only after qc_model_open, it may be shared by sessions of several threads. A qc_session is one
  * sequence of tokens with its KV cache; it is used by one thread at a time. After qc_session_create nothing is allocated.
+ * A model that keeps nothing from step to step and gives no rows of output (an encoder) takes a whole sequence in one step: every step then begins
+ * at position 0.
  * Every function that can fail returns a qc_status; where a qc_error is taken it may be NULL, and it is written only on failure. */
 #ifndef QUANTC_RUNTIME_H
 #define QUANTC_RUNTIME_H
@@ -54,7 +56,7 @@ typedef struct qc_model_info {
   uint32_t context;        /* positions at most */
   uint32_t max_sequence;   /* tokens per step at most */
   uint32_t max_outputs;    /* rows of output per step at most; 0 where the model gives no rows */
-  uint32_t vocabulary;     /* logits per position; 0 where the model has no logits */
+  uint32_t vocabulary;     /* logits per position; 0 where the model gives no rows of logits */
   uint32_t logits_stride;  /* floats from one row of logits to the next, at least `vocabulary` */
   uint64_t arena_bytes;    /* allocated per session: activations, KV cache, inputs, outputs */
   uint64_t resident_bound; /* what quantc-run keeps resident at most with one thread, docs/artifact.md says what that covers */
@@ -78,7 +80,7 @@ typedef struct qc_session_options {
 qc_status qc_session_create(const qc_model* model, const qc_session_options* options, qc_session** out_session, qc_error* error);
 void qc_session_destroy(qc_session* session);
 
-/* Tokens processed so far; the next one gets this position. */
+/* Tokens processed so far; the next one gets this position. Always 0 for an encoder. */
 uint32_t qc_session_position(const qc_session* session);
 /* Forgets all positions from `position` on. QC_ERROR_ARGUMENT when it is beyond the present one. 0 starts a new sequence. */
 qc_status qc_session_truncate(qc_session* session, uint32_t position);
@@ -94,7 +96,8 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
 
 /* Access by name, for models whose inputs are not tokens alone. Data are dense, of the port's element type and its shape in the step (the
  * artifact's header has both); only logits have logits_stride floats from row to row.
- * set_input copies `bytes`, at most those of the largest step. get_output points into the session: valid until its next step. */
+ * set_input copies `bytes`, at most those of the largest step; an input that was never set is zeros, a padding mask (1: a token, 0: padding) ones.
+ * What was set stays for the steps that follow. get_output points into the session: valid until its next step. */
 qc_status qc_session_set_input(qc_session* session, const char* name, const void* data, size_t bytes, qc_error* error);
 qc_status qc_session_get_output(const qc_session* session, const char* name, const void** out_data, size_t* out_bytes, qc_error* error);
 

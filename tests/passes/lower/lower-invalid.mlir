@@ -78,16 +78,6 @@ module attributes {tfm.context = 20 : i64} {
 
 // -----
 
-// An input is no output: the caller would read what it wrote.
-// expected-error @below {{1 operations have no kernel: return}}
-module attributes {tfm.context = 20 : i64} {
-  func.func @main(%x: tensor<4x8xf32> {tfm.name = "x"}) -> (tensor<4x8xf32> {tfm.name = "y"}) {
-    return %x : tensor<4x8xf32>
-  }
-}
-
-// -----
-
 // No buffer holds rows that are not linear in the step's symbols, or more than there are numbers for.
 #square = affine_map<()[s0, s1, s2] -> (s0, s0, 8)>
 // expected-error @below {{1 operations have no kernel: func (func)}}
