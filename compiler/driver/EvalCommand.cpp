@@ -44,6 +44,7 @@ std::string toText(const Comparison& result) {
 int runEvalCommand(const EvalOptions& options) {
   Progress progress(options.quiet);
   ArtifactRun artifact(options.run.artifact, options.run.variant, options.run.threads);
+  artifact.needLogits();
   const std::vector<int32_t> tokens = tokenize(artifact, readText(options.text));
   ComparisonOptions comparison;
   comparison.window = options.window;

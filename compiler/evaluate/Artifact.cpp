@@ -65,15 +65,42 @@ ArtifactRun::ArtifactRun(const std::filesystem::path& path, const std::string& v
     throw UserError(path_, error.message);
   model_.reset(model);
   qc_model_get_info(model, &info_);
-  if (info_.vocabulary == 0 || info_.max_outputs == 0)
-    throw UserError(path_,
-                    "gives no logits, expected a model that takes tokens and gives logits; see quantc inspect for its inputs and outputs");
   qc_session_options session{};
   session.threads = threads;
   qc_session* created = nullptr;
   if (qc_session_create(model, &session, &created, &error) != QC_OK)
     throw UserError(path_, error.message);
   session_.reset(created);
+}
+
+const schema::Artifact& ArtifactRun::header() const { return *schema::GetArtifact(qc_model_header(model_.get(), nullptr)); }
+
+void ArtifactRun::needLogits() const {
+  if (!givesLogits())
+    throw UserError(path_,
+                    "gives no logits for every token, expected a model that generates text; see quantc inspect for its inputs and outputs");
+}
+
+void ArtifactRun::setInput(const std::string& name, const void* data, size_t bytes) {
+  qc_error error{};
+  if (qc_session_set_input(session_.get(), name.c_str(), data, bytes, &error) != QC_OK)
+    throw UserError(path_, error.message);
+}
+
+void ArtifactRun::step(size_t count) {
+  qc_error error{};
+  if (qc_session_step(session_.get(), nullptr, static_cast<uint32_t>(count), QC_ROWS_NONE, nullptr, &error) != QC_OK)
+    throw UserError(path_, error.message);
+}
+
+std::vector<float> ArtifactRun::output(const std::string& name) const {
+  qc_error error{};
+  const void* data = nullptr;
+  size_t bytes = 0;
+  if (qc_session_get_output(session_.get(), name.c_str(), &data, &bytes, &error) != QC_OK)
+    throw UserError(path_, error.message);
+  const float* values = static_cast<const float*>(data);
+  return {values, values + bytes / sizeof *values};
 }
 
 void ArtifactRun::restart() { qc_session_truncate(session_.get(), 0); }

@@ -35,12 +35,18 @@ private:
 /// One sequence of an artifact that runs on this machine. One thread at a time.
 class ArtifactRun {
 public:
-  /// `variant` empty: the best one; `threads` 0: the runtime chooses. Throws UserError also for a model that does not take tokens and give logits.
+  /// `variant` empty: the best one; `threads` 0: the runtime chooses. Throws UserError.
   ArtifactRun(const std::filesystem::path& path, const std::string& variant, uint32_t threads);
 
   const qc_model_info& info() const { return info_; }
   const qc_model* model() const { return model_.get(); }
   const std::string& path() const { return path_; }
+  const schema::Artifact& header() const;
+
+  /// Whether every token gets a row of logits. An encoder gives other outputs.
+  bool givesLogits() const { return info_.vocabulary != 0 && info_.max_outputs != 0; }
+  /// Throws UserError for a model that does not take tokens and give logits.
+  void needLogits() const;
 
   /// Forgets the sequence.
   void restart();
@@ -48,6 +54,11 @@ public:
   /// Runs tokens that follow those seen, in steps as large as the model takes. Logits of the tokens from `first` on go to `logits`
   /// [count - first, vocabulary], dense. Throws UserError.
   void run(const int32_t* tokens, size_t count, size_t first, std::vector<float>& logits);
+
+  /// One step of a model without logits: inputs by name, then its outputs. Throws UserError.
+  void setInput(const std::string& name, const void* data, size_t bytes);
+  void step(size_t count);
+  std::vector<float> output(const std::string& name) const;
 
 private:
   struct CloseModel {

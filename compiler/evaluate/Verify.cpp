@@ -1,11 +1,10 @@
 #include "compiler/evaluate/Verify.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
+#include "compiler/evaluate/VerifyData.h"
 #include "compiler/support/Error.h"
-#include "compiler/weights/Safetensors.h"
 
 namespace quantc {
 namespace {
@@ -14,27 +13,20 @@ bool endsWith(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-template <typename T> std::vector<T> copied(const StoredTensor& tensor) {
-  std::vector<T> values(tensor.bytes / sizeof(T));
-  if (!values.empty())
-    std::memcpy(values.data(), tensor.data, values.size() * sizeof(T));
-  return values;
-}
-
 /// The file's cases.
-class Cases {
+class Cases : VerifyData {
 public:
   Cases(ArtifactRun& artifact, const std::filesystem::path& data, double tolerance)
-      : artifact_(artifact), file_(openSafetensors(data)), tolerance_(tolerance) {}
+      : VerifyData(data), artifact_(artifact), tolerance_(tolerance) {}
 
   VerifyReport run() {
-    for (const StoredTensor& tensor : file_->tensors()) {
+    for (const StoredTensor& tensor : tensors()) {
       if (endsWith(tensor.name, ".input_ids"))
         runCase(tensor.name.substr(0, tensor.name.size() - std::strlen(".input_ids")));
       if (endsWith(tensor.name, ".greedy"))
         runGeneration(tensor.name.substr(0, tensor.name.size() - std::strlen(".greedy")));
     }
-    for (const StoredTensor& tensor : file_->tensors())
+    for (const StoredTensor& tensor : tensors())
       checkKnown(tensor);
     if (report_.outputs.empty() && report_.generations.empty())
       fail("", "has nothing to compare, expected in.input_ids with out.logits, or generate.prompt with generate.greedy");
@@ -42,32 +34,12 @@ public:
   }
 
 private:
-  [[noreturn]] void fail(const std::string& tensor, const std::string& what) const {
-    throw UserError(file_->path().string() + (tensor.empty() ? "" : ":" + tensor), what);
-  }
-
   void checkKnown(const StoredTensor& tensor) const {
     const std::string& name = tensor.name;
     if (name.compare(0, 3, "in.") == 0 && name != "in.input_ids" && name != "in.attention_mask" && name != "in.position_ids")
       fail(name, "is an input that the artifact does not take; it takes input_ids, with attention_mask of ones and position_ids from 0");
     if (name.compare(0, 4, "out.") == 0 && name != "out.logits")
       fail(name, "is an output that the artifact does not give; it gives logits");
-  }
-
-  const StoredTensor& need(const std::string& name) const {
-    const StoredTensor* tensor = file_->find(name);
-    if (!tensor)
-      fail(name, "is not in the file; store it along with the others");
-    return *tensor;
-  }
-
-  std::vector<int64_t> integers(const StoredTensor& tensor) const {
-    if (tensor.type == StoredType::i64)
-      return copied<int64_t>(tensor);
-    if (tensor.type != StoredType::i32)
-      fail(tensor.name, std::string("has elements of type ") + storedTypeName(tensor.type) + ", expected i64 or i32");
-    const std::vector<int32_t> narrow = copied<int32_t>(tensor);
-    return {narrow.begin(), narrow.end()};
   }
 
   std::vector<int32_t> tokens(const StoredTensor& tensor) const {
@@ -80,27 +52,16 @@ private:
     return ids;
   }
 
-  std::vector<float> floats(const StoredTensor& tensor) const {
-    if (tensor.type != StoredType::f32)
-      fail(tensor.name, std::string("has elements of type ") + storedTypeName(tensor.type) + ", expected f32");
-    return copied<float>(tensor);
-  }
-
-  void checkShape(const StoredTensor& tensor, const std::vector<int64_t>& expected) const {
-    if (tensor.shape != expected)
-      fail(tensor.name, "has shape " + shapeText(tensor.shape) + ", expected " + shapeText(expected));
-  }
-
   /// Padding and positions of their own are not what the artifact computes.
   void checkMaskAndPositions(const std::string& prefix, const std::vector<int64_t>& shape) const {
-    if (const StoredTensor* mask = file_->find(prefix + ".attention_mask")) {
+    if (const StoredTensor* mask = find(prefix + ".attention_mask")) {
       checkShape(*mask, shape);
       for (int64_t value : integers(*mask))
         if (value != 1)
           fail(mask->name, "has a " + std::to_string(value) +
                                ", expected ones alone: batches with padding are not supported; store sequences without padding");
     }
-    if (const StoredTensor* positions = file_->find(prefix + ".position_ids")) {
+    if (const StoredTensor* positions = find(prefix + ".position_ids")) {
       const std::vector<int64_t> values = integers(*positions);
       if (positions->shape.empty() || positions->shape.back() != shape.back())
         checkShape(*positions, shape);
@@ -113,7 +74,7 @@ private:
 
   void runCase(const std::string& prefix) {
     const std::string outputName = prefix == "in" ? "out.logits" : prefix + ".logits";
-    if (prefix != "in" && !file_->find(outputName))
+    if (prefix != "in" && !find(outputName))
       return;
     const StoredTensor &input = need(prefix + ".input_ids"), &output = need(outputName);
     if (input.shape.size() != 2 || input.shape[1] == 0)
@@ -127,29 +88,21 @@ private:
     OutputCheck check;
     check.name = output.name;
     check.shape = output.shape;
-    double differenceSquares = 0, squares = 0;
     std::vector<float> logits;
-    const float* want = expected.data();
+    Difference difference(expected);
     for (int64_t s = 0; s < sequences; ++s) {
       artifact_.restart();
       artifact_.run(ids.data() + s * length, static_cast<size_t>(length), 0, logits);
-      for (float got : logits) {
-        const double difference = static_cast<double>(got) - *want;
-        check.maxAbsolute = std::isnan(difference) ? difference : std::max(check.maxAbsolute, std::abs(difference));
-        differenceSquares += difference * difference;
-        squares += static_cast<double>(*want) * *want;
-        ++want;
-      }
+      difference.add(logits);
     }
-    check.relativeRms = differenceSquares == 0 ? 0 : std::sqrt(differenceSquares / squares);
-    check.pass = check.relativeRms <= tolerance_;  // false where it is not a number
+    difference.finish(check, tolerance_);
     report_.outputs.push_back(check);
   }
 
   void runGeneration(const std::string& prefix) {
     const std::vector<int32_t> expected = tokens(need(prefix + ".greedy"));
     const std::vector<int32_t> prompt = tokens(need(prefix == "generate" ? "generate.prompt" : prefix + ".input_ids"));
-    const StoredTensor* marginTensor = file_->find(prefix + ".margin");
+    const StoredTensor* marginTensor = find(prefix + ".margin");
     if (prompt.empty() || expected.size() < prompt.size() || !std::equal(prompt.begin(), prompt.end(), expected.begin()))
       fail(prefix + ".greedy", "does not begin with its prompt, expected the prompt and the tokens that follow it");
     GenerationCheck check;
@@ -177,7 +130,6 @@ private:
   }
 
   ArtifactRun& artifact_;
-  const std::unique_ptr<WeightFile> file_;
   const double tolerance_;
   VerifyReport report_;
 };
@@ -185,7 +137,7 @@ private:
 }  // namespace
 
 VerifyReport verifyArtifact(ArtifactRun& artifact, const std::filesystem::path& data, double tolerance) {
-  return Cases(artifact, data, tolerance).run();
+  return artifact.givesLogits() ? Cases(artifact, data, tolerance).run() : verifyPorts(artifact, data, tolerance);
 }
 
 }  // namespace quantc
