@@ -5,6 +5,7 @@
 #include "compiler/import/Import.h"
 #include "compiler/support/Error.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/raise/Matching.h"
 
 namespace quantc::raise {
 
@@ -59,7 +60,31 @@ std::vector<tfm::StepSize> Evaluator::longSteps(bool wholeContext) const {
   return steps;
 }
 
-std::optional<tfm::Array> Evaluator::evaluate(Value value, tfm::StepSize step) {
+/// Arguments that callers may leave alone have their elements.
+void Evaluator::bindArguments(tfm::Interpreter& interpreter, const Given* given) {
+  for (auto function : module_.getOps<func::FuncOp>()) {
+    if (function.isExternal())
+      continue;
+    for (Value argument : function.getArguments()) {
+      auto initial = initialOf(argument);
+      if (!initial)
+        continue;
+      RankedTensorType type = typeOf(argument);
+      tfm::Array array{type.getElementType(), interpreter.shapeOf(type), {}};
+      auto count = tfm::elementCount(array.shape);
+      if (!count)
+        continue;
+      if (given && given->argument == argument)
+        array.values = given->elements;
+      else
+        array.values.assign(static_cast<size_t>(*count), static_cast<double>(*initial));
+      if (array.size() == *count)
+        interpreter.bind(argument, std::move(array));
+    }
+  }
+}
+
+std::optional<tfm::Array> Evaluator::evaluate(Value value, tfm::StepSize step, const Given* given) {
   if (!opened_ && module_->hasAttr("tfm.files")) {
     opened_ = true;
     try {
@@ -70,6 +95,7 @@ std::optional<tfm::Array> Evaluator::evaluate(Value value, tfm::StepSize step) {
     }
   }
   tfm::Interpreter interpreter(step, weights_.get());
+  bindArguments(interpreter, given);
   const tfm::Array* array = interpreter.evaluate(value);
   if (!array) {
     reason_ = interpreter.reason();

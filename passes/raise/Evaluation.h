@@ -26,11 +26,19 @@ public:
   std::vector<tfm::StepSize> longSteps(bool wholeContext) const;
   static constexpr int64_t kLongestUsualSquare = 256;
 
-  /// nullopt with reason() when the value depends on arguments or is too large.
-  std::optional<tfm::Array> evaluate(mlir::Value value, tfm::StepSize step);
+  /// An argument with these elements, in place of its initial ones.
+  struct Given {
+    mlir::Value argument;
+    std::vector<double> elements;
+  };
+
+  /// nullopt with reason() when the value depends on arguments that have no initial elements (tfm::kInitialAttribute) or is too large.
+  std::optional<tfm::Array> evaluate(mlir::Value value, tfm::StepSize step, const Given* given = nullptr);
   const std::string& reason() const { return reason_; }
 
 private:
+  void bindArguments(tfm::Interpreter& interpreter, const Given* given);
+
   mlir::ModuleOp module_;
   std::unique_ptr<WeightReader> weights_;
   bool opened_ = false;

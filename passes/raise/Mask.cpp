@@ -36,11 +36,12 @@ bool mayHaveLongWindow(ArrayRef<MaskTerm> terms, Evaluator& evaluator) {
 }
 
 /// visible[query * total + key] of one step; nullopt when a value is neither 0 nor hugely negative.
-std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator& evaluator, tfm::StepSize step, std::string& why) {
+std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator& evaluator, tfm::StepSize step, std::string& why,
+                                            const Evaluator::Given* given = nullptr) {
   int64_t total = step.sequence + (evaluator.hasPast() ? step.past : 0);
   std::vector<bool> visible(step.sequence * total, true);
   for (const MaskTerm& term : terms) {
-    auto array = evaluator.evaluate(term.value, step);
+    auto array = evaluator.evaluate(term.value, step, given);
     if (!array) {
       why = "mask cannot be evaluated: " + evaluator.reason();
       return std::nullopt;
@@ -83,10 +84,51 @@ bool agrees(const std::vector<bool>& visible, tfm::StepSize step, int64_t total,
   return true;
 }
 
+/// Arguments that the terms are computed from.
+SmallVector<Value> argumentsOf(ArrayRef<MaskTerm> terms) {
+  SmallVector<Value> pending, found;
+  for (const MaskTerm& term : terms)
+    pending.push_back(term.value);
+  llvm::SmallPtrSet<Operation*, 32> seen;
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    Operation* op = value.getDefiningOp();
+    if (!op && !llvm::is_contained(found, value))
+      found.push_back(value);
+    if (op && seen.insert(op).second)
+      pending.append(op->operand_begin(), op->operand_end());
+  }
+  return found;
+}
+
+/// What a mask that hides nothing by itself does with the argument that it is computed from: nothing, or it hides the keys whose element is 0.
+std::optional<MaskClass> classifyPadding(ArrayRef<MaskTerm> terms, Value argument, Evaluator& evaluator, std::string& why) {
+  constexpr int64_t kTokens = 5;
+  const std::vector<std::vector<double>> patterns = {{1, 1, 1, 1, 0}, {0, 1, 1, 1, 1}, {1, 0, 1, 0, 0}, {0, 0, 1, 0, 1}};
+  bool ignores = true, hides = true;
+  for (const std::vector<double>& pattern : patterns) {
+    Evaluator::Given given{argument, pattern};
+    auto visible = visibility(terms, evaluator, {kTokens, 0}, why, &given);
+    if (!visible)
+      return std::nullopt;
+    for (int64_t row = 0; row < kTokens; ++row)
+      for (int64_t key = 0; key < kTokens; ++key) {
+        ignores &= (*visible)[row * kTokens + key];
+        hides &= (*visible)[row * kTokens + key] == (pattern[key] != 0);
+      }
+  }
+  if (ignores)
+    return MaskClass{tfm::MaskKind::full};
+  if (hides)
+    return MaskClass{tfm::MaskKind::padding, 0, argument};
+  why = "mask hides something else than the keys where its input is 0";
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Evaluator& evaluator, std::string& why) {
-  std::optional<MaskClass> full = MaskClass{tfm::MaskKind::full, 0}, causal = MaskClass{tfm::MaskKind::causal, 0}, windowed;
+  std::optional<MaskClass> full = MaskClass{tfm::MaskKind::full}, causal = MaskClass{tfm::MaskKind::causal}, windowed;
   if (terms.empty())
     return full;
   std::vector<tfm::StepSize> steps = evaluator.longSteps(mayHaveLongWindow(terms, evaluator));
@@ -108,6 +150,14 @@ std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Evaluator& evalu
     bool all = candidate.has_value();
     for (size_t i = 0; i < steps.size() && all; ++i)
       all = agrees(results[i], steps[i], totals[i], *candidate);
+    SmallVector<Value> arguments =
+        all && candidate->kind == tfm::MaskKind::full && !evaluator.hasPast() ? argumentsOf(terms) : SmallVector<Value>();
+    if (arguments.size() > 1) {
+      why = "mask is computed from several inputs";
+      return std::nullopt;
+    }
+    if (arguments.size() == 1)
+      return classifyPadding(terms, arguments[0], evaluator, why);
     if (all)
       return candidate;
   }

@@ -1,5 +1,6 @@
 #include "passes/raise/Matching.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc::raise {
@@ -80,11 +81,21 @@ Value createWeight(OpBuilder& builder, Location loc, Attribute expr) {
   return builder.create<tfm::WeightOp>(loc, tfm::typeOfWeight(expr), expr);
 }
 
+std::optional<int64_t> initialOf(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
+  auto initial = function ? function.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), tfm::kInitialAttribute) : IntegerAttr();
+  return initial ? std::optional<int64_t>(initial.getInt()) : std::nullopt;
+}
+
 bool isPositional(Value value) {
   SmallVector<Value> pending{value};
   llvm::SmallPtrSet<Operation*, 32> seen;
   while (!pending.empty()) {
-    Operation* op = pending.pop_back_val().getDefiningOp();
+    Value next = pending.pop_back_val();
+    Operation* op = next.getDefiningOp();
+    if (!op && initialOf(next))
+      continue;
     if (!op || isa<tfm::CacheAppendOp>(op))
       return false;
     if (seen.insert(op).second)

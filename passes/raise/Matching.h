@@ -22,7 +22,10 @@ mlir::Attribute permuted(mlir::Attribute expr, llvm::ArrayRef<int64_t> order);
 mlir::Attribute reshaped(mlir::Attribute expr, llvm::ArrayRef<int64_t> shape);
 mlir::Value createWeight(mlir::OpBuilder& builder, mlir::Location loc, mlir::Attribute expr);
 
-/// Values computed from no argument: constants, weights, positions.
+/// The value of an argument's elements unless the caller sets them (tfm::kInitialAttribute); nullopt for any other value.
+std::optional<int64_t> initialOf(mlir::Value value);
+
+/// Values computed from no argument but such whose caller may leave them alone: constants, weights, positions, masks.
 bool isPositional(mlir::Value value);
 
 /// Operand pairs of a commutative operation in both orders.

@@ -47,7 +47,7 @@ def RaiseEmbeddingPass : RaisePass<"raise-embedding"> {
   let summary = "lookups by token id become `tfm.embed`, lookups by position `tfm.position_rows`";
   let description = [{
     `tfm.gather` of rows of a weight. Positions are recognized by evaluating the indices for several steps; a constant offset (OPT) becomes a
-    slice of the table.
+    slice of the table, an index that is always the same the row itself.
   }];
 }
 
@@ -64,7 +64,7 @@ def RaiseAttentionPass : RaisePass<"raise-attention"> {
   let description = [{
     softmax(q k^T, scaled and masked) v becomes `tfm.attention` on flat operands [1, rows, heads * head_dim]; keys and values repeated for groups of
     heads are taken before the repetition. What is added to the scores is evaluated for several steps up to the full context, and must be
-    nothing, causal, or causal within a window. Runs after raise-rope.
+    nothing, causal, or causal within a window; where it hides nothing by itself, an argument of zeros and ones may say which keys are padding. Runs after raise-rope.
   }];
 }
 

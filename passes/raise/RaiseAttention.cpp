@@ -153,7 +153,7 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     Value rows = toRows(rewriter, op.getLoc(), query, rowAxis);
     Value attention = rewriter.create<tfm::AttentionOp>(
         op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis),
-        Value(), headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(),
+        mask->padding, headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(),
         APFloat(static_cast<float>(scale)), mask->kind, mask->window);
     rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), attention, typeOf(op), rowAxis));
     return success();

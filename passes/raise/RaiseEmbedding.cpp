@@ -29,6 +29,22 @@ std::optional<int64_t> positionOffset(Value indices, Evaluator& evaluator) {
   return offset;
 }
 
+/// The one row that is looked up at every step, whatever the token.
+std::optional<int64_t> constantIndex(Value indices, Evaluator& evaluator) {
+  std::optional<int64_t> index;
+  for (tfm::StepSize step : evaluator.longSteps(true)) {
+    auto values = evaluator.evaluate(indices, step);
+    for (double value : values ? ArrayRef<double>(values->values) : ArrayRef<double>())
+      if (!index)
+        index = static_cast<int64_t>(value);
+      else if (*index != value)
+        return std::nullopt;
+    if (!values)
+      return std::nullopt;
+  }
+  return index;
+}
+
 struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
   RowsOfWeight(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
 
@@ -52,6 +68,12 @@ struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
   LogicalResult positionRows(tfm::GatherOp op, Attribute table, PatternRewriter& rewriter) const {
     auto offset = positionOffset(op.getIndices(), evaluator);
     int64_t rows = typeOf(op.getOperand()).getDimSize(0);
+    // Segments of a text that has one (BERT's token types).
+    if (auto index = offset ? std::nullopt : constantIndex(op.getIndices(), evaluator); index && *index >= 0 && *index < rows) {
+      Attribute row = reshaped(tfm::SlicedAttr::get(op.getContext(), table, 0, *index, *index + 1), typeOf(op).getShape().take_back());
+      rewriter.replaceOpWithNewOp<tfm::BroadcastOp>(op, op.getType(), createWeight(rewriter, op.getLoc(), row));
+      return success();
+    }
     if (!offset || *offset < 0 || *offset >= rows)
       return rewriter.notifyMatchFailure(op, "is indexed by something else than the positions: " + evaluator.reason());
     if (*offset > 0)

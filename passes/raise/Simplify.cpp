@@ -129,6 +129,28 @@ struct DropSlice : OpRewritePattern<tfm::SliceOp> {
   }
 };
 
+/// A lookup of one place that is known is a slice.
+struct GatherToSlice : OpRewritePattern<tfm::GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::GatherOp op, PatternRewriter& rewriter) const override {
+    auto index = typeOf(op.getIndices()).hasStaticShape() && typeOf(op.getIndices()).getNumElements() == 1 ? scalarOf(op.getIndices())
+                                                                                                           : std::nullopt;
+    if (!index || weightExprOf(op.getOperand()))
+      return rewriter.notifyMatchFailure(op, "does not look up one known place of a computed tensor");
+    RankedTensorType from = typeOf(op.getOperand());
+    SmallVector<AffineExpr> dims = tfm::dimsOf(from);
+    int64_t axis = op.getAxis();
+    AffineExpr begin = getAffineConstantExpr(static_cast<int64_t>(*index), op.getContext());
+    if (*index < 0)
+      begin = dims[axis] + begin;
+    dims[axis] = getAffineConstantExpr(1, op.getContext());
+    Value slice = rewriter.create<tfm::SliceOp>(op.getLoc(), tfm::makeTensorType(dims, from.getElementType()), op.getOperand(), axis,
+                                                tfm::symbolicMap(begin, op.getContext()), 1);
+    rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), slice, typeOf(op)));
+    return success();
+  }
+};
+
 /// Evaluates operations whose operands are all small constants.
 struct FoldConstants : RewritePattern {
   explicit FoldConstants(MLIRContext* context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
@@ -232,8 +254,8 @@ struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
-                 DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, FoldConstants, SinkReshapeBelowUnary,
-                 SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>,
+                 DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, GatherToSlice, FoldConstants,
+                 SinkReshapeBelowUnary, SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>,
                  SinkReshapeBelowRows<tfm::LayerNormOp>>(&getContext());
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

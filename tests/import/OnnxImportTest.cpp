@@ -61,7 +61,7 @@ TEST_F(OnnxImportTest, IdsAreI32AndBatchIsOne) {
   EXPECT_EQ(dims[1], tfm::symbolExpr(tfm::Symbol::sequence, &context_));
 }
 
-TEST_F(OnnxImportTest, MaskAndPositionsAreNoArgumentsAndCachesGrowByTheStep) {
+TEST_F(OnnxImportTest, PositionsAreNoArgumentMasksAreOnesAndCachesGrowByTheStep) {
   OnnxBuilder builder = smallModel();
   builder.input("attention_mask", onnx::TensorProto::INT64, {"batch", "anything"});
   builder.input("position_ids", onnx::TensorProto::INT64, {"batch", "sequence"});
@@ -74,9 +74,12 @@ TEST_F(OnnxImportTest, MaskAndPositionsAreNoArgumentsAndCachesGrowByTheStep) {
   builder.output("kept");
   auto module = import(builder.bytes());
   mlir::func::FuncOp main = mainOf(*module);
-  EXPECT_EQ(main.getNumArguments(), 2u);
+  ASSERT_EQ(main.getNumArguments(), 3u);
   EXPECT_THAT(textOf(*module), HasSubstr("(1, 2, s1, 4)"));  // the cache
-  EXPECT_THAT(textOf(*module), HasSubstr("-> (s0 + s1)"));   // the mask's length, an element of the result
+  auto initial = main.getArgAttrOfType<mlir::IntegerAttr>(2, tfm::kInitialAttribute);
+  ASSERT_TRUE(initial);
+  EXPECT_EQ(initial.getInt(), 1);
+  EXPECT_THAT(textOf(*module), HasSubstr("-> (s0 + s1)"));  // the mask's length, an element of the result
   EXPECT_THAT(textOf(*module), HasSubstr("tfm.iota"));
 }
 

@@ -87,6 +87,12 @@ protected:
       interpreter.bind(main().getArgument(0), tokens({ids.begin() + done, ids.begin() + done + count}));
       for (unsigned i = 1; i < main().getNumArguments(); ++i) {
         auto type = mlir::cast<mlir::RankedTensorType>(main().getArgument(i).getType());
+        if (main().getArgAttr(i, tfm::kInitialAttribute)) {  // a mask, behind the caches
+          tfm::Array ones{type.getElementType(), interpreter.shapeOf(type), {}};
+          ones.values.assign(static_cast<size_t>(*tfm::elementCount(ones.shape)), 1);
+          interpreter.bind(main().getArgument(i), ones);
+          continue;
+        }
         interpreter.bind(main().getArgument(i),
                          past.empty() ? tfm::Array{type.getElementType(), interpreter.shapeOf(type), {}} : past[i - 1]);
       }
@@ -196,6 +202,28 @@ INSTANTIATE_TEST_SUITE_P(
                     Reference{"zoo/gemma", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
                     Reference{"zoo/opt", "in.input_ids", "out.logits", true}),
     nameOf);
+
+/// Encoders see a whole sequence at once, and keep their mask.
+class OnnxEncoders : public OnnxNumerics {};
+
+TEST_P(OnnxEncoders, ImportedAndRaisedAreTheReference) {
+  EXPECT_LT(errorOf({sequence_}), kMostError);
+  raise();
+  EXPECT_LT(errorOf({sequence_}), kMostError);
+  int masked = 0;
+  module_->walk([&](tfm::AttentionOp attention) {
+    EXPECT_EQ(attention.getMaskKind(), tfm::MaskKind::padding);
+    EXPECT_EQ(attention.getMask(), main().getArgument(1));
+    ++masked;
+  });
+  EXPECT_EQ(masked, 2);
+  EXPECT_EQ(main().getArgAttrOfType<mlir::StringAttr>(1, "tfm.name").getValue(), "attention_mask");
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, OnnxEncoders,
+                         testing::Values(Reference{"zoo/bert", "in.input_ids", "out.last_hidden_state"},
+                                         Reference{"zoo/distilbert", "in.input_ids", "out.last_hidden_state"}),
+                         nameOf);
 
 }  // namespace
 }  // namespace quantc

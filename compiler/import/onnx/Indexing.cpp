@@ -52,6 +52,21 @@ void importGather(Node& node) {
   node.set(0, type, gathered);
 }
 
+/// With one line along the axis this is a Gather from that line; exporters look up buffered ids of a batch of one so.
+void importGatherElements(Node& node) {
+  RankedTensorType data = node.type(0), indices = node.type(1);
+  int64_t axis = node.axis(node.attribute("axis", int64_t(0)), data.getRank());
+  SmallVector<AffineExpr> dims = tfm::dimsOf(data), wanted = tfm::dimsOf(indices);
+  if (dims.size() != wanted.size())
+    node.fail("has data and indices of different ranks; the model is damaged, export it again");
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (static_cast<int64_t>(i) != axis && (constantOf(dims[i]) != 1 || constantOf(wanted[i]) != 1))
+      node.fail("looks up elements of several lines at once, supported is one; export the model without it");
+  Value line = node.reshape(node.value(0), {dims[axis]}), places = node.reshape(node.value(1), {wanted[axis]});
+  auto type = node.tensorType({wanted[axis]}, data.getElementType());
+  node.set(0, node.reshape(node.create<tfm::GatherOp>(type, line, places, 0), wanted));
+}
+
 void importConcat(Node& node) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0));
   int64_t axis = node.axis(node.attribute("axis", int64_t(0)), static_cast<int64_t>(dims.size()));

@@ -16,22 +16,18 @@ using tfm::Symbol;
 
 namespace {
 
-bool isArgument(InputRole role) { return role == InputRole::ids || role == InputRole::past || role == InputRole::other; }
+bool isArgument(InputRole role) { return role != InputRole::positions; }
 
-/// Ids arrive as i32, whatever the graph takes.
+/// Integers arrive as i32, whatever the graph takes.
 RankedTensorType argumentType(const Input& input) {
-  return input.role == InputRole::ids ? tfm::withElement(input.type, IntegerType::get(input.type.getContext(), 32)) : input.type;
+  Type element = input.type.getElementType();
+  return isa<IntegerType>(element) ? tfm::withElement(input.type, IntegerType::get(input.type.getContext(), 32)) : input.type;
 }
 
-/// The graph's view of an input that is no argument: positions count from `past`, nothing is masked out.
+/// The graph's view of positions, which are no argument: they count from `past`.
 Value derivedInput(OpBuilder& builder, Location loc, const Input& input) {
   MLIRContext* context = builder.getContext();
   Type element = input.type.getElementType();
-  if (input.role == InputRole::mask) {
-    auto scalar = RankedTensorType::get({}, element);
-    Value one = builder.create<tfm::ConstantOp>(loc, scalar, DenseElementsAttr::get(scalar, Attribute(builder.getIntegerAttr(element, 1))));
-    return builder.create<tfm::BroadcastOp>(loc, input.type, one);
-  }
   auto vector = tfm::makeTensorType(tfm::dimsOf(input.type).back(), element);
   auto start = AffineMapAttr::get(tfm::symbolicMap(symbolExpr(Symbol::past, context), context));
   Value positions = builder.create<tfm::IotaOp>(loc, vector, start, builder.getI64IntegerAttr(1));
@@ -51,15 +47,19 @@ void defineInputs(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
 
 func::FuncOp createMain(OpBuilder& builder, Location loc, ArrayRef<Input> inputs) {
   SmallVector<Type> types;
-  SmallVector<StringRef> names;
+  SmallVector<const Input*> arguments;
   for (const Input& input : inputs)
     if (isArgument(input.role)) {
       types.push_back(argumentType(input));
-      names.push_back(input.name);
+      arguments.push_back(&input);
     }
   auto main = builder.create<func::FuncOp>(loc, "main", builder.getFunctionType(types, {}));
-  for (auto [i, name] : llvm::enumerate(names))
-    main.setArgAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(name));
+  for (auto [i, input] : llvm::enumerate(arguments)) {
+    main.setArgAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(input->name));
+    // A mask that nobody sets hides nothing.
+    if (input->role == InputRole::mask)
+      main.setArgAttr(static_cast<unsigned>(i), tfm::kInitialAttribute, builder.getI32IntegerAttr(1));
+  }
   builder.setInsertionPointToStart(main.addEntryBlock());
   return main;
 }

@@ -23,6 +23,7 @@ void importExpand(Node& node);
 void importFastGelu(Node& node);
 void importFlatten(Node& node);
 void importGather(Node& node);
+void importGatherElements(Node& node);
 void importGelu(Node& node);
 void importGemm(Node& node);
 void importIdentity(Node& node);
