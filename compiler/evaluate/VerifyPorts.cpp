@@ -102,8 +102,9 @@ private:
   /// All tensors have the same number of sequences and of tokens.
   void agree(std::optional<int64_t>& known, const StoredTensor& tensor, size_t dim, int64_t found, const char* what) const {
     if (found < 1 || (known && *known != found))
-      fail(tensor.name, "has shape " + shapeText(tensor.shape) + ", expected " + (known ? std::to_string(*known) : std::string("at least 1")) +
-                            " " + what + " along dimension " + std::to_string(dim));
+      fail(tensor.name, "has shape " + shapeText(tensor.shape) + ", expected " +
+                            (known ? std::to_string(*known) : std::string("at least 1")) + " " + what + " along dimension " +
+                            std::to_string(dim));
     known = found;
   }
 

@@ -18,7 +18,8 @@ KvCache Lowering::transposedKeys(const Storage& rows, int64_t heads, int64_t hea
   auto strides = keys.strides();
   AffineExpr zero = kb.constantExpr(0);
   ViewDim dim = kb.wholeDim(headDim, strides[0]), head = kb.wholeDim(heads, strides[1]);
-  Value from = kb.view(rows.buffer, f32(), 0, {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), {zero, rows.firstRow, rows.rows, rows.rowStride}});
+  Value from = kb.view(rows.buffer, f32(), 0,
+                       {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), {zero, rows.firstRow, rows.rows, rows.rowStride}});
   Value to = kb.view(keys.buffer, f32(), 0, {dim, head, {zero, zero, rows.rows, strides[2]}}, 2);
   auto kernel = kb.kernel("append", {}, nullptr);
   kb.call(loc, kernel, kernel, from, to, rows.rows, rows.rows);
@@ -33,8 +34,7 @@ Value Lowering::paddingRow(Value mask, AffineExpr positions, Location loc) {
       return {};
     // A lookup in a table of two rows: 0 hides, anything above does not. The lowest float outweighs any score, and is finite: a row in which all is
     // hidden has a mean and not a NaN.
-    Value row = kb.createBuffer("padding", kern::Space::arena,
-                                kb.largest(positions) * 4);
+    Value row = kb.createBuffer("padding", kern::Space::arena, kb.largest(positions) * 4);
     auto type = RankedTensorType::get({2, 1}, f32());
     auto literal = DenseElementsAttr::get(type, ArrayRef<float>{std::numeric_limits<float>::lowest(), 0.0f});
     Constant table = kb.packedConstant(tfm::LiteralAttr::get(mask.getContext(), literal), schemeOf(SchemeId::f32), "padding");

@@ -15,26 +15,6 @@ std::string promptIds() {
   return ids;
 }
 
-/// The program that runs an architecture's artifacts here: qemu-user where it is not this machine's. Empty when it was not built.
-std::vector<std::string> runnerOf(Architecture architecture, const std::string& qemuArguments) {
-  Architecture host;
-  parseArchitecture("host", host);
-  if (architecture == host)
-    return {builtProgram("quantc-run")};
-  std::string program = std::string(QUANTC_BINARY_DIR) + "/runtime/" + architectureName(architecture) + "/bin/quantc-run";
-  if (!std::filesystem::exists(program))
-    return {};
-  const char* emulator = architecture == Architecture::arm64     ? "qemu-aarch64"
-                         : architecture == Architecture::riscv64 ? "qemu-riscv64"
-                                                                 : "qemu-x86_64";
-  std::vector<std::string> command = {emulator};
-  std::istringstream words(qemuArguments);
-  for (std::string word; words >> word;)
-    command.push_back(word);
-  command.push_back(program);
-  return command;
-}
-
 std::string hashOf(std::vector<std::string> runner, const std::filesystem::path& artifact, const std::vector<std::string>& more) {
   runner.insert(runner.end(), {artifact.string(), "--ids", promptIds(), "--max-tokens", "4", "--temperature", "0", "--logits-hash"});
   runner.insert(runner.end(), more.begin(), more.end());

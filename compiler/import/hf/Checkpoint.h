@@ -22,7 +22,7 @@ public:
   /// Throws UserError for a folder without safetensors, a missing or corrupt shard, and an index that does not fit the shards.
   explicit Checkpoint(const std::filesystem::path& folder);
 
-  /// `name` as an architecture's code calls it, without the prefix `model.` or `transformer.` that some checkpoints have. nullptr when absent.
+  /// `name` as an architecture's code calls it, without the prefix (`model.`, `transformer.`, `bert.`, ...) that some checkpoints have. nullptr when absent.
   const CheckpointTensor* find(const std::string& name) const;
 
   const std::vector<std::unique_ptr<WeightFile>>& files() const { return files_; }

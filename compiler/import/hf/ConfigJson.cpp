@@ -73,6 +73,15 @@ std::string ConfigJson::text(const std::string& key) const {
 
 std::string ConfigJson::text(const std::string& key, const std::string& absent) const { return has(key) ? text(key) : absent; }
 
+std::string ConfigJson::firstText(const std::string& key, const std::string& absent) const {
+  const json* value = find(key);
+  if (!value || (value->is_array() && value->empty()))
+    return absent;
+  if (!value->is_array() || !value->front().is_string())
+    failKind(key, *value, "a list of strings");
+  return value->front().get<std::string>();
+}
+
 ConfigJson ConfigJson::section(const std::string& key) const {
   const json* value = find(key);
   if (value && !value->is_object())

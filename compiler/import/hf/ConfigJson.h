@@ -28,6 +28,9 @@ public:
   std::string text(const std::string& key) const;
   std::string text(const std::string& key, const std::string& absent) const;
 
+  /// The first of a list of strings.
+  std::string firstText(const std::string& key, const std::string& absent) const;
+
   /// The object under a key; its getters' errors name the key as 'outer.inner'. An empty one when absent.
   ConfigJson section(const std::string& key) const;
   /// Whether a value of this object is an object itself.

@@ -64,11 +64,20 @@ HfBuilder::HfBuilder(ModuleOp module, const ConfigJson& config, const Checkpoint
   builder_.setInsertionPointToEnd(module.getBody());
   AffineExpr sequence = tfm::symbolExpr(Symbol::sequence, module.getContext());
   Type idsType = tfm::makeTensorType({sequence}, builder_.getI32Type());
-  auto function = builder_.create<func::FuncOp>(module.getLoc(), "main", builder_.getFunctionType({idsType}, {}));
-  Block* body = function.addEntryBlock();
-  function.setArgAttr(0, "tfm.name", builder_.getStringAttr("input_ids"));
+  function_ = builder_.create<func::FuncOp>(module.getLoc(), "main", builder_.getFunctionType({idsType}, {}));
+  Block* body = function_.addEntryBlock();
+  function_.setArgAttr(0, "tfm.name", builder_.getStringAttr("input_ids"));
   ids_ = body->getArgument(0);
   builder_.setInsertionPointToEnd(body);
+}
+
+Value HfBuilder::integers(const std::string& name, int32_t initial) {
+  SmallVector<NamedAttribute> attributes = {builder_.getNamedAttr("tfm.name", builder_.getStringAttr(name))};
+  if (initial)
+    attributes.push_back(builder_.getNamedAttr(tfm::kInitialAttribute, builder_.getI32IntegerAttr(initial)));
+  unsigned index = function_.getNumArguments();
+  function_.insertArgument(index, ids_.getType(), builder_.getDictionaryAttr(attributes), at(name));
+  return function_.getArgument(index);
 }
 
 Location HfBuilder::at(const std::string& name) { return NameLoc::get(builder_.getStringAttr(name)); }
@@ -94,6 +103,11 @@ Attribute HfBuilder::stored(const std::string& name, ArrayRef<int64_t> shape, co
                               tensorType(tensor, builder_.getContext()));
 }
 
+int64_t HfBuilder::rowsOf(const std::string& name) {
+  const CheckpointTensor* found = checkpoint_.find(name);
+  return found && found->tensor->shape.size() == 2 ? found->tensor->shape[0] : 1;
+}
+
 void HfBuilder::ignore(const std::string& name) {
   if (const CheckpointTensor* found = checkpoint_.find(name))
     used_.insert(found->tensor->name);
@@ -115,10 +129,10 @@ Value HfBuilder::linear(const std::string& name, Value input, Value weight, Attr
   return bias ? binary(name, tfm::BinaryKind::add, product, this->weight(name + ".bias", bias)) : product;
 }
 
-Value HfBuilder::embed(const std::string& name, Value table) {
-  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(ids_));
+Value HfBuilder::embed(const std::string& name, Value table, Value ids) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(ids));
   dims.push_back(getAffineConstantExpr(ranked(table).getDimSize(1), builder_.getContext()));
-  return builder_.create<tfm::EmbedOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), ids_, table);
+  return builder_.create<tfm::EmbedOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), ids, table);
 }
 
 Value HfBuilder::positionRows(const std::string& name, Value table) {
@@ -133,11 +147,14 @@ Value HfBuilder::rmsNorm(const std::string& name, Value input, double epsilon) {
   return builder_.create<tfm::RmsNormOp>(at(name), input.getType(), input, scale, builder_.getF32FloatAttr(static_cast<float>(epsilon)));
 }
 
+Value HfBuilder::vector(const std::string& name, const std::string& oldName, int64_t width) {
+  const std::string& found = !hasTensor(name) && hasTensor(oldName) ? oldName : name;
+  return weight(found, stored(found, {width}, "its width is " + std::to_string(width)));
+}
+
 Value HfBuilder::layerNorm(const std::string& name, Value input, double epsilon) {
   int64_t width = ranked(input).getShape().back();
-  std::string reason = "its width is " + std::to_string(width);
-  Value scale = weight(name + ".weight", stored(name + ".weight", {width}, reason));
-  Value bias = weight(name + ".bias", stored(name + ".bias", {width}, reason));
+  Value scale = vector(name + ".weight", name + ".gamma", width), bias = vector(name + ".bias", name + ".beta", width);
   return builder_.create<tfm::LayerNormOp>(at(name), input.getType(), input, scale, bias,
                                            builder_.getF32FloatAttr(static_cast<float>(epsilon)));
 }
@@ -177,17 +194,41 @@ Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, c
                                            builder_.getI64IntegerAttr(0));
 }
 
+Value HfBuilder::bidirectionalAttention(const std::string& name, Value query, Value key, Value value, const AttentionShape& shape,
+                                        double scale, Value padding) {
+  auto kind = padding ? tfm::MaskKind::padding : tfm::MaskKind::full;
+  return builder_.create<tfm::AttentionOp>(at(name), query.getType(), query, key, value, padding, builder_.getI64IntegerAttr(shape.heads),
+                                           builder_.getI64IntegerAttr(shape.kvHeads), builder_.getI64IntegerAttr(shape.headDim),
+                                           builder_.getF32FloatAttr(static_cast<float>(scale)),
+                                           tfm::MaskKindAttr::get(builder_.getContext(), kind), builder_.getI64IntegerAttr(0));
+}
+
+Value HfBuilder::row(const std::string& name, Value input, int64_t index) {
+  MLIRContext* context = builder_.getContext();
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
+  size_t axis = dims.size() - 2;
+  dims[axis] = getAffineConstantExpr(1, context);
+  return builder_.create<tfm::SliceOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, axis,
+                                       tfm::symbolicMap(getAffineConstantExpr(index, context), context), 1);
+}
+
 Value HfBuilder::tail(Value input) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
   dims[dims.size() - 2] = tfm::symbolExpr(Symbol::outputs, builder_.getContext());
   return builder_.create<tfm::TailOp>(at("tail"), tfm::makeTensorType(dims, builder_.getF32Type()), input);
 }
 
-void HfBuilder::finish(Value logits) {
-  builder_.create<func::ReturnOp>(at("logits"), logits);
-  auto function = cast<func::FuncOp>(builder_.getInsertionBlock()->getParentOp());
-  function.setFunctionType(builder_.getFunctionType(function.getArgumentTypes(), {logits.getType()}));
-  function.setResultAttr(0, "tfm.name", builder_.getStringAttr("logits"));
+void HfBuilder::finish(const std::vector<NamedOutput>& outputs) {
+  SmallVector<Value> values;
+  SmallVector<Type> types;
+  for (const NamedOutput& output : outputs) {
+    values.push_back(output.value);
+    types.push_back(output.value.getType());
+  }
+  builder_.create<func::ReturnOp>(at(outputs.front().name), values);
+  function_.setFunctionType(builder_.getFunctionType(function_.getArgumentTypes(), types));
+  for (unsigned i = 0; i < outputs.size(); ++i)
+    function_.setResultAttr(i, "tfm.name", builder_.getStringAttr(outputs[i].name));
   refuseUnusedTensors();
 }
 

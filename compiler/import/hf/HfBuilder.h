@@ -9,6 +9,7 @@
 #include "compiler/import/hf/ConfigJson.h"
 #include "compiler/import/hf/Rope.h"
 #include "dialects/tfm/Tfm.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -27,7 +28,13 @@ AttentionShape attentionShape(const ConfigJson& config, int64_t hiddenSize);
 /// Reads `hidden_act` and its like; throws UserError for functions that have no tfm operation.
 tfm::UnaryKind activation(const ConfigJson& config, const char* key, const std::string& absent);
 
-/// Builds `func.func @main(%ids: [sequence]) -> [outputs, vocabulary]`. Names are those of the checkpoint without `model.` or `transformer.`;
+/// A tensor that leaves the model under a name.
+struct NamedOutput {
+  std::string name;
+  mlir::Value value;
+};
+
+/// Builds `func.func @main(%ids: [sequence], ...)`, of a decoder -> [outputs, vocabulary]. Names are those of the checkpoint without `model.` or `transformer.`;
 /// they become locations. All functions throw UserError where config and checkpoint disagree.
 class HfBuilder {
 public:
@@ -37,9 +44,14 @@ public:
   /// The parameter `input_ids`: [sequence].
   mlir::Value ids() const { return ids_; }
 
+  /// Another parameter of integers, [sequence], and what they are unless the caller sets them.
+  mlir::Value integers(const std::string& name, int32_t initial);
+
   bool hasTensor(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
   /// The expression of a tensor, which must have exactly this shape. `reason` tells, for errors, which keys of the config the shape comes from.
   mlir::Attribute stored(const std::string& name, llvm::ArrayRef<int64_t> shape, const std::string& reason);
+  /// Rows of a matrix of which only the checkpoint says how many it has: a classifier's labels.
+  int64_t rowsOf(const std::string& name);
   mlir::Attribute transposed(mlir::Attribute expr);
   /// Rows (of a vector: elements) begin to end - 1.
   mlir::Attribute rows(mlir::Attribute expr, int64_t begin, int64_t end);
@@ -49,9 +61,11 @@ public:
 
   /// [..., in] x [out, in] (+ [out]) -> [..., out]
   mlir::Value linear(const std::string& name, mlir::Value input, mlir::Value weight, mlir::Attribute bias = {});
-  mlir::Value embed(const std::string& name, mlir::Value table);
+  mlir::Value embed(const std::string& name, mlir::Value table) { return embed(name, table, ids_); }
+  mlir::Value embed(const std::string& name, mlir::Value table, mlir::Value ids);
   mlir::Value positionRows(const std::string& name, mlir::Value table);
   mlir::Value rmsNorm(const std::string& name, mlir::Value input, double epsilon);
+  /// Its vectors are called weight and bias, in old checkpoints gamma and beta.
   mlir::Value layerNorm(const std::string& name, mlir::Value input, double epsilon);
   mlir::Value unary(const std::string& name, tfm::UnaryKind kind, mlir::Value operand);
   /// Operands must have the same type up to broadcasting; a weight that is not float32 is cast.
@@ -59,14 +73,21 @@ public:
   mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim);
   /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first.
   mlir::Value attention(int64_t layer, mlir::Value query, mlir::Value key, mlir::Value value, const AttentionShape& shape, double scale);
+  /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
+  mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
+                                     const AttentionShape& shape, double scale, mlir::Value padding);
+  /// Row `index` of [rows, width]: [1, width].
+  mlir::Value row(const std::string& name, mlir::Value input, int64_t index);
   /// The rows for which logits are wanted.
   mlir::Value tail(mlir::Value input);
   /// Ends the function with [outputs, vocabulary].
-  void finish(mlir::Value logits);
+  void finish(mlir::Value logits) { finish({{"logits", logits}}); }
+  void finish(const std::vector<NamedOutput>& outputs);
 
 private:
   mlir::Location at(const std::string& name);
   mlir::RankedTensorType typeLike(mlir::Value value, int64_t width);
+  mlir::Value vector(const std::string& name, const std::string& oldName, int64_t width);
   mlir::Value cacheAppend(const std::string& cache, mlir::Value input, const AttentionShape& shape);
   void refuseUnusedTensors() const;
 
@@ -74,6 +95,7 @@ private:
   const ConfigJson& config_;
   const Checkpoint& checkpoint_;
   mlir::OpBuilder builder_;
+  mlir::func::FuncOp function_;
   mlir::Value ids_;
   std::set<std::string> used_;
 };

@@ -42,6 +42,9 @@ int report(const Options& options, const std::string& sentence);
 /// What each does with the open model; returns the exit code.
 int generate(Engine& engine);
 int bench(Engine& engine);
+/// The same for a model that gives no logits for every token.
+int encode(Engine& engine);
+int bench_encoder(Engine& engine);
 int print_info(const Engine& engine);
 
 /// Prints how much memory was resident at the peak, and the bound.

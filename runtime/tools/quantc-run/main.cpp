@@ -1,4 +1,4 @@
-// quantc-run: generates text with an artifact, measures it, or tells what it is.
+// quantc-run: generates text with an artifact or encodes one, measures it, or tells what it is.
 #include <stdio.h>
 #include <time.h>
 
@@ -59,8 +59,6 @@ int run(const Options& options) {
   if (!options.prompt && !options.ids && !options.bench)
     return kSuccess;
 
-  if (engine.info.vocabulary == 0 || engine.info.max_outputs == 0)
-    return report(options, "gives no logits, expected a model that generates text; see --info for its inputs and outputs");
   if (!create_session(engine, error))
     return report(options, error.message);
   if (options.profile) {
@@ -69,9 +67,12 @@ int run(const Options& options) {
     if (!wrong.empty())
       return report_file(wrong);
   }
-  int code = options.bench ? bench(engine) : kSuccess;
+  const bool generates = engine.info.vocabulary != 0 && engine.info.max_outputs != 0;
+  int code = kSuccess;
+  if (options.bench)
+    code = generates ? bench(engine) : bench_encoder(engine);
   if (code == kSuccess && (options.prompt || options.ids))
-    code = generate(engine);
+    code = generates ? generate(engine) : encode(engine);
   if (code != kSuccess || !engine.profile)
     return code;
   const std::string wrong = engine.profile->finish(stderr);

@@ -77,9 +77,10 @@ constexpr Option kOptions[] = {
      [](Options& o, const char*) { return o.print_ids = true; }},
     {"--logits-hash", nullptr, nullptr,
      "print, instead of text, one SHA-256 over the float32 logits of every position that was computed, in order: those of the "
-     "prompt, and of each generated token but the last",
+     "prompt, and of each generated token but the last; of an encoder, over all its outputs",
      [](Options& o, const char*) { return o.logits_hash = true; }},
-    {"--bench", "P,N", "two whole numbers from 1 on, separated by a comma", "measure a prompt of P tokens and N generated ones (128,64)",
+    {"--bench", "P,N", "two whole numbers from 1 on, separated by a comma",
+     "measure a prompt of P tokens and N generated ones; an encoder: P tokens N times (128,64)",
      [](Options& o, const char* v) { return o.bench.emplace(), !v || parse_bench(v, *o.bench); }, true},
     {"--profile", "FILE", "the name of a file to write",
      "print where the time went, kernel by kernel, compared with what this machine can do; with FILE also write every piece of every "
@@ -156,7 +157,8 @@ std::string parse_options(int count, char** words, Options& out) {
 std::string help_text() {
   constexpr size_t kColumn = 22, kWidth = 78;
   std::string text = "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --bench | --info | --verify) [options]\n\n"
-                     "Runs an artifact that quantc compiled. Generated text goes to standard output, figures to standard error.\n\n";
+                     "Runs an artifact that quantc compiled. Generated text, or an encoder's outputs as JSON, go to standard\n"
+                     "output, figures to standard error.\n\n";
   for (const Option& option : kOptions) {
     std::string left = std::string("  ") + option.name;
     if (option.value)

@@ -1,0 +1,132 @@
+// A model that takes a whole sequence and gives tensors: prints them as JSON, or a hash of them, or how fast that is.
+#include <stdio.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "artifact_generated.h"
+#include "engine.h"
+#include "text.h"
+
+namespace quantc::run {
+namespace {
+
+constexpr char kTokens[] = "input_ids";
+
+using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
+
+const schema::Artifact& header_of(const Engine& engine) { return *schema::GetArtifact(qc_model_header(engine.model.get(), nullptr)); }
+
+bool takes_tokens(const Engine& engine) {
+  const Ports* inputs = header_of(engine).inputs();
+  for (uint32_t i = 0; inputs && i < inputs->size(); ++i) {
+    if (inputs->Get(i)->name()->str() == kTokens)
+      return true;
+  }
+  return false;
+}
+
+std::string shape_text(const schema::Port& port, uint32_t tokens) {
+  std::string text;
+  for (uint32_t d = 0; port.shape() && d < port.shape()->size(); ++d) {
+    const schema::Size& size = *port.shape()->Get(d);
+    text += (d ? ", " : "") + std::to_string(size.constant() + int64_t{size.sequence()} * tokens);
+  }
+  return text;
+}
+
+/// Gives every output to `use(port, values, count)`.
+template <typename Use> bool each_output(const Engine& engine, qc_error& error, Use use) {
+  const Ports* outputs = header_of(engine).outputs();
+  for (uint32_t i = 0; outputs && i < outputs->size(); ++i) {
+    const schema::Port& port = *outputs->Get(i);
+    const void* data = nullptr;
+    size_t bytes = 0;
+    if (qc_session_get_output(engine.session.get(), port.name()->c_str(), &data, &bytes, &error) != QC_OK)
+      return false;
+    use(port, static_cast<const float*>(data), bytes / sizeof(float));
+  }
+  return true;
+}
+
+bool print_json(const Engine& engine, uint32_t tokens, qc_error& error) {
+  bool first = true;
+  fputs("{", stdout);
+  const bool done = each_output(engine, error, [&](const schema::Port& port, const float* values, size_t count) {
+    printf("%s\n  \"%s\": {\"shape\": [%s], \"values\": [", first ? "" : ",", port.name()->c_str(), shape_text(port, tokens).c_str());
+    for (size_t i = 0; i < count; ++i)
+      printf("%s%.9g", i ? ", " : "", static_cast<double>(values[i]));
+    fputs("]}", stdout);
+    first = false;
+  });
+  fputs("\n}\n", stdout);
+  return done;
+}
+
+bool print_hash(const Engine& engine, qc_error& error) {
+  qc_sha256 hash;
+  qc_sha256_begin(&hash);
+  if (!each_output(engine, error,
+                   [&](const schema::Port&, const float* values, size_t count) { qc_sha256_add(&hash, values, count * sizeof *values); }))
+    return false;
+  uint8_t digest[32];
+  qc_sha256_end(&hash, digest);
+  for (const uint8_t byte : digest)
+    printf("%02x", byte);
+  printf("\n");
+  return true;
+}
+
+}  // namespace
+
+int encode(Engine& engine) {
+  const Options& options = engine.options;
+  qc_error error = {};
+  if (!takes_tokens(engine))
+    return report(options, "takes no tokens; see --info for its inputs, and set them through the C interface");
+  std::vector<int32_t> tokens;
+  if (options.ids) {
+    tokens = *options.ids;
+  } else {
+    Text text;
+    if (!text.open(engine.model.get(), error))
+      return report(options, std::string(error.message) + "; or give --ids");
+    tokens = text.encode(*options.prompt);
+  }
+  if (tokens.empty() || tokens.size() > engine.info.max_sequence)
+    return report(options, "the text has " + std::to_string(tokens.size()) + " tokens, expected 1 to the context's " +
+                               std::to_string(engine.info.max_sequence) + ", since the model takes all of it at once; shorten it");
+  const uint32_t count = static_cast<uint32_t>(tokens.size());
+  if (engine.step(Phase::prefill, true, tokens.data(), count, QC_ROWS_NONE, nullptr, &error) != QC_OK)
+    return report(options, error.message);
+  const bool printed = options.logits_hash ? print_hash(engine, error) : print_json(engine, count, error);
+  return printed ? kSuccess : report(options, error.message);
+}
+
+int bench_encoder(Engine& engine) {
+  const BenchSizes sizes = *engine.options.bench;
+  qc_error error = {};
+  if (sizes.prompt > engine.info.max_sequence)
+    return report(engine.options, "measuring takes " + std::to_string(sizes.prompt) + " positions, expected at most the context's " +
+                                      std::to_string(engine.info.max_sequence) + "; give a smaller --bench=P,N");
+  std::vector<int32_t> tokens(sizes.prompt);
+  for (uint32_t i = 0; i < sizes.prompt; ++i)
+    tokens[i] = static_cast<int32_t>(uint64_t{i} * 7919 % 251);
+  const int32_t* given = takes_tokens(engine) ? tokens.data() : nullptr;
+  std::vector<double> seconds;
+  // The first run brings weights and code into memory.
+  for (uint32_t i = 0; i <= sizes.generated; ++i) {
+    const double start = now();
+    if (engine.step(Phase::prefill, i > 0, given, sizes.prompt, QC_ROWS_NONE, nullptr, &error) != QC_OK)
+      return report(engine.options, error.message);
+    if (i > 0)
+      seconds.push_back(now() - start);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  printf("encode  %5u tokens  %9.2f ms  %9.1f tokens/s  (median of %u, fastest %.2f ms)\n", sizes.prompt, median * 1e3,
+         sizes.prompt / median, sizes.generated, seconds.front() * 1e3);
+  return kSuccess;
+}
+
+}  // namespace quantc::run

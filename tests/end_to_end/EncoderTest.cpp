@@ -1,0 +1,254 @@
+// Encoders from checkpoint to outputs: against the interpreter and stored answers, the same bits everywhere, with and without padding.
+#include <cmath>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "compiler/evaluate/Artifact.h"
+#include "compiler/weights/WeightReader.h"
+#include "dialects/tfm/Interpreter.h"
+#include "tests/end_to_end/Programs.h"
+#include "tests/import/HfModel.h"
+
+using namespace quantc;
+using namespace quantc::test;
+
+namespace {
+
+constexpr int kWidth = 48, kInner = 80, kVocabulary = 60, kPositions = 40;
+
+/// A BERT of two layers with a classifier of three labels, its weights drawn at random.
+HfModel smallBert() {
+  HfModel model;
+  model.config = {{"model_type", "bert"},
+                  {"architectures", {"BertForSequenceClassification"}},
+                  {"hidden_size", kWidth},
+                  {"intermediate_size", kInner},
+                  {"num_hidden_layers", 2},
+                  {"num_attention_heads", 3},
+                  {"vocab_size", kVocabulary},
+                  {"max_position_embeddings", kPositions}};
+  auto linear = [&](const std::string& name, int64_t out, int64_t in) {
+    model.add(name + ".weight", {out, in});
+    model.add(name + ".bias", {out});
+  };
+  auto norm = [&](const std::string& name) {
+    model.add(name + ".weight", {kWidth});
+    model.add(name + ".bias", {kWidth});
+  };
+  model.add("bert.embeddings.word_embeddings.weight", {kVocabulary, kWidth});
+  model.add("bert.embeddings.position_embeddings.weight", {kPositions, kWidth});
+  model.add("bert.embeddings.token_type_embeddings.weight", {2, kWidth});
+  norm("bert.embeddings.LayerNorm");
+  for (int layer = 0; layer < 2; ++layer) {
+    const std::string prefix = "bert.encoder.layer." + std::to_string(layer) + ".";
+    for (const char* name : {"attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"})
+      linear(prefix + name, kWidth, kWidth);
+    norm(prefix + "attention.output.LayerNorm");
+    linear(prefix + "intermediate.dense", kInner, kWidth);
+    linear(prefix + "output.dense", kWidth, kInner);
+    norm(prefix + "output.LayerNorm");
+  }
+  linear("bert.pooler.dense", kWidth, kWidth);
+  linear("classifier", 3, kWidth);
+  std::mt19937 random(7);
+  for (TensorToWrite& tensor : model.tensors) {
+    std::vector<float> values(tensor.bytes.size() / sizeof(float));
+    for (float& value : values)
+      value = (static_cast<float>(random()) / 4294967296.0f - 0.5f) * 0.7f;
+    tensor.bytes = bytesOfValues(values);
+  }
+  return model;
+}
+
+std::vector<int32_t> someTokens(int count) {
+  std::vector<int32_t> ids;
+  for (int i = 0; i < count; ++i)
+    ids.push_back((i * 37 + 11) % kVocabulary);
+  return ids;
+}
+
+std::string commaSeparated(const std::vector<int32_t>& ids) {
+  std::string text;
+  for (int32_t id : ids)
+    text += (text.empty() ? "" : ",") + std::to_string(id);
+  return text;
+}
+
+class Encoder : public testing::Test {
+protected:
+  void SetUp() override {
+    model = smallBert();
+    model.write(folder);
+  }
+  /// Without the classifier: rows for every token.
+  void withoutHead() {
+    model.config["architectures"] = {"BertModel"};
+    model.remove("classifier.weight");
+    model.remove("classifier.bias");
+    model.write(folder);
+  }
+  std::filesystem::path compiled(const std::string& quant, const std::string& targets = "host") {
+    std::filesystem::path artifact = folder.path() / (quant + ".qc");
+    compile(folder.path(), quant, targets, artifact);
+    return artifact;
+  }
+
+  TemporaryFolder folder;
+  HfModel model;
+};
+
+double relativeRms(const std::vector<float>& got, const std::vector<double>& expected) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    error += (got[i] - expected[i]) * (got[i] - expected[i]);
+    norm += expected[i] * expected[i];
+  }
+  return std::sqrt(error / norm);
+}
+
+TEST_F(Encoder, ClassifiesAsTheInterpreterDoes) {
+  Imported imported(folder.path());
+  WeightReader weights(imported.module());
+  auto main = imported.all<mlir::func::FuncOp>().front();
+  const std::vector<int32_t> ids = someTokens(19);
+  std::vector<int32_t> mask(ids.size(), 1), segments(ids.size(), 0);
+  for (size_t i = 14; i < ids.size(); ++i)
+    mask[i] = 0;
+  for (size_t i = 8; i < ids.size(); ++i)
+    segments[i] = 1;
+  tfm::Interpreter interpreter({19, 0, 0}, &weights);
+  unsigned next = 0;
+  for (const std::vector<int32_t>& input : {ids, mask, segments}) {
+    auto type = mlir::cast<mlir::RankedTensorType>(main.getArgument(next).getType());
+    interpreter.bind(main.getArgument(next++), {type.getElementType(), {19}, std::vector<double>(input.begin(), input.end())});
+  }
+  const tfm::Array* expected = interpreter.evaluate(main.getBody().front().getTerminator()->getOperand(0));
+  ASSERT_TRUE(expected) << interpreter.reason();
+  for (auto [quant, most] : {std::pair("f32", 1e-5), std::pair("int8", 5e-2)}) {
+    ArtifactRun run(compiled(quant), "", 2);
+    EXPECT_FALSE(run.givesLogits());  // not one row per token
+    run.setInput("input_ids", ids.data(), ids.size() * sizeof ids[0]);
+    run.setInput("attention_mask", mask.data(), mask.size() * sizeof mask[0]);
+    run.setInput("token_type_ids", segments.data(), segments.size() * sizeof segments[0]);
+    run.step(ids.size());
+    const std::vector<float> logits = run.output("logits");
+    ASSERT_EQ(logits.size(), 3u);
+    EXPECT_LT(relativeRms(logits, expected->values), most) << quant;
+  }
+}
+
+TEST_F(Encoder, PaddingNeverMatters) {
+  ASSERT_NO_FATAL_FAILURE(withoutHead());
+  for (const char* quant : {"f32", "int8"}) {
+    ArtifactRun run(compiled(quant), "", 2);
+    const auto hidden = [&](const std::vector<int32_t>& ids, const std::vector<int32_t>& mask) {
+      run.setInput("input_ids", ids.data(), ids.size() * sizeof ids[0]);
+      if (!mask.empty())
+        run.setInput("attention_mask", mask.data(), mask.size() * sizeof mask[0]);
+      run.step(ids.size());
+      return run.output("last_hidden_state");
+    };
+    const std::vector<int32_t> ids = someTokens(17);
+    std::vector<int32_t> padded = ids, mask(ids.size(), 1);
+    padded.resize(kPositions, 3);
+    mask.resize(kPositions, 0);
+    // The initial mask hides nothing.
+    const std::vector<float> alone = hidden(ids, {});
+    std::vector<float> withPadding = hidden(padded, mask);
+    ASSERT_EQ(alone.size(), ids.size() * kWidth);
+    ASSERT_EQ(withPadding.size(), size_t{kPositions} * kWidth);
+    withPadding.resize(alone.size());
+    EXPECT_EQ(withPadding, alone) << quant;
+    EXPECT_NE(hidden(padded, std::vector<int32_t>(kPositions, 1)), alone) << quant;
+    // A step is a sequence of its own, whatever came before.
+    EXPECT_EQ(hidden(ids, std::vector<int32_t>(ids.size(), 1)), alone) << quant;
+  }
+}
+
+std::string hashOf(std::vector<std::string> runner, const std::filesystem::path& artifact, const std::vector<std::string>& more) {
+  runner.insert(runner.end(), {artifact.string(), "--ids", commaSeparated(someTokens(33)), "--logits-hash"});
+  runner.insert(runner.end(), more.begin(), more.end());
+  const ProcessResult result = runProcess(runner);
+  EXPECT_EQ(result.exitCode, 0) << result.err;
+  EXPECT_EQ(result.out.size(), 65u) << result.out;
+  return result.out;
+}
+
+TEST_F(Encoder, SameBitsOnEveryVariantWithAnyThreads) {
+  ASSERT_NO_FATAL_FAILURE(withoutHead());
+  int compared = 0;
+  for (const char* quant : {"f32", "int8"}) {
+    const std::filesystem::path artifact = compiled(quant, "x86_64,arm64,riscv64");
+    const std::string expected = hashOf({builtProgram("quantc-run")}, artifact, {"--threads=1"});
+    for (const char* threads : {"2", "3"})
+      EXPECT_EQ(hashOf({builtProgram("quantc-run")}, artifact, {"--threads", threads}), expected);
+    for (const TargetVariant& variant : allVariants()) {
+      const std::vector<std::string> program = runnerOf(variant.architecture, variant.qemuArguments);
+      if (program.empty())
+        continue;
+      EXPECT_EQ(hashOf(program, artifact, {"--variant=" + variant.name, "--threads=2"}), expected)
+          << quant << " " << architectureName(variant.architecture) << " " << variant.name;
+      ++compared;
+    }
+  }
+  if (compared < 2 * static_cast<int>(allVariants().size()))
+    GTEST_SKIP() << "needs all runtimes (cmake --build build --target runtimes)";
+}
+
+TEST_F(Encoder, RunPrintsOutputsAndRefusesWhatIsTooLong) {
+  ASSERT_NO_FATAL_FAILURE(withoutHead());
+  const std::string artifact = compiled("f32").string(), program = builtProgram("quantc-run");
+  const ProcessResult json = runProcess({program, artifact, "--ids", "3,4,5"});
+  ASSERT_EQ(json.exitCode, 0) << json.err;
+  const nlohmann::json outputs = nlohmann::json::parse(json.out);
+  EXPECT_EQ(outputs["last_hidden_state"]["shape"], (nlohmann::json{3, kWidth}));
+  EXPECT_EQ(outputs["last_hidden_state"]["values"].size(), 3u * kWidth);
+  EXPECT_EQ(outputs["pooler_output"]["shape"], (nlohmann::json{1, kWidth}));
+
+  const ProcessResult tooLong = runProcess({program, artifact, "--ids", commaSeparated(someTokens(kPositions + 1))});
+  EXPECT_EQ(tooLong.exitCode, 1);
+  EXPECT_THAT(tooLong.err, testing::HasSubstr("the text has 41 tokens, expected 1 to the context's 40"));
+  const ProcessResult bench = runProcess({program, artifact, "--bench=20,3"});
+  EXPECT_EQ(bench.exitCode, 0) << bench.err;
+  EXPECT_THAT(bench.out, testing::HasSubstr("encode     20 tokens"));
+  const ProcessResult eval = runProcess({builtProgram("quantc"), "eval", artifact, "--reference", folder.path().string(), "--text", artifact});
+  EXPECT_EQ(eval.exitCode, 1);
+  EXPECT_THAT(eval.err, testing::HasSubstr("gives no logits for every token, expected a model that generates text"));
+}
+
+struct Stored {
+  const char* model;  // in the zoo, with expected.safetensors
+  const char* file;   // in its folder; empty: the checkpoint
+};
+
+void PrintTo(const Stored& stored, std::ostream* out) { *out << stored.model << "/" << stored.file; }
+
+class EncoderZoo : public testing::TestWithParam<Stored> {};
+
+TEST_P(EncoderZoo, IsTheReference) {
+  const std::string name = std::string("zoo/") + GetParam().model;
+  QUANTC_NEED_SHARED(name);
+  TemporaryFolder folder;
+  const std::filesystem::path model = sharedFolder() / name;
+  for (auto [quant, tolerance] : {std::pair("f32", "1e-4"), std::pair("int8", "5e-2")}) {
+    const std::filesystem::path artifact = folder.path() / "model.qc";
+    ASSERT_NO_FATAL_FAILURE(compile(*GetParam().file ? model / GetParam().file : model, quant, "host", artifact));
+    const ProcessResult result = runProcess({builtProgram("quantc"), "verify", artifact.string(), "--data",
+                                             (model / "expected.safetensors").string(), "--tolerance", tolerance});
+    EXPECT_EQ(result.exitCode, 0) << quant << "\n" << result.out << result.err;
+    EXPECT_THAT(result.out, testing::HasSubstr("PASS"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, EncoderZoo,
+                         testing::Values(Stored{"bert", ""}, Stored{"bert", "model.onnx"}, Stored{"distilbert", ""},
+                                         Stored{"distilbert", "model.onnx"}),
+                         [](const auto& info) {
+                           std::string name = info.param.model;
+                           name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+                           return name + (*info.param.file ? "Onnx" : "");
+                         });
+
+}  // namespace
