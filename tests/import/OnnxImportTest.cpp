@@ -99,6 +99,22 @@ TEST_F(OnnxImportTest, ContextIsTheOptionThenPositionsThenConfig) {
   EXPECT_THAT(test::errorOf([&] { import(builder.bytes(), 34); }), HasSubstr("give --context=33 or less"));
 }
 
+TEST_F(OnnxImportTest, ContextIsThatOfABufferThatCountsUpAndNotOfOneThatStays) {
+  auto contextWith = [&](bool counts) {
+    OnnxBuilder builder = smallModel();
+    std::vector<int64_t> buffer(40, 0);
+    for (int64_t i = 0; counts && i < 40; ++i)
+      buffer[static_cast<size_t>(i)] = i;
+    builder.ints("buffer", buffer);
+    builder.floats("places", {40, 4}, std::vector<float>(160, 0.5f));
+    builder.node("Gather", {"places", "buffer"}, {"rows"});
+    builder.output("rows");
+    return import(builder.bytes()).get()->getAttrOfType<mlir::IntegerAttr>("tfm.context").getInt();
+  };
+  EXPECT_EQ(contextWith(true), 40);
+  EXPECT_EQ(contextWith(false), kDefaultContext);
+}
+
 TEST_F(OnnxImportTest, EveryUnsupportedOperatorIsListedOnce) {
   OnnxBuilder builder = smallModel();
   for (const char* name : {"a", "b", "c", "d"})

@@ -82,6 +82,21 @@ void createReturn(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
     main.setResultAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(output.name()));
 }
 
+/// Whether this makes positions: they count up, from an iota or in a buffer that the exporter kept.
+bool countsUp(Operation* op) {
+  auto constant = dyn_cast_or_null<tfm::ConstantOp>(op);
+  auto elements = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
+  if (!elements || elements.getNumElements() < 2)
+    return isa_and_nonnull<tfm::IotaOp>(op);
+  std::optional<APInt> last;
+  for (const APInt& value : elements.getValues<APInt>()) {
+    if (last && !last->slt(value))
+      return false;
+    last = value;
+  }
+  return true;
+}
+
 /// Rows of the smallest weight that is looked up by position: a model cannot go beyond its learned position embeddings.
 std::optional<int64_t> positionRows(func::FuncOp main) {
   std::optional<int64_t> rows;
@@ -93,7 +108,7 @@ std::optional<int64_t> positionRows(func::FuncOp main) {
     while (!pending.empty()) {
       Operation* op = pending.pop_back_val().getDefiningOp();
       other |= !op || isa<tfm::GatherOp>(op);
-      positions |= isa_and_nonnull<tfm::IotaOp>(op);
+      positions |= countsUp(op);
       if (op)
         pending.append(op->operand_begin(), op->operand_end());
     }
