@@ -88,8 +88,10 @@ void ArtifactRun::setInput(const std::string& name, const void* data, size_t byt
 }
 
 void ArtifactRun::step(size_t count) {
+  restart();
   qc_error error{};
-  if (qc_session_step(session_.get(), nullptr, static_cast<uint32_t>(count), QC_ROWS_NONE, nullptr, &error) != QC_OK)
+  const qc_rows rows = info_.max_outputs ? QC_ROWS_ALL : QC_ROWS_NONE;
+  if (qc_session_step(session_.get(), nullptr, static_cast<uint32_t>(count), rows, nullptr, &error) != QC_OK)
     throw UserError(path_, error.message);
 }
 

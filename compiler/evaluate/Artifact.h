@@ -55,7 +55,7 @@ public:
   /// [count - first, vocabulary], dense. Throws UserError.
   void run(const int32_t* tokens, size_t count, size_t first, std::vector<float>& logits);
 
-  /// One step of a model without logits: inputs by name, then its outputs. Throws UserError.
+  /// One sequence through a model without logits: inputs by name, then its outputs with a row for every token. Throws UserError.
   void setInput(const std::string& name, const void* data, size_t bytes);
   void step(size_t count);
   std::vector<float> output(const std::string& name) const;

@@ -90,7 +90,7 @@ private:
     agree(sequences_, tensor, 0, tensor.shape[0], "sequences");
     for (size_t d = 1; d < dims; ++d) {
       const schema::Size& size = *port.shape()->Get(static_cast<uint32_t>(hasBatch ? d : d - 1));
-      if (size.sequence() == 1 && size.constant() == 0) {
+      if (size.sequence() + size.outputs() == 1 && size.constant() == 0) {
         agree(length_, tensor, d, tensor.shape[d], "tokens");
       } else {
         std::optional<int64_t> expected = size.constant() + size.sequence() * length_.value_or(1);
@@ -108,8 +108,18 @@ private:
     known = found;
   }
 
+  /// A causal model takes no mask and needs none where there is no padding.
+  bool hidesNothing(const StoredTensor& tensor) const {
+    if (tensor.name != "in.attention_mask")
+      return false;
+    const std::vector<int64_t> mask = integers(tensor);
+    return std::all_of(mask.begin(), mask.end(), [](int64_t value) { return value == 1; });
+  }
+
   void addInput(const StoredTensor& tensor) {
     const schema::Port* port = findPort(header_.inputs(), tensor.name.substr(3));
+    if (!port && hidesNothing(tensor))
+      return;
     if (!port)
       fail(tensor.name, "is an input that the artifact does not take; it takes " + names(header_.inputs()));
     matchShape(tensor, *port);

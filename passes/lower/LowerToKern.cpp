@@ -43,9 +43,8 @@ public:
         return signalPassFailure();
       }
     }
-    // A model that neither keeps anything from step to step nor gives the rows that are asked for takes a whole sequence at once.
-    bool steps = llvm::any_of(function.getOps(), [](Operation& op) { return isa<tfm::CacheAppendOp, tfm::TailOp>(op); });
-    int64_t sequence = steps ? std::min<int64_t>(maxSequence, context.getInt()) : context.getInt();
+    // A model that does not generate takes a whole sequence at once.
+    int64_t sequence = givesLogits(function) ? std::min<int64_t>(maxSequence, context.getInt()) : context.getInt();
     for (Architecture architecture : architectures) {
       SmallVector<Operation*> unsupported;
       Lowering(module, function, architecture, sequence, context.getInt(), cache).run(unsupported);

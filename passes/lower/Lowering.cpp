@@ -11,14 +11,25 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// Whether callers can read the rows as kernels write them: without gaps, or as rows of output, whose distance the runtime knows.
-bool isDense(const Matrix& matrix) {
+bool countsOutputs(AffineExpr expr) { return expr.isFunctionOfSymbol(static_cast<unsigned>(tfm::Symbol::outputs)); }
+
+/// Whether callers can read the rows as kernels write them: without gaps, or as rows of logits, whose distance the runtime knows.
+bool isDense(const Matrix& matrix, bool givesLogits) {
   auto rows = dyn_cast<AffineConstantExpr>(matrix.rows);
-  return matrix.width % KernBuilder::kRowAlignment == 0 || (rows && rows.getValue() == 1) ||
-         matrix.rows.isFunctionOfSymbol(static_cast<unsigned>(tfm::Symbol::outputs));
+  return matrix.width % KernBuilder::kRowAlignment == 0 || (rows && rows.getValue() == 1) || (givesLogits && countsOutputs(matrix.rows));
 }
 
 }  // namespace
+
+bool givesLogits(func::FuncOp function) {
+  for (unsigned i = 0; i < function.getNumResults(); ++i) {
+    auto name = function.getResultAttrOfType<StringAttr>(i, "tfm.name");
+    if (name && name.getValue() == "logits" &&
+        llvm::any_of(tfm::dimsOf(cast<RankedTensorType>(function.getResultTypes()[i])), countsOutputs))
+      return true;
+  }
+  return false;
+}
 
 std::string nameOf(Operation* op) {
   auto named = dyn_cast<NameLoc>(op->getLoc());
@@ -63,7 +74,7 @@ std::optional<Storage> Lowering::create(Value value, Operation* op) {
   auto quantized = dyn_cast_or_null<tfm::QuantizedType>(element);
   if (!matrix || !(element.isF32() || (quantized && quantized.getScheme() == tfm::kActivationScheme)))
     return std::nullopt;
-  auto space = isResult(value) && isDense(*matrix) ? kern::Space::output : kern::Space::arena;
+  auto space = isResult(value) && isDense(*matrix, givesLogits(function)) ? kern::Space::output : kern::Space::arena;
   return storages[value] = kb.createStorage(nameOf(op), element, matrix->rows, matrix->width, space);
 }
 

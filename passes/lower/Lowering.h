@@ -30,6 +30,9 @@ struct KvCache {
   }
 };
 
+/// Whether a result named logits has the rows that the caller asks for: the model generates text token by token.
+bool givesLogits(mlir::func::FuncOp function);
+
 /// "layers.0.mlp" from an operation's location, or the operation's own name.
 std::string nameOf(mlir::Operation* op);
 

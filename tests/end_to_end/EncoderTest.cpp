@@ -21,14 +21,10 @@ constexpr int kWidth = 48, kInner = 80, kVocabulary = 60, kPositions = 40;
 /// A BERT of two layers with a classifier of three labels, its weights drawn at random.
 HfModel smallBert() {
   HfModel model;
-  model.config = {{"model_type", "bert"},
-                  {"architectures", {"BertForSequenceClassification"}},
-                  {"hidden_size", kWidth},
-                  {"intermediate_size", kInner},
-                  {"num_hidden_layers", 2},
-                  {"num_attention_heads", 3},
-                  {"vocab_size", kVocabulary},
-                  {"max_position_embeddings", kPositions}};
+  model.config = {{"model_type", "bert"},      {"architectures", {"BertForSequenceClassification"}},
+                  {"hidden_size", kWidth},     {"intermediate_size", kInner},
+                  {"num_hidden_layers", 2},    {"num_attention_heads", 3},
+                  {"vocab_size", kVocabulary}, {"max_position_embeddings", kPositions}};
   auto linear = [&](const std::string& name, int64_t out, int64_t in) {
     model.add(name + ".weight", {out, in});
     model.add(name + ".bias", {out});
@@ -213,9 +209,53 @@ TEST_F(Encoder, RunPrintsOutputsAndRefusesWhatIsTooLong) {
   const ProcessResult bench = runProcess({program, artifact, "--bench=20,3"});
   EXPECT_EQ(bench.exitCode, 0) << bench.err;
   EXPECT_THAT(bench.out, testing::HasSubstr("encode     20 tokens"));
-  const ProcessResult eval = runProcess({builtProgram("quantc"), "eval", artifact, "--reference", folder.path().string(), "--text", artifact});
+  const ProcessResult eval =
+      runProcess({builtProgram("quantc"), "eval", artifact, "--reference", folder.path().string(), "--text", artifact});
   EXPECT_EQ(eval.exitCode, 1);
   EXPECT_THAT(eval.err, testing::HasSubstr("gives no logits for every token, expected a model that generates text"));
+}
+
+TEST_F(Encoder, VerifyTellsGoodFromBadAndNamesWhatDoesNotFit) {
+  ASSERT_NO_FATAL_FAILURE(withoutHead());
+  const std::string artifact = compiled("f32").string();
+  const auto ints = [](const std::string& name, std::vector<int64_t> shape, std::vector<int64_t> values) {
+    return TensorToWrite{name, "I64", std::move(shape), bytesOfValues(values)};
+  };
+  const auto floats = [](const std::string& name, std::vector<int64_t> shape, const std::vector<float>& values) {
+    return TensorToWrite{name, "F32", std::move(shape), bytesOfValues(values)};
+  };
+  const auto verify = [&](const std::vector<TensorToWrite>& tensors) {
+    const std::filesystem::path data = folder.write("data.safetensors", safetensorsBytes(tensors));
+    return runProcess({builtProgram("quantc"), "verify", artifact, "--data", data.string(), "--tolerance=1e-6"});
+  };
+  // Two sequences, and what the artifact itself answers.
+  ArtifactRun run(artifact, "", 1);
+  std::vector<int64_t> ids;
+  std::vector<float> answers;
+  for (int s = 0; s < 2; ++s) {
+    const std::vector<int32_t> tokens = s == 0 ? std::vector<int32_t>{1, 2, 3} : std::vector<int32_t>{9, 8, 7};
+    run.setInput("input_ids", tokens.data(), tokens.size() * sizeof tokens[0]);
+    run.step(tokens.size());
+    const std::vector<float> hidden = run.output("last_hidden_state");
+    ids.insert(ids.end(), tokens.begin(), tokens.end());
+    answers.insert(answers.end(), hidden.begin(), hidden.end());
+  }
+  const TensorToWrite input = ints("in.input_ids", {2, 3}, ids);
+  const auto output = [&](const std::vector<float>& values) { return floats("out.last_hidden_state", {2, 3, kWidth}, values); };
+  const ProcessResult good = verify({input, output(answers)});
+  EXPECT_EQ(good.exitCode, 0) << good.out << good.err;
+  std::vector<float> changed = answers;
+  changed.back() += 0.5f;
+  EXPECT_EQ(verify({input, output(changed)}).exitCode, 1);
+
+  EXPECT_THAT(verify({input, floats("out.hidden", {2, 3, 1}, std::vector<float>(6))}).err,
+              testing::HasSubstr(":out.hidden: is an output that the artifact does not give; it gives last_hidden_state, pooler_output"));
+  EXPECT_THAT(
+      verify({floats("in.pixels", {2, 3}, std::vector<float>(6)), output(answers)}).err,
+      testing::HasSubstr(":in.pixels: is an input that the artifact does not take; it takes input_ids, attention_mask, token_type_ids"));
+  EXPECT_THAT(verify({input, floats("out.last_hidden_state", {2, 2, kWidth}, std::vector<float>(4 * kWidth))}).err,
+              testing::HasSubstr(":out.last_hidden_state: has shape [2, 2, 48], expected 3 tokens along dimension 1"));
+  EXPECT_THAT(verify({input}).err, testing::HasSubstr("has nothing to compare, expected out.last_hidden_state"));
 }
 
 struct Stored {
@@ -243,8 +283,8 @@ TEST_P(EncoderZoo, IsTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, EncoderZoo,
-                         testing::Values(Stored{"bert", ""}, Stored{"bert", "model.onnx"}, Stored{"distilbert", ""},
-                                         Stored{"distilbert", "model.onnx"}),
+                         testing::Values(Stored{"bert", ""}, Stored{"bert", "model.onnx"}, Stored{"clip-text", ""},
+                                         Stored{"clip-text", "model.onnx"}, Stored{"distilbert", ""}, Stored{"distilbert", "model.onnx"}),
                          [](const auto& info) {
                            std::string name = info.param.model;
                            name.erase(std::remove(name.begin(), name.end(), '-'), name.end());

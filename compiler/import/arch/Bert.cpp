@@ -8,15 +8,14 @@ using mlir::Value;
 
 namespace {
 
-constexpr EncoderLayerNames kNames = {"attention.self.query",      "attention.self.key",         "attention.self.value",
-                                      "attention.output.dense",    "attention.output.LayerNorm", "intermediate.dense",
-                                      "output.dense",              "output.LayerNorm"};
+constexpr EncoderLayerNames kNames = {"attention.self.query",       "attention.self.key", "attention.self.value", "attention.output.dense",
+                                      "attention.output.LayerNorm", "intermediate.dense", "output.dense",         "output.LayerNorm"};
 constexpr const char* kUseOnnx = "export the model to ONNX and compile that";
 
 struct BertConfig {
   explicit BertConfig(const ConfigJson& config)
-      : layers(config.count("num_hidden_layers")), vocabulary(config.count("vocab_size")), positions(config.count("max_position_embeddings")),
-        segments(config.count("type_vocab_size", 2)) {
+      : layers(config.count("num_hidden_layers")), vocabulary(config.count("vocab_size")),
+        positions(config.count("max_position_embeddings")), segments(config.count("type_vocab_size", 2)) {
     shape.hidden = config.count("hidden_size");
     shape.intermediate = config.count("intermediate_size");
     shape.attention = attentionShape(config, shape.hidden);
@@ -42,9 +41,9 @@ public:
     Value padding = b_.integers("attention_mask", 1), segments = b_.integers("token_type_ids", 0);
     Value table = matrix("embeddings.word_embeddings", config_.vocabulary, "vocab_size");
     Value x = b_.embed("embeddings.word_embeddings", table);
-    x = add("embeddings.token_type",
-            x, b_.embed("embeddings.token_type_embeddings", matrix("embeddings.token_type_embeddings", config_.segments, "type_vocab_size"),
-                        segments));
+    x = add("embeddings.token_type", x,
+            b_.embed("embeddings.token_type_embeddings", matrix("embeddings.token_type_embeddings", config_.segments, "type_vocab_size"),
+                     segments));
     x = add("embeddings.position", x,
             b_.positionRows("embeddings.position_embeddings",
                             matrix("embeddings.position_embeddings", config_.positions, "max_position_embeddings")));

@@ -24,7 +24,8 @@ Value postNormLayer(HfBuilder& builder, const std::string& prefix, const Encoder
   x = builder.layerNorm(prefix + names.attentionNorm, x, shape.epsilon);
   Value inner = builder.unary(prefix + "act", shape.activation, linear(names.inner, x, shape.intermediate));
   Value outer = linear(names.outer, inner, shape.hidden);
-  return builder.layerNorm(prefix + names.outputNorm, builder.binary(prefix + "mlp_residual", tfm::BinaryKind::add, outer, x), shape.epsilon);
+  return builder.layerNorm(prefix + names.outputNorm, builder.binary(prefix + "mlp_residual", tfm::BinaryKind::add, outer, x),
+                           shape.epsilon);
 }
 
 }  // namespace quantc

@@ -169,6 +169,11 @@ Value HfBuilder::binary(const std::string& name, tfm::BinaryKind kind, Value lhs
   return builder_.create<tfm::BinaryOp>(at(name), lhs.getType(), kind, lhs, rhs);
 }
 
+Value HfBuilder::scalar(const std::string& name, float value) {
+  auto type = RankedTensorType::get({}, builder_.getF32Type());
+  return builder_.create<tfm::ConstantOp>(at(name), type, DenseElementsAttr::get(type, value));
+}
+
 Value HfBuilder::rope(const std::string& name, Value input, const RopeParameters& rope, int64_t headDim) {
   return builder_.create<tfm::RopeOp>(at(name), input.getType(), input, builder_.getI64IntegerAttr(headDim),
                                       builder_.getI64IntegerAttr(rope.rotaryDim), builder_.getBoolAttr(false),

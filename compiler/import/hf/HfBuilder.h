@@ -70,6 +70,8 @@ public:
   mlir::Value unary(const std::string& name, tfm::UnaryKind kind, mlir::Value operand);
   /// Operands must have the same type up to broadcasting; a weight that is not float32 is cast.
   mlir::Value binary(const std::string& name, tfm::BinaryKind kind, mlir::Value lhs, mlir::Value rhs);
+  /// One float, for `binary`.
+  mlir::Value scalar(const std::string& name, float value);
   mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim);
   /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first.
   mlir::Value attention(int64_t layer, mlir::Value query, mlir::Value key, mlir::Value value, const AttentionShape& shape, double scale);

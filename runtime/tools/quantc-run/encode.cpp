@@ -30,9 +30,16 @@ std::string shape_text(const schema::Port& port, uint32_t tokens) {
   std::string text;
   for (uint32_t d = 0; port.shape() && d < port.shape()->size(); ++d) {
     const schema::Size& size = *port.shape()->Get(d);
-    text += (d ? ", " : "") + std::to_string(size.constant() + int64_t{size.sequence()} * tokens);
+    text += (d ? ", " : "") + std::to_string(size.constant() + (int64_t{size.sequence()} + size.outputs()) * tokens);
   }
   return text;
+}
+
+/// One sequence, with all rows of output where the model has such.
+bool run_sequence(Engine& engine, bool profiled, const int32_t* tokens, uint32_t count, qc_error& error) {
+  qc_session_truncate(engine.session.get(), 0);
+  const qc_rows rows = engine.info.max_outputs ? QC_ROWS_ALL : QC_ROWS_NONE;
+  return engine.step(Phase::prefill, profiled, tokens, count, rows, nullptr, &error) == QC_OK;
 }
 
 /// Gives every output to `use(port, values, count)`.
@@ -97,7 +104,7 @@ int encode(Engine& engine) {
     return report(options, "the text has " + std::to_string(tokens.size()) + " tokens, expected 1 to the context's " +
                                std::to_string(engine.info.max_sequence) + ", since the model takes all of it at once; shorten it");
   const uint32_t count = static_cast<uint32_t>(tokens.size());
-  if (engine.step(Phase::prefill, true, tokens.data(), count, QC_ROWS_NONE, nullptr, &error) != QC_OK)
+  if (!run_sequence(engine, true, tokens.data(), count, error))
     return report(options, error.message);
   const bool printed = options.logits_hash ? print_hash(engine, error) : print_json(engine, count, error);
   return printed ? kSuccess : report(options, error.message);
@@ -117,7 +124,7 @@ int bench_encoder(Engine& engine) {
   // The first run brings weights and code into memory.
   for (uint32_t i = 0; i <= sizes.generated; ++i) {
     const double start = now();
-    if (engine.step(Phase::prefill, i > 0, given, sizes.prompt, QC_ROWS_NONE, nullptr, &error) != QC_OK)
+    if (!run_sequence(engine, i > 0, given, sizes.prompt, error))
       return report(engine.options, error.message);
     if (i > 0)
       seconds.push_back(now() - start);
