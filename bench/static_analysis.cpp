@@ -58,7 +58,10 @@ public:
 
 private:
   void row(const Core& core, const TargetVariant& variant, const Scheme& scheme, bool many, double peak) {
-    const kernels::KernelSpec spec = {"matmul", {{"scheme", scheme.name}, {"tokens", many ? "many" : "one"}}, {}};
+    const kernels::KernelSpec spec = {
+        "matmul",
+        {{"scheme", scheme.name}, {"tokens", many ? "many" : "one"}, {"products", "1"}, {"finish", "plain"}, {"groups", "64"}},
+        {}};
     const HotLoop loop = findHotLoop(kernels::kernelAssembly(spec, variant), variant.architecture);
     const Cycles cycles = model.ofLoop(core, loop);
     const double perCycle = static_cast<double>(loop.multiplyAdds) / cycles.simulated, share = perCycle / peak;

@@ -82,7 +82,7 @@ struct Arguments {
   /// The same in a cache of keys [positions, d, heads].
   void keys(const Problem& p) {
     list.push_back(
-        argumentOf(Element::f32, {p.headDim, p.kvHeads, p.tokens}, true, {0, 0, p.past}, {p.positions, p.positions * p.headDim, 1}));
+        argumentOf(Element::u16, {p.headDim, p.kvHeads, p.tokens}, true, {0, 0, p.past}, {p.positions, p.positions * p.headDim, 1}));
   }
 };
 
@@ -130,9 +130,9 @@ Arguments argumentsOf(const Problem& p, const WeightLayout& layout) {
   } else {
     a.heads(p, p.heads, false);
     a.list.push_back(
-        argumentOf(Element::f32, {p.past + p.tokens, p.headDim, p.kvHeads}, false, {}, {1, p.positions, p.positions * p.headDim}));
+        argumentOf(Element::u16, {p.past + p.tokens, p.headDim, p.kvHeads}, false, {}, {1, p.positions, p.positions * p.headDim}));
     a.list.push_back(
-        argumentOf(Element::f32, {p.headDim, p.past + p.tokens, p.kvHeads}, false, {}, {1, p.headDim, p.positions * p.headDim}));
+        argumentOf(Element::u16, {p.headDim, p.past + p.tokens, p.kvHeads}, false, {}, {1, p.headDim, p.positions * p.headDim}));
     a.heads(p, p.heads, true);
   }
   return a;

@@ -44,7 +44,12 @@ struct Builder {
     Problem& p = add(std::string(scheme.name) + "/" + kind + (withResidual ? "/residual/" : "/plain/") + sizeText(rows, width) +
                          (streamed ? "/streamed" : "/cached"),
                      {"matmul",
-                      {{"scheme", scheme.name}, {"tokens", kind}, {"operands", withResidual ? "f" : ""}},
+                      {{"scheme", scheme.name},
+                       {"tokens", kind},
+                       {"products", "1"},
+                       {"finish", "plain"},
+                       {"operands", withResidual ? "f" : ""},
+                       {"groups", std::to_string((width + kActivationGroup - 1) / kActivationGroup)}},
                       withResidual ? residual() : ScalarProgram{}},
                      tokens);
     p.rows = rows;
@@ -84,12 +89,16 @@ struct Builder {
             {"map", {{"operands", "ff"}, {"quantize", quantize}}, gate()}, tokens)
             .width = s.ffn;
       const std::string dim = std::to_string(s.headDim());
-      heads(s, "rope", {{"head_dim", dim}, {"rotary_dim", dim}, {"interleaved", "0"}}, tokens, 0);
-      heads(s, "append", {}, tokens, 0);
+      heads(s, "rope", {{"head_dim", dim}, {"rotary_dim", dim}, {"interleaved", "0"}, {"cache", "f16"}}, tokens, 0);
+      heads(s, "append", {{"cache", "f16"}}, tokens, 0);
       for (int64_t past : {int64_t{0}, int64_t{128}, int64_t{1024}})
         heads(s, "attention",
               {{"head_dim", dim},
                {"group", std::to_string(s.heads / s.kvHeads)},
+               {"heads_per_unit", std::to_string(s.heads / s.kvHeads)},
+               {"tokens", tokens == 1 ? "one" : "many"},
+               {"cache", "f16"},
+               {"quantize", "0"},
                {"scale", "0.125"},
                {"mask", "causal"},
                {"max_positions", std::to_string(kPositions)},

@@ -92,9 +92,6 @@ public:
   void port(llvm::StringRef name, mlir::Value buffer, mlir::Type element, llvm::ArrayRef<mlir::AffineExpr> shape, bool isOutput,
             int32_t initial = 0);
 
-  /// The most that a step makes of it.
-  int64_t largest(mlir::AffineExpr expr);
-
   mlir::AffineExpr constantExpr(int64_t value) { return mlir::getAffineConstantExpr(value, context()); }
   mlir::AffineExpr symbol(tfm::Symbol symbol) { return tfm::symbolExpr(symbol, context()); }
   ViewDim wholeDim(int64_t extent, int64_t stride) { return {constantExpr(0), constantExpr(0), constantExpr(extent), stride}; }

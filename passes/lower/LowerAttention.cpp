@@ -32,22 +32,23 @@ tfm::CacheAppendOp onlyAppend(Value value) {
 
 }  // namespace
 
-Value Lowering::headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim, int64_t splitUnit) {
-  ViewDim positions = {kb.symbol(tfm::Symbol::past), storage.firstRow, storage.rows, storage.rowStride};
+Value Lowering::headView(const Storage& storage, int64_t heads, int64_t headDim, AffineExpr first, int64_t splitDim, int64_t splitUnit) {
+  ViewDim positions = {first, storage.firstRow, storage.rows, storage.rowStride};
   return kb.view(storage.buffer, f32(), 0, {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), positions}, splitDim, splitUnit);
 }
 
-SmallVector<Value> Lowering::headViews(const Storage& storage, int64_t heads, int64_t headDim, int64_t headsPerUnit) {
+SmallVector<Value> Lowering::headViews(const Storage& storage, int64_t heads, int64_t headDim, AffineExpr first, int64_t headsPerUnit) {
   if (!storage.quantized())
-    return {headView(storage, heads, headDim, 1, headsPerUnit)};
+    return {headView(storage, heads, headDim, first, 1, headsPerUnit)};
   auto part = [&](Type element, int64_t offset, int64_t perHead, int64_t rowStride) {
-    ViewDim positions = {kb.symbol(tfm::Symbol::past), storage.firstRow, storage.rows, rowStride};
+    ViewDim positions = {first, storage.firstRow, storage.rows, rowStride};
     return kb.view(storage.buffer, element, offset, {kb.wholeDim(perHead, 1), kb.wholeDim(heads, perHead), positions}, 1, headsPerUnit);
   };
   int64_t groups = headDim / kActivationGroup;
-  return {part(kb.builder().getIntegerType(8, true), 0, headDim, storage.rowStride),
-          part(f32(), storage.scalesOffset, groups, storage.groups()),
-          part(kb.builder().getI32Type(), storage.sumsOffset, groups, storage.groups())};
+  Value values = part(kb.builder().getIntegerType(8, true), 0, headDim, storage.rowStride);
+  Value scales = part(f32(), storage.scalesOffset, groups, storage.groups());
+  Value sums = part(kb.builder().getI32Type(), storage.sumsOffset, groups, storage.groups());
+  return {values, scales, sums};
 }
 
 FailureOr<KvCache> Lowering::createCache(tfm::CacheAppendOp op) {
@@ -99,7 +100,7 @@ Value Lowering::ropeOutput(tfm::RopeOp op, AffineExpr rows, int64_t heads) {
     return failed(cache) ? Value() : appendView(*cache, rows);
   }
   std::optional<Storage> out = create(op.getResult(), op);
-  return out ? headView(*out, heads, op.getHeadDim(), 1) : Value();
+  return out ? headView(*out, heads, op.getHeadDim(), kb.symbol(tfm::Symbol::past), 1) : Value();
 }
 
 LogicalResult Lowering::lowerOp(tfm::RopeOp op) {
@@ -113,7 +114,8 @@ LogicalResult Lowering::lowerOp(tfm::RopeOp op) {
   if (!input)
     return failure();
   int64_t heads = input->width / headDim;
-  SmallVector<Value> inputs = {headView(*input, heads, headDim, -1), tableView(op, false), tableView(op, true)};
+  Value rows = headView(*input, heads, headDim, kb.symbol(tfm::Symbol::past), -1), cosines = tableView(op, false);
+  SmallVector<Value> inputs = {rows, cosines, tableView(op, true)};
   Value output = ropeOutput(op, input->rows, heads);
   if (!output)
     return failure();
@@ -138,8 +140,8 @@ LogicalResult Lowering::lowerOp(tfm::CacheAppendOp op) {
     return lowerHeads(product, {}, appendView(*cache, kb.symbol(tfm::Symbol::sequence)));
   Value output = appendView(*cache, input->rows);
   auto kernel = kb.kernel("append", {{"cache", cacheParam(output)}}, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), -1), output, kb.constantExpr(op.getHeads()),
-          input->rows);
+  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), kb.symbol(tfm::Symbol::past), -1), output,
+          kb.constantExpr(op.getHeads()), input->rows);
   return success();
 }
 
@@ -173,27 +175,36 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
       dims.push_back({kb.constantExpr(0), kb.constantExpr(0), extents[i], strides[i]});
     return kb.view(cache.buffer, cache.element, 0, dims);
   };
-  // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
-  constexpr int64_t kEnoughUnits = 4, kMostHeads = 8;
-  int64_t group = heads / kvHeads, headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads ? group : 1;
-  SmallVector<Value> inputs = {headView(*query, heads, headDim, 1, headsPerUnit), filled(keys, {2, 0, 1}), filled(values, {0, 2, 1})};
+  Value keyView = filled(keys, {2, 0, 1});
+  SmallVector<Value> inputs = {keyView, filled(values, {0, 2, 1})};
   if (op.getMask()) {
     Value mask = maskView(op.getMask());
     if (!mask)
       return failure();
     inputs.push_back(mask);
   }
+  return callAttention(op, *query, kb.symbol(tfm::Symbol::past), inputs, stringifyMaskKind(op.getMaskKind()), kb.contextLength());
+}
+
+LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query, AffineExpr first, ArrayRef<Value> keysValuesMask,
+                                      StringRef mask, int64_t maxPositions) {
   std::optional<Storage> out = create(op.getResult(), op);
-  if (!out || matrixOf(*out) != matrixOf(*query))
+  if (!out || matrixOf(*out) != matrixOf(query))
     return failure();
+  // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
+  constexpr int64_t kEnoughUnits = 4, kMostHeads = 8;
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), headDim = op.getHeadDim();
+  int64_t group = heads / kvHeads, headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads ? group : 1;
+  SmallVector<Value> inputs = {headView(query, heads, headDim, first, 1, headsPerUnit)};
+  llvm::append_range(inputs, keysValuesMask);
   Params params = {{"head_dim", std::to_string(headDim)},
                    {"group", std::to_string(group)},
                    {"heads_per_unit", std::to_string(headsPerUnit)},
                    {"scale", formatNumber(op.getScale().convertToFloat())},
-                   {"mask", stringifyMaskKind(op.getMaskKind()).str()},
-                   {"max_positions", std::to_string(kb.contextLength())},
+                   {"mask", mask.str()},
+                   {"max_positions", std::to_string(maxPositions)},
                    {"window", std::to_string(op.getWindow())},
-                   {"cache", keys.element.isF32() ? "f32" : "f16"},
+                   {"cache", cacheParam(keysValuesMask.front())},
                    {"quantize", out->quantized() ? "1" : "0"}};
   if (out->quantized())
     params.push_back({"max_tokens", std::to_string(kb.largest(out->rows))});
@@ -201,12 +212,12 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
   auto many = kb.kernel("attention", params, nullptr);
   params.back().second = "one";
   auto one = kb.kernel("attention", params, nullptr);
-  SmallVector<Value> outputs = headViews(*out, heads, headDim, headsPerUnit);
   // Scores and their sum of values; a row of a causal mask sees no more than its own position.
   CallWork work = {0, 2 * heads * headDim};
   if (op.getMaskKind() == tfm::MaskKind::causal)
     work.window = op.getWindow() ? std::min<int64_t>(op.getWindow(), kb.contextLength()) : kb.contextLength();
-  kb.call(op.getLoc(), many, one, inputs, outputs, kb.constantExpr(heads / headsPerUnit), out->rows, work);
+  kb.call(op.getLoc(), many, one, inputs, headViews(*out, heads, headDim, first, headsPerUnit), kb.constantExpr(heads / headsPerUnit),
+          out->rows, work);
   return success();
 }
 

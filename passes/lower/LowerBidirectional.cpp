@@ -9,6 +9,7 @@ using namespace mlir;
 
 KvCache Lowering::transposedKeys(const Storage& rows, int64_t heads, int64_t headDim, Location loc) {
   KvCache keys;
+  keys.element = f32();
   keys.transposed = true;
   keys.heads = heads;
   keys.headDim = headDim;
@@ -20,9 +21,9 @@ KvCache Lowering::transposedKeys(const Storage& rows, int64_t heads, int64_t hea
   ViewDim dim = kb.wholeDim(headDim, strides[0]), head = kb.wholeDim(heads, strides[1]);
   Value from = kb.view(rows.buffer, f32(), 0,
                        {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), {zero, rows.firstRow, rows.rows, rows.rowStride}});
-  Value to = kb.view(keys.buffer, f32(), 0, {dim, head, {zero, zero, rows.rows, strides[2]}}, 2);
-  auto kernel = kb.kernel("append", {}, nullptr);
-  kb.call(loc, kernel, kernel, from, to, rows.rows, rows.rows);
+  Value to = kb.view(keys.buffer, f32(), 0, {dim, head, {zero, zero, rows.rows, strides[2]}}, 1);
+  auto kernel = kb.kernel("append", {{"cache", "f32"}}, nullptr);
+  kb.call(loc, kernel, kernel, from, to, kb.constantExpr(heads), rows.rows);
   return keys;
 }
 
@@ -58,18 +59,13 @@ LogicalResult Lowering::lowerStepAttention(tfm::AttentionOp op) {
     return failure();
   AffineExpr zero = kb.constantExpr(0), positions = key->rows;
   auto rowsOf = [&](const Storage& storage) { return ViewDim{zero, storage.firstRow, storage.rows, storage.rowStride}; };
-  auto headsOf = [&](const Storage& storage, int64_t splitDim) {
-    return kb.view(storage.buffer, f32(), 0, {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), rowsOf(storage)}, splitDim);
-  };
 
   KvCache keys = transposedKeys(*key, kvHeads, headDim, op.getLoc());
   auto strides = keys.strides();
   ViewDim position = {zero, zero, positions, strides[2]};
-  SmallVector<Value> inputs = {
-      headsOf(*query, -1),
-      kb.view(keys.buffer, f32(), 0, {position, kb.wholeDim(headDim, strides[0]), kb.wholeDim(kvHeads, strides[1])}),
-      kb.view(value->buffer, f32(), 0, {kb.wholeDim(headDim, 1), rowsOf(*value), kb.wholeDim(kvHeads, headDim)}),
-  };
+  Value keyView = kb.view(keys.buffer, f32(), 0, {position, kb.wholeDim(headDim, strides[0]), kb.wholeDim(kvHeads, strides[1])});
+  Value valueView = kb.view(value->buffer, f32(), 0, {kb.wholeDim(headDim, 1), rowsOf(*value), kb.wholeDim(kvHeads, headDim)});
+  SmallVector<Value> inputs = {keyView, valueView};
   StringRef mask = stringifyMaskKind(op.getMaskKind());
   if (op.getMaskKind() == tfm::MaskKind::padding) {
     Value row = paddingRow(op.getMask(), positions, op.getLoc());
@@ -84,19 +80,7 @@ LogicalResult Lowering::lowerStepAttention(tfm::AttentionOp op) {
       return failure();
     inputs.push_back(kb.view(table->buffer, f32(), 0, {{zero, zero, positions, 1}, rowsOf(*table)}));
   }
-  std::optional<Storage> out = create(op.getResult(), op);
-  if (!out || out->quantized() || matrixOf(*out) != matrixOf(*query))
-    return failure();
-  Params params = {{"head_dim", std::to_string(headDim)},
-                   {"group", std::to_string(heads / kvHeads)},
-                   {"scale", formatNumber(op.getScale().convertToFloat())},
-                   {"mask", mask.str()},
-                   {"max_positions", std::to_string(kb.largest(positions))},
-                   {"window", std::to_string(op.getWindow())}};
-  auto kernel = kb.kernel("attention", params, nullptr);
-  Value output = headsOf(*out, 1);
-  kb.call(op.getLoc(), kernel, kernel, inputs, output, kb.constantExpr(heads), out->rows);
-  return success();
+  return callAttention(op, *query, zero, inputs, mask, kb.largest(positions));
 }
 
 }  // namespace quantc

@@ -65,7 +65,8 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
   Storage out = *created;
   SmallVector<Value> inputs = inputsOf(*product, {});
   if (out.quantized()) {
-    product->params.append({{"finish", "quantize"}, {"rows", std::to_string(product->rows())}, {"max_tokens", std::to_string(kb.largest(out.rows))}});
+    product->params.append(
+        {{"finish", "quantize"}, {"rows", std::to_string(product->rows())}, {"max_tokens", std::to_string(kb.largest(out.rows))}});
     callProduct(*product, inputs, kb.rowViews(out, KernBuilder::Split::columns), kb.constantExpr(out.groups()));
     return success();
   }
@@ -100,7 +101,8 @@ LogicalResult Lowering::lowerHeads(tfm::FusedOp op, tfm::RopeOp rope, Value outp
   SmallVector<Value> inputs = inputsOf(*product, past);
   auto view = output.getDefiningOp<kern::ViewOp>();
   int64_t heads = cast<AffineConstantExpr>(view.getExtents().getResult(1)).getValue();
-  product->params.append({{"finish", "rope"}, {"max_tokens", std::to_string(kb.largest(product->input.rows))}, {"cache", cacheParam(output)}});
+  product->params.append(
+      {{"finish", "rope"}, {"max_tokens", std::to_string(kb.largest(product->input.rows))}, {"cache", cacheParam(output)}});
   if (rope) {
     llvm::append_range(product->params, ropeParams(rope));
     inputs.append({tableView(rope, false), tableView(rope, true)});

@@ -216,7 +216,7 @@ Storage Lowering::asOutput(const Storage& storage, StringRef name, Location loc)
   // A window on something else, or rows with gaps between them: a copy.
   Storage copy = kb.createStorage(name, storage.element, storage.rows, storage.width, kern::Space::output, true);
   auto kernel = kb.kernel("map", {{"operands", "f"}, {"quantize", "0"}}, nullptr);
-  SmallVector<Value> from = kb.rowViews(storage, false), to = kb.rowViews(copy, true);
+  SmallVector<Value> from = kb.rowViews(storage, KernBuilder::Split::none), to = kb.rowViews(copy, KernBuilder::Split::rows);
   kb.call(loc, kernel, kernel, from, to, copy.rows, copy.rows);
   return copy;
 }

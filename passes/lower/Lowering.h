@@ -124,9 +124,12 @@ private:
   LogicalResult lowerOp(tfm::CacheAppendOp op);
   LogicalResult lowerOp(tfm::AttentionOp op);
   /// View (head_dim, heads, rows) of activations [rows, heads * head_dim].
-  Value headView(const Storage& storage, int64_t heads, int64_t headDim, int64_t splitDim, int64_t splitUnit = 1);
+  Value headView(const Storage& storage, int64_t heads, int64_t headDim, mlir::AffineExpr first, int64_t splitDim, int64_t splitUnit = 1);
   /// The same of what a call writes by heads: one view, or values, scales and sums.
-  mlir::SmallVector<Value> headViews(const Storage& storage, int64_t heads, int64_t headDim, int64_t headsPerUnit);
+  mlir::SmallVector<Value> headViews(const Storage& storage, int64_t heads, int64_t headDim, mlir::AffineExpr first, int64_t headsPerUnit);
+  /// `first` is the coordinate of the first query.
+  LogicalResult callAttention(tfm::AttentionOp op, const Storage& query, mlir::AffineExpr first, mlir::ArrayRef<Value> keysValuesMask,
+                              mlir::StringRef mask, int64_t maxPositions);
   mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);
   /// Where a step's new rows go: (head_dim, heads, positions) beginning at `past`.
   Value appendView(const KvCache& cache, mlir::AffineExpr rows);

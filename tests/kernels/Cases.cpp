@@ -445,9 +445,9 @@ void addAttention(std::vector<Case>& cases) {
   const std::vector<AttentionRow> rows = attentionRows();
   for (const AttentionRow& row : rows) {
     const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
-    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + (row.encoder ? "encoder" : std::to_string(row.first)) + "+" +
-                          std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") +
-                          (row.half ? "_f16" : "") + (row.quantize ? "_q" : ""),
+    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" +
+                          (row.encoder ? "encoder" : std::to_string(row.first)) + "+" + std::to_string(row.tokens) + "w" +
+                          std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") + (row.quantize ? "_q" : ""),
                       {"attention",
                        {{"head_dim", std::to_string(row.headDim)},
                         {"group", std::to_string(row.heads / row.kvHeads)},

@@ -14,8 +14,9 @@ namespace {
 struct ClipTextConfig {
   explicit ClipTextConfig(const ConfigJson& config)
       : hidden(config.count("hidden_size")), intermediate(config.count("intermediate_size")), layers(config.count("num_hidden_layers")),
-        vocabulary(config.count("vocab_size")), positions(config.count("max_position_embeddings")), attention(attentionShape(config, hidden)),
-        epsilon(config.number("layer_norm_eps", 1e-5)), quickGelu(config.text("hidden_act", "quick_gelu") == "quick_gelu") {
+        vocabulary(config.count("vocab_size")), positions(config.count("max_position_embeddings")),
+        attention(attentionShape(config, hidden)), epsilon(config.number("layer_norm_eps", 1e-5)),
+        quickGelu(config.text("hidden_act", "quick_gelu") == "quick_gelu") {
     if (!quickGelu)
       activationKind = activation(config, "hidden_act", "quick_gelu");
   }
