@@ -46,6 +46,9 @@ struct SpecialTokenBuilder;
 struct Split;
 struct SplitBuilder;
 
+struct NormalizeStep;
+struct NormalizeStepBuilder;
+
 struct Tokenizer;
 struct TokenizerBuilder;
 
@@ -176,31 +179,37 @@ enum TokenizerKind : uint8_t {
   TokenizerKind_none = 0,
   TokenizerKind_byte_level_bpe = 1,
   TokenizerKind_sentencepiece_bpe = 2,
+  TokenizerKind_wordpiece = 3,
+  TokenizerKind_unigram = 4,
   TokenizerKind_MIN = TokenizerKind_none,
-  TokenizerKind_MAX = TokenizerKind_sentencepiece_bpe
+  TokenizerKind_MAX = TokenizerKind_unigram
 };
 
-inline const TokenizerKind (&EnumValuesTokenizerKind())[3] {
+inline const TokenizerKind (&EnumValuesTokenizerKind())[5] {
   static const TokenizerKind values[] = {
     TokenizerKind_none,
     TokenizerKind_byte_level_bpe,
-    TokenizerKind_sentencepiece_bpe
+    TokenizerKind_sentencepiece_bpe,
+    TokenizerKind_wordpiece,
+    TokenizerKind_unigram
   };
   return values;
 }
 
 inline const char * const *EnumNamesTokenizerKind() {
-  static const char * const names[4] = {
+  static const char * const names[6] = {
     "none",
     "byte_level_bpe",
     "sentencepiece_bpe",
+    "wordpiece",
+    "unigram",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameTokenizerKind(TokenizerKind e) {
-  if (flatbuffers::IsOutRange(e, TokenizerKind_none, TokenizerKind_sentencepiece_bpe)) return "";
+  if (flatbuffers::IsOutRange(e, TokenizerKind_none, TokenizerKind_unigram)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesTokenizerKind()[index];
 }
@@ -249,35 +258,77 @@ enum PrependSpace : uint8_t {
   PrependSpace_always = 1,
   PrependSpace_unless_there = 2,
   PrependSpace_at_start_unless_there = 3,
+  PrependSpace_at_start = 4,
   PrependSpace_MIN = PrependSpace_never,
-  PrependSpace_MAX = PrependSpace_at_start_unless_there
+  PrependSpace_MAX = PrependSpace_at_start
 };
 
-inline const PrependSpace (&EnumValuesPrependSpace())[4] {
+inline const PrependSpace (&EnumValuesPrependSpace())[5] {
   static const PrependSpace values[] = {
     PrependSpace_never,
     PrependSpace_always,
     PrependSpace_unless_there,
-    PrependSpace_at_start_unless_there
+    PrependSpace_at_start_unless_there,
+    PrependSpace_at_start
   };
   return values;
 }
 
 inline const char * const *EnumNamesPrependSpace() {
-  static const char * const names[5] = {
+  static const char * const names[6] = {
     "never",
     "always",
     "unless_there",
     "at_start_unless_there",
+    "at_start",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNamePrependSpace(PrependSpace e) {
-  if (flatbuffers::IsOutRange(e, PrependSpace_never, PrependSpace_at_start_unless_there)) return "";
+  if (flatbuffers::IsOutRange(e, PrependSpace_never, PrependSpace_at_start)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesPrependSpace()[index];
+}
+
+enum NormalizeOp : uint8_t {
+  NormalizeOp_rewrite = 0,
+  NormalizeOp_replace = 1,
+  NormalizeOp_strip = 2,
+  NormalizeOp_prepend = 3,
+  NormalizeOp_order = 4,
+  NormalizeOp_MIN = NormalizeOp_rewrite,
+  NormalizeOp_MAX = NormalizeOp_order
+};
+
+inline const NormalizeOp (&EnumValuesNormalizeOp())[5] {
+  static const NormalizeOp values[] = {
+    NormalizeOp_rewrite,
+    NormalizeOp_replace,
+    NormalizeOp_strip,
+    NormalizeOp_prepend,
+    NormalizeOp_order
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesNormalizeOp() {
+  static const char * const names[6] = {
+    "rewrite",
+    "replace",
+    "strip",
+    "prepend",
+    "order",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameNormalizeOp(NormalizeOp e) {
+  if (flatbuffers::IsOutRange(e, NormalizeOp_rewrite, NormalizeOp_order)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesNormalizeOp()[index];
 }
 
 enum StripSpace : uint8_t {
@@ -1540,6 +1591,241 @@ inline flatbuffers::Offset<Split> CreateSplitDirect(
       mode);
 }
 
+struct NormalizeStep FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef NormalizeStepBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_OP = 4,
+    VT_KEYS = 6,
+    VT_KEY_ENDS = 8,
+    VT_VALUES = 10,
+    VT_VALUE_ENDS = 12,
+    VT_HANGUL = 14,
+    VT_PATTERN = 16,
+    VT_BEFORE = 18,
+    VT_AFTER = 20,
+    VT_KEEP = 22,
+    VT_CLASS_INDEX = 24,
+    VT_LEFT = 26,
+    VT_RIGHT = 28,
+    VT_COMBINING = 30,
+    VT_COMPOSITIONS = 32
+  };
+  quantc::schema::NormalizeOp op() const {
+    return static_cast<quantc::schema::NormalizeOp>(GetField<uint8_t>(VT_OP, 0));
+  }
+  const flatbuffers::Vector<uint8_t> *keys() const {
+    return GetPointer<const flatbuffers::Vector<uint8_t> *>(VT_KEYS);
+  }
+  const flatbuffers::Vector<uint32_t> *key_ends() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_KEY_ENDS);
+  }
+  const flatbuffers::Vector<uint8_t> *values() const {
+    return GetPointer<const flatbuffers::Vector<uint8_t> *>(VT_VALUES);
+  }
+  const flatbuffers::Vector<uint32_t> *value_ends() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_VALUE_ENDS);
+  }
+  bool hangul() const {
+    return GetField<uint8_t>(VT_HANGUL, 0) != 0;
+  }
+  const flatbuffers::Vector<uint32_t> *pattern() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_PATTERN);
+  }
+  const flatbuffers::String *before() const {
+    return GetPointer<const flatbuffers::String *>(VT_BEFORE);
+  }
+  const flatbuffers::String *after() const {
+    return GetPointer<const flatbuffers::String *>(VT_AFTER);
+  }
+  bool keep() const {
+    return GetField<uint8_t>(VT_KEEP, 0) != 0;
+  }
+  int32_t class_index() const {
+    return GetField<int32_t>(VT_CLASS_INDEX, -1);
+  }
+  bool left() const {
+    return GetField<uint8_t>(VT_LEFT, 0) != 0;
+  }
+  bool right() const {
+    return GetField<uint8_t>(VT_RIGHT, 0) != 0;
+  }
+  const flatbuffers::Vector<uint32_t> *combining() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_COMBINING);
+  }
+  const flatbuffers::Vector<uint32_t> *compositions() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_COMPOSITIONS);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint8_t>(verifier, VT_OP, 1) &&
+           VerifyOffset(verifier, VT_KEYS) &&
+           verifier.VerifyVector(keys()) &&
+           VerifyOffset(verifier, VT_KEY_ENDS) &&
+           verifier.VerifyVector(key_ends()) &&
+           VerifyOffset(verifier, VT_VALUES) &&
+           verifier.VerifyVector(values()) &&
+           VerifyOffset(verifier, VT_VALUE_ENDS) &&
+           verifier.VerifyVector(value_ends()) &&
+           VerifyField<uint8_t>(verifier, VT_HANGUL, 1) &&
+           VerifyOffset(verifier, VT_PATTERN) &&
+           verifier.VerifyVector(pattern()) &&
+           VerifyOffset(verifier, VT_BEFORE) &&
+           verifier.VerifyString(before()) &&
+           VerifyOffset(verifier, VT_AFTER) &&
+           verifier.VerifyString(after()) &&
+           VerifyField<uint8_t>(verifier, VT_KEEP, 1) &&
+           VerifyField<int32_t>(verifier, VT_CLASS_INDEX, 4) &&
+           VerifyField<uint8_t>(verifier, VT_LEFT, 1) &&
+           VerifyField<uint8_t>(verifier, VT_RIGHT, 1) &&
+           VerifyOffset(verifier, VT_COMBINING) &&
+           verifier.VerifyVector(combining()) &&
+           VerifyOffset(verifier, VT_COMPOSITIONS) &&
+           verifier.VerifyVector(compositions()) &&
+           verifier.EndTable();
+  }
+};
+
+struct NormalizeStepBuilder {
+  typedef NormalizeStep Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_op(quantc::schema::NormalizeOp op) {
+    fbb_.AddElement<uint8_t>(NormalizeStep::VT_OP, static_cast<uint8_t>(op), 0);
+  }
+  void add_keys(flatbuffers::Offset<flatbuffers::Vector<uint8_t>> keys) {
+    fbb_.AddOffset(NormalizeStep::VT_KEYS, keys);
+  }
+  void add_key_ends(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> key_ends) {
+    fbb_.AddOffset(NormalizeStep::VT_KEY_ENDS, key_ends);
+  }
+  void add_values(flatbuffers::Offset<flatbuffers::Vector<uint8_t>> values) {
+    fbb_.AddOffset(NormalizeStep::VT_VALUES, values);
+  }
+  void add_value_ends(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> value_ends) {
+    fbb_.AddOffset(NormalizeStep::VT_VALUE_ENDS, value_ends);
+  }
+  void add_hangul(bool hangul) {
+    fbb_.AddElement<uint8_t>(NormalizeStep::VT_HANGUL, static_cast<uint8_t>(hangul), 0);
+  }
+  void add_pattern(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> pattern) {
+    fbb_.AddOffset(NormalizeStep::VT_PATTERN, pattern);
+  }
+  void add_before(flatbuffers::Offset<flatbuffers::String> before) {
+    fbb_.AddOffset(NormalizeStep::VT_BEFORE, before);
+  }
+  void add_after(flatbuffers::Offset<flatbuffers::String> after) {
+    fbb_.AddOffset(NormalizeStep::VT_AFTER, after);
+  }
+  void add_keep(bool keep) {
+    fbb_.AddElement<uint8_t>(NormalizeStep::VT_KEEP, static_cast<uint8_t>(keep), 0);
+  }
+  void add_class_index(int32_t class_index) {
+    fbb_.AddElement<int32_t>(NormalizeStep::VT_CLASS_INDEX, class_index, -1);
+  }
+  void add_left(bool left) {
+    fbb_.AddElement<uint8_t>(NormalizeStep::VT_LEFT, static_cast<uint8_t>(left), 0);
+  }
+  void add_right(bool right) {
+    fbb_.AddElement<uint8_t>(NormalizeStep::VT_RIGHT, static_cast<uint8_t>(right), 0);
+  }
+  void add_combining(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> combining) {
+    fbb_.AddOffset(NormalizeStep::VT_COMBINING, combining);
+  }
+  void add_compositions(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> compositions) {
+    fbb_.AddOffset(NormalizeStep::VT_COMPOSITIONS, compositions);
+  }
+  explicit NormalizeStepBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<NormalizeStep> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<NormalizeStep>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<NormalizeStep> CreateNormalizeStep(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    quantc::schema::NormalizeOp op = quantc::schema::NormalizeOp_rewrite,
+    flatbuffers::Offset<flatbuffers::Vector<uint8_t>> keys = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> key_ends = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint8_t>> values = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> value_ends = 0,
+    bool hangul = false,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> pattern = 0,
+    flatbuffers::Offset<flatbuffers::String> before = 0,
+    flatbuffers::Offset<flatbuffers::String> after = 0,
+    bool keep = false,
+    int32_t class_index = -1,
+    bool left = false,
+    bool right = false,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> combining = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> compositions = 0) {
+  NormalizeStepBuilder builder_(_fbb);
+  builder_.add_compositions(compositions);
+  builder_.add_combining(combining);
+  builder_.add_class_index(class_index);
+  builder_.add_after(after);
+  builder_.add_before(before);
+  builder_.add_pattern(pattern);
+  builder_.add_value_ends(value_ends);
+  builder_.add_values(values);
+  builder_.add_key_ends(key_ends);
+  builder_.add_keys(keys);
+  builder_.add_right(right);
+  builder_.add_left(left);
+  builder_.add_keep(keep);
+  builder_.add_hangul(hangul);
+  builder_.add_op(op);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<NormalizeStep> CreateNormalizeStepDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    quantc::schema::NormalizeOp op = quantc::schema::NormalizeOp_rewrite,
+    const std::vector<uint8_t> *keys = nullptr,
+    const std::vector<uint32_t> *key_ends = nullptr,
+    const std::vector<uint8_t> *values = nullptr,
+    const std::vector<uint32_t> *value_ends = nullptr,
+    bool hangul = false,
+    const std::vector<uint32_t> *pattern = nullptr,
+    const char *before = nullptr,
+    const char *after = nullptr,
+    bool keep = false,
+    int32_t class_index = -1,
+    bool left = false,
+    bool right = false,
+    const std::vector<uint32_t> *combining = nullptr,
+    const std::vector<uint32_t> *compositions = nullptr) {
+  auto keys__ = keys ? _fbb.CreateVector<uint8_t>(*keys) : 0;
+  auto key_ends__ = key_ends ? _fbb.CreateVector<uint32_t>(*key_ends) : 0;
+  auto values__ = values ? _fbb.CreateVector<uint8_t>(*values) : 0;
+  auto value_ends__ = value_ends ? _fbb.CreateVector<uint32_t>(*value_ends) : 0;
+  auto pattern__ = pattern ? _fbb.CreateVector<uint32_t>(*pattern) : 0;
+  auto before__ = before ? _fbb.CreateString(before) : 0;
+  auto after__ = after ? _fbb.CreateString(after) : 0;
+  auto combining__ = combining ? _fbb.CreateVector<uint32_t>(*combining) : 0;
+  auto compositions__ = compositions ? _fbb.CreateVector<uint32_t>(*compositions) : 0;
+  return quantc::schema::CreateNormalizeStep(
+      _fbb,
+      op,
+      keys__,
+      key_ends__,
+      values__,
+      value_ends__,
+      hangul,
+      pattern__,
+      before__,
+      after__,
+      keep,
+      class_index,
+      left,
+      right,
+      combining__,
+      compositions__);
+}
+
 struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef TokenizerBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -1567,7 +1853,16 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_WORD_CLASS = 46,
     VT_DECODE_SPACES = 48,
     VT_DECODE_BYTES = 50,
-    VT_STRIP_SPACE = 52
+    VT_STRIP_SPACE = 52,
+    VT_NORMALIZE = 54,
+    VT_GROWTH = 56,
+    VT_MARK_PIECES = 58,
+    VT_SCORES = 60,
+    VT_UNKNOWN_SCORE = 62,
+    VT_CONTINUING = 64,
+    VT_LONGEST_WORD = 66,
+    VT_DECODE_WORDS = 68,
+    VT_TIGHT = 70
   };
   quantc::schema::TokenizerKind kind() const {
     return static_cast<quantc::schema::TokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
@@ -1644,6 +1939,33 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   quantc::schema::StripSpace strip_space() const {
     return static_cast<quantc::schema::StripSpace>(GetField<uint8_t>(VT_STRIP_SPACE, 0));
   }
+  const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::NormalizeStep>> *normalize() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::NormalizeStep>> *>(VT_NORMALIZE);
+  }
+  uint32_t growth() const {
+    return GetField<uint32_t>(VT_GROWTH, 100);
+  }
+  bool mark_pieces() const {
+    return GetField<uint8_t>(VT_MARK_PIECES, 0) != 0;
+  }
+  const flatbuffers::Vector<float> *scores() const {
+    return GetPointer<const flatbuffers::Vector<float> *>(VT_SCORES);
+  }
+  float unknown_score() const {
+    return GetField<float>(VT_UNKNOWN_SCORE, 0.0f);
+  }
+  const flatbuffers::String *continuing() const {
+    return GetPointer<const flatbuffers::String *>(VT_CONTINUING);
+  }
+  uint32_t longest_word() const {
+    return GetField<uint32_t>(VT_LONGEST_WORD, 0);
+  }
+  bool decode_words() const {
+    return GetField<uint8_t>(VT_DECODE_WORDS, 0) != 0;
+  }
+  const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> *tight() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> *>(VT_TIGHT);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
@@ -1685,6 +2007,21 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_DECODE_SPACES, 1) &&
            VerifyField<uint8_t>(verifier, VT_DECODE_BYTES, 1) &&
            VerifyField<uint8_t>(verifier, VT_STRIP_SPACE, 1) &&
+           VerifyOffset(verifier, VT_NORMALIZE) &&
+           verifier.VerifyVector(normalize()) &&
+           verifier.VerifyVectorOfTables(normalize()) &&
+           VerifyField<uint32_t>(verifier, VT_GROWTH, 4) &&
+           VerifyField<uint8_t>(verifier, VT_MARK_PIECES, 1) &&
+           VerifyOffset(verifier, VT_SCORES) &&
+           verifier.VerifyVector(scores()) &&
+           VerifyField<float>(verifier, VT_UNKNOWN_SCORE, 4) &&
+           VerifyOffset(verifier, VT_CONTINUING) &&
+           verifier.VerifyString(continuing()) &&
+           VerifyField<uint32_t>(verifier, VT_LONGEST_WORD, 4) &&
+           VerifyField<uint8_t>(verifier, VT_DECODE_WORDS, 1) &&
+           VerifyOffset(verifier, VT_TIGHT) &&
+           verifier.VerifyVector(tight()) &&
+           verifier.VerifyVectorOfStrings(tight()) &&
            verifier.EndTable();
   }
 };
@@ -1768,6 +2105,33 @@ struct TokenizerBuilder {
   void add_strip_space(quantc::schema::StripSpace strip_space) {
     fbb_.AddElement<uint8_t>(Tokenizer::VT_STRIP_SPACE, static_cast<uint8_t>(strip_space), 0);
   }
+  void add_normalize(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::NormalizeStep>>> normalize) {
+    fbb_.AddOffset(Tokenizer::VT_NORMALIZE, normalize);
+  }
+  void add_growth(uint32_t growth) {
+    fbb_.AddElement<uint32_t>(Tokenizer::VT_GROWTH, growth, 100);
+  }
+  void add_mark_pieces(bool mark_pieces) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_MARK_PIECES, static_cast<uint8_t>(mark_pieces), 0);
+  }
+  void add_scores(flatbuffers::Offset<flatbuffers::Vector<float>> scores) {
+    fbb_.AddOffset(Tokenizer::VT_SCORES, scores);
+  }
+  void add_unknown_score(float unknown_score) {
+    fbb_.AddElement<float>(Tokenizer::VT_UNKNOWN_SCORE, unknown_score, 0.0f);
+  }
+  void add_continuing(flatbuffers::Offset<flatbuffers::String> continuing) {
+    fbb_.AddOffset(Tokenizer::VT_CONTINUING, continuing);
+  }
+  void add_longest_word(uint32_t longest_word) {
+    fbb_.AddElement<uint32_t>(Tokenizer::VT_LONGEST_WORD, longest_word, 0);
+  }
+  void add_decode_words(bool decode_words) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_DECODE_WORDS, static_cast<uint8_t>(decode_words), 0);
+  }
+  void add_tight(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tight) {
+    fbb_.AddOffset(Tokenizer::VT_TIGHT, tight);
+  }
   explicit TokenizerBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -1805,8 +2169,24 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
     int32_t word_class = -1,
     bool decode_spaces = false,
     bool decode_bytes = false,
-    quantc::schema::StripSpace strip_space = quantc::schema::StripSpace_none) {
+    quantc::schema::StripSpace strip_space = quantc::schema::StripSpace_none,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::NormalizeStep>>> normalize = 0,
+    uint32_t growth = 100,
+    bool mark_pieces = false,
+    flatbuffers::Offset<flatbuffers::Vector<float>> scores = 0,
+    float unknown_score = 0.0f,
+    flatbuffers::Offset<flatbuffers::String> continuing = 0,
+    uint32_t longest_word = 0,
+    bool decode_words = false,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tight = 0) {
   TokenizerBuilder builder_(_fbb);
+  builder_.add_tight(tight);
+  builder_.add_longest_word(longest_word);
+  builder_.add_continuing(continuing);
+  builder_.add_unknown_score(unknown_score);
+  builder_.add_scores(scores);
+  builder_.add_growth(growth);
+  builder_.add_normalize(normalize);
   builder_.add_word_class(word_class);
   builder_.add_space_class(space_class);
   builder_.add_classes(classes);
@@ -1822,6 +2202,8 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
   builder_.add_piece_order(piece_order);
   builder_.add_piece_ends(piece_ends);
   builder_.add_pieces(pieces);
+  builder_.add_decode_words(decode_words);
+  builder_.add_mark_pieces(mark_pieces);
   builder_.add_strip_space(strip_space);
   builder_.add_decode_bytes(decode_bytes);
   builder_.add_decode_spaces(decode_spaces);
@@ -1861,7 +2243,16 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
     int32_t word_class = -1,
     bool decode_spaces = false,
     bool decode_bytes = false,
-    quantc::schema::StripSpace strip_space = quantc::schema::StripSpace_none) {
+    quantc::schema::StripSpace strip_space = quantc::schema::StripSpace_none,
+    const std::vector<flatbuffers::Offset<quantc::schema::NormalizeStep>> *normalize = nullptr,
+    uint32_t growth = 100,
+    bool mark_pieces = false,
+    const std::vector<float> *scores = nullptr,
+    float unknown_score = 0.0f,
+    const char *continuing = nullptr,
+    uint32_t longest_word = 0,
+    bool decode_words = false,
+    const std::vector<flatbuffers::Offset<flatbuffers::String>> *tight = nullptr) {
   auto pieces__ = pieces ? _fbb.CreateVector<uint8_t>(*pieces) : 0;
   auto piece_ends__ = piece_ends ? _fbb.CreateVector<uint32_t>(*piece_ends) : 0;
   auto piece_order__ = piece_order ? _fbb.CreateVector<uint32_t>(*piece_order) : 0;
@@ -1874,6 +2265,10 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
   auto byte_tokens__ = byte_tokens ? _fbb.CreateVector<int32_t>(*byte_tokens) : 0;
   auto splits__ = splits ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Split>>(*splits) : 0;
   auto classes__ = classes ? _fbb.CreateVector<uint32_t>(*classes) : 0;
+  auto normalize__ = normalize ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::NormalizeStep>>(*normalize) : 0;
+  auto scores__ = scores ? _fbb.CreateVector<float>(*scores) : 0;
+  auto continuing__ = continuing ? _fbb.CreateString(continuing) : 0;
+  auto tight__ = tight ? _fbb.CreateVector<flatbuffers::Offset<flatbuffers::String>>(*tight) : 0;
   return quantc::schema::CreateTokenizer(
       _fbb,
       kind,
@@ -1900,7 +2295,16 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       word_class,
       decode_spaces,
       decode_bytes,
-      strip_space);
+      strip_space,
+      normalize__,
+      growth,
+      mark_pieces,
+      scores__,
+      unknown_score,
+      continuing__,
+      longest_word,
+      decode_words,
+      tight__);
 }
 
 struct Provenance FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
