@@ -44,9 +44,11 @@ void readMerges(const JsonPlace& merges, TokenizerReading& reading) {
     const auto [left, right] = readPair(merge);
     const uint32_t leftId = idOf(merge, left);
     const uint32_t rightId = idOf(merge, right);
-    reading.tables.merges.push_back({leftId, rightId, idOf(merge, left + right)});
+    reading.tables.merges.push_back({leftId, rightId, idOf(merge, left + right), static_cast<uint32_t>(i)});
   }
 }
+
+}  // namespace
 
 void readByteTokens(const JsonPlace& model, TokenizerReading& reading) {
   TokenizerTables& tables = reading.tables;
@@ -61,7 +63,15 @@ void readByteTokens(const JsonPlace& model, TokenizerReading& reading) {
   }
 }
 
-}  // namespace
+void readUnknownToken(const JsonPlace& model, TokenizerReading& reading) {
+  const auto unknown = model.find("unk_token");
+  if (!unknown || unknown->text().empty())
+    return;
+  const auto id = reading.ids.find(unknown->text());
+  if (id == reading.ids.end())
+    unknown->fail("is \"" + unknown->text() + "\", which is not in the vocabulary; fetch the file again");
+  reading.tables.unknown = static_cast<int32_t>(id->second);
+}
 
 void readBpeModel(const JsonPlace& model, TokenizerReading& reading) {
   TokenizerTables& tables = reading.tables;
@@ -75,12 +85,7 @@ void readBpeModel(const JsonPlace& model, TokenizerReading& reading) {
   readVocabulary(model.at("vocab"), reading);
   readMerges(model.at("merges"), reading);
   readByteTokens(model, reading);
-  if (const auto unknown = model.find("unk_token"); unknown && !unknown->text().empty()) {
-    const auto id = reading.ids.find(unknown->text());
-    if (id == reading.ids.end())
-      unknown->fail("is \"" + unknown->text() + "\", which is not in the vocabulary; fetch the file again");
-    tables.unknown = static_cast<int32_t>(id->second);
-  }
+  readUnknownToken(model, reading);
 }
 
 }  // namespace quantc::tokenizer_import

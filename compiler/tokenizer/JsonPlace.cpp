@@ -45,6 +45,12 @@ int64_t JsonPlace::integer() const {
   return value->get<int64_t>();
 }
 
+double JsonPlace::number() const {
+  if (!value->is_number())
+    failType("a number");
+  return value->get<double>();
+}
+
 bool JsonPlace::flag(const std::string& key, bool absent) const {
   const std::optional<JsonPlace> member = find(key);
   return member ? member->boolean() : absent;

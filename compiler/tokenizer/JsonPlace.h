@@ -26,6 +26,7 @@ public:
   const std::string& text() const;
   bool boolean() const;
   int64_t integer() const;
+  double number() const;
   bool flag(const std::string& key, bool absent) const;
   std::string textOr(const std::string& key, const std::string& absent) const;
   /// The member "type" of an object.

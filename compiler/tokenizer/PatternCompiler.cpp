@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
 
 #include "compiler/tokenizer/PatternSyntax.h"
 #include "runtime/tokenizer/pattern.h"
+#include "runtime/tokenizer/utf8.h"
 
 namespace quantc {
 namespace {
@@ -28,6 +30,31 @@ bool mayBeEmpty(const PatternNode& node) {
   case Kind::lookNot: return true;
   }
   return true;
+}
+
+size_t leastBytes(const PatternNode& node, const CharacterClasses& classes) {
+  const auto leastOfChild = [&](const PatternNode& child) { return leastBytes(child, classes); };
+  switch (node.kind) {
+  case Kind::literal: return tokenizer::character_bytes(node.value);
+  case Kind::characterClass: {
+    const CharacterClasses::Ranges& ranges = classes.ranges(node.value);
+    return ranges.empty() ? 1 : tokenizer::character_bytes(ranges.front().first);
+  }
+  case Kind::sequence:
+  case Kind::atomic:
+    return std::accumulate(node.children.begin(), node.children.end(), size_t{0},
+                           [&](size_t sum, const PatternNode& child) { return sum + leastOfChild(child); });
+  case Kind::alternatives: {
+    size_t least = SIZE_MAX;
+    for (const PatternNode& child : node.children)
+      least = std::min(least, leastOfChild(child));
+    return least;
+  }
+  case Kind::repeat: return node.least * leastOfChild(node.children[0]);
+  case Kind::look:
+  case Kind::lookNot: return 0;
+  }
+  return 0;
 }
 
 class Emitter {
@@ -147,6 +174,10 @@ private:
 
 std::vector<uint32_t> compilePattern(const std::string& pattern, CharacterClasses& classes) {
   return Emitter(classes).run(parsePattern(pattern, classes));
+}
+
+size_t leastMatchBytes(const std::string& pattern, CharacterClasses& classes) {
+  return leastBytes(parsePattern(pattern, classes), classes);
 }
 
 std::string literalPattern(const std::string& text) {

@@ -22,6 +22,9 @@ public:
 /// Throws PatternError. `pattern` is UTF-8.
 std::vector<uint32_t> compilePattern(const std::string& pattern, CharacterClasses& classes);
 
+/// The bytes of UTF-8 that every match has at least. Throws PatternError.
+size_t leastMatchBytes(const std::string& pattern, CharacterClasses& classes);
+
 /// A pattern that matches `text` itself.
 std::string literalPattern(const std::string& text);
 

@@ -1,4 +1,4 @@
-// The normalizer and the pre-tokenizer: what happens to text before the model sees it.
+// The pre-tokenizer of a tokenizer.json: how text is cut into pieces before the model sees it.
 #include "compiler/tokenizer/ByteLevel.h"
 #include "compiler/tokenizer/PatternCompiler.h"
 #include "compiler/tokenizer/TokenizerJson.h"
@@ -14,13 +14,6 @@ void addSplit(TokenizerReading& reading, const std::string& pattern, SplitMode m
   } catch (const PatternError& problem) {
     reading.unsupported.push_back("pattern " + pattern + " with " + problem.what());
   }
-}
-
-/// {"String": text} or {"Regex": expression}, as an expression.
-std::string readPattern(const JsonPlace& pattern) {
-  if (const auto text = pattern.find("String"))
-    return literalPattern(text->text());
-  return pattern.at("Regex").text();
 }
 
 struct Behavior {
@@ -44,6 +37,8 @@ void readSplit(const JsonPlace& split, TokenizerReading& reading) {
   for (const Behavior& behavior : behaviors)
     if (name == behavior.name && invert == behavior.invert)
       return addSplit(reading, pattern, behavior.mode);
+  if (name == "Contiguous")
+    return addSplit(reading, "(?:" + pattern + ")+", schema::SplitMode_isolated);
   reading.unsupported.push_back("pre-tokenizer Split with behavior " + name + (invert ? ", inverted" : ""));
 }
 
@@ -67,9 +62,13 @@ void readMetaspace(const JsonPlace& metaspace, TokenizerReading& reading) {
   TokenizerTables& tables = reading.tables;
   if (metaspace.textOr("replacement", spaceMarker) != spaceMarker)
     reading.unsupported.push_back("pre-tokenizer Metaspace with replacement " + metaspace.textOr("replacement", ""));
+  const std::string scheme = prependScheme(metaspace);
+  if (reading.spacesRemoved && scheme == "always") {
+    tables.markPieces = true;
+    return;
+  }
   if (tables.replaceSpace || tables.prependSpace != schema::PrependSpace_never || !tables.splits.empty())
     reading.unsupported.push_back("pre-tokenizer Metaspace behind another replacement of spaces");
-  const std::string scheme = prependScheme(metaspace);
   if (scheme == "always")
     tables.prependSpace = schema::PrependSpace_unless_there;
   else if (scheme == "first")
@@ -86,9 +85,30 @@ void readDigits(const JsonPlace& digits, TokenizerReading& reading) {
   addSplit(reading, digits.flag("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)", schema::SplitMode_isolated);
 }
 
+void readWhitespaceSplit(const JsonPlace&, TokenizerReading& reading) {
+  addSplit(reading, R"(\s+)", schema::SplitMode_gaps);
+  reading.spacesRemoved = true;
+}
+
+void readWhitespace(const JsonPlace&, TokenizerReading& reading) {
+  addSplit(reading, R"(\w+|[^\w\s]+)", schema::SplitMode_matches);
+  reading.spacesRemoved = true;
+}
+
+constexpr char punctuationPattern[] = R"([\p{P}!-/:-@\[-`{-~])";
+
+void readBertPreTokenizer(const JsonPlace& component, TokenizerReading& reading) {
+  readWhitespaceSplit(component, reading);
+  addSplit(reading, punctuationPattern, schema::SplitMode_isolated);
+}
+
+void readCharDelimiterSplit(const JsonPlace& component, TokenizerReading& reading) {
+  addSplit(reading, literalPattern(component.at("delimiter").text()), schema::SplitMode_gaps);
+}
+
 void readPunctuation(const JsonPlace& punctuation, TokenizerReading& reading) {
   const std::string behavior = punctuation.textOr("behavior", "Isolated");
-  const std::string items = R"([\p{P}!-/:-@\[-`{-~])";
+  const std::string items = punctuationPattern;
   if (behavior == "Isolated" || behavior == "Contiguous")
     return addSplit(reading, behavior == "Isolated" ? items : items + "+", schema::SplitMode_isolated);
   reading.unsupported.push_back("pre-tokenizer Punctuation with behavior " + behavior);
@@ -99,8 +119,15 @@ struct PreTokenizerReader {
   void (*read)(const JsonPlace& component, TokenizerReading& reading);
 };
 constexpr PreTokenizerReader preTokenizerReaders[] = {
-    {"ByteLevel", readByteLevel},     {"Split", readSplit}, {"Metaspace", readMetaspace}, {"Digits", readDigits},
+    {"ByteLevel", readByteLevel},
+    {"Split", readSplit},
+    {"Metaspace", readMetaspace},
+    {"Digits", readDigits},
     {"Punctuation", readPunctuation},
+    {"Whitespace", readWhitespace},
+    {"WhitespaceSplit", readWhitespaceSplit},
+    {"BertPreTokenizer", readBertPreTokenizer},
+    {"CharDelimiterSplit", readCharDelimiterSplit},
 };
 
 void readOnePreTokenizer(const JsonPlace& component, TokenizerReading& reading) {
@@ -111,34 +138,12 @@ void readOnePreTokenizer(const JsonPlace& component, TokenizerReading& reading) 
   reading.unsupported.push_back("pre-tokenizer " + type);
 }
 
-/// Whether the normalizer is the one that replaces spaces by U+2581.
-bool replacesSpaces(const JsonPlace& replace) {
-  const std::optional<JsonPlace> text = replace.at("pattern").find("String");
-  return text && text->text() == " " && replace.at("content").text() == spaceMarker;
-}
-
-void readOneNormalizer(const JsonPlace& component, TokenizerReading& reading) {
-  const std::string& type = component.type();
-  if (type == "Prepend" && component.at("prepend").text() == spaceMarker)
-    reading.tables.prependSpace = schema::PrependSpace_always;
-  else if (type == "Replace" && replacesSpaces(component))
-    reading.tables.replaceSpace = true;
-  else
-    reading.unsupported.push_back("normalizer " + type + (type == "Prepend" || type == "Replace" ? " " + component.json().dump() : ""));
-}
-
 }  // namespace
 
-void readNormalizer(const JsonPlace& normalizer, TokenizerReading& reading) {
-  if (normalizer.type() == "Sequence") {
-    const JsonPlace list = normalizer.at("normalizers");
-    for (size_t i = 0; i < list.array().size(); ++i)
-      readOneNormalizer(list.at(i), reading);
-  } else {
-    readOneNormalizer(normalizer, reading);
-  }
-  if (reading.tables.prependSpace != schema::PrependSpace_never && !reading.tables.replaceSpace)
-    reading.unsupported.push_back("normalizer Prepend without Replace");
+std::string readPattern(const JsonPlace& pattern) {
+  if (const auto text = pattern.find("String"))
+    return literalPattern(text->text());
+  return pattern.at("Regex").text();
 }
 
 void readPreTokenizer(const JsonPlace& preTokenizer, TokenizerReading& reading) {

@@ -1,6 +1,9 @@
 #include "compiler/tokenizer/TokenizerJson.h"
 
+#include <algorithm>
+
 #include "compiler/tokenizer/ByteLevel.h"
+#include "compiler/tokenizer/NormalizeSteps.h"
 
 namespace quantc::tokenizer_import {
 namespace {
@@ -11,7 +14,7 @@ struct ModelReader {
   const char* type;
   void (*read)(const JsonPlace& model, TokenizerReading& reading);
 };
-constexpr ModelReader modelReaders[] = {{"BPE", readBpeModel}};
+constexpr ModelReader modelReaders[] = {{"BPE", readBpeModel}, {"Unigram", readUnigramModel}, {"WordPiece", readWordPieceModel}};
 
 /// False where the model is of a type that is not supported.
 bool readModel(const JsonPlace& model, TokenizerReading& reading) {
@@ -27,13 +30,13 @@ bool readModel(const JsonPlace& model, TokenizerReading& reading) {
   return false;
 }
 
-std::string describe(const TokenizerTables& tables) {
-  const char* kind = tables.kind == schema::TokenizerKind_byte_level_bpe ? "byte-level BPE" : "SentencePiece-style BPE";
-  return std::string(kind) + ", " + std::to_string(tables.pieces.size()) + " tokens, " + std::to_string(tables.merges.size()) + " merges";
-}
-
 /// A byte-level vocabulary is recognised by what splits the text before it.
 schema::TokenizerKind kindOf(const JsonPlace& file) {
+  const std::string model = file.at("model").textOr("type", "BPE");
+  if (model == "Unigram")
+    return schema::TokenizerKind_unigram;
+  if (model == "WordPiece")
+    return schema::TokenizerKind_wordpiece;
   const auto isByteLevel = [](const JsonPlace& component) { return component.textOr("type", "") == "ByteLevel"; };
   const std::optional<JsonPlace> component = file.find("pre_tokenizer");
   bool found = component && isByteLevel(*component);
@@ -46,16 +49,38 @@ schema::TokenizerKind kindOf(const JsonPlace& file) {
 }
 
 /// The text that is looked for in normalized text.
-std::string normalized(const std::string& text, const TokenizerTables& tables) {
+std::string normalized(const std::string& text, const TokenizerReading& reading) {
+  const TokenizerTables& tables = reading.tables;
+  const std::string steps = normalizedText(text, tables.normalize, reading.classes);
   if (tables.spacesLast)
-    return text;
+    return steps;
   std::string out = tables.prependSpace == schema::PrependSpace_always ? spaceMarker : "";
-  for (const char c : text)
+  for (const char c : steps)
     out += tables.replaceSpace && c == ' ' ? spaceMarker : std::string(1, c);
   return out;
 }
 
+/// Whether the token is one that only the special tokens' text gives, not text that is looked up.
+void keepSpecialsOutOfLookup(TokenizerTables& tables) {
+  const auto isSpecial = [&](uint32_t id) {
+    return std::any_of(tables.specials.begin(), tables.specials.end(),
+                       [&](const SpecialTokenEntry& token) { return token.special && token.id == static_cast<int32_t>(id); });
+  };
+  tables.lookupIds.erase(std::remove_if(tables.lookupIds.begin(), tables.lookupIds.end(), isSpecial), tables.lookupIds.end());
+}
+
 }  // namespace
+
+std::string describe(const TokenizerTables& tables) {
+  const std::string tokens = ", " + std::to_string(tables.pieces.size()) + " tokens";
+  const std::string merges = ", " + std::to_string(tables.merges.size()) + " merges";
+  switch (tables.kind) {
+  case schema::TokenizerKind_byte_level_bpe: return "byte-level BPE" + tokens + merges;
+  case schema::TokenizerKind_wordpiece: return "WordPiece" + tokens;
+  case schema::TokenizerKind_unigram: return "Unigram" + tokens;
+  default: return "SentencePiece-style BPE" + tokens + merges;
+  }
+}
 
 void TokenizerReading::addToken(const JsonPlace& place, const std::string& name, int64_t id) {
   if (id < 0 || id > highestId)
@@ -94,7 +119,9 @@ void readAddedTokens(const JsonPlace& tokens, TokenizerReading& reading) {
     entry.rstrip = token.flag("rstrip", false);
     entry.singleWord = token.flag("single_word", false);
     entry.normalized = token.flag("normalized", !entry.special);
-    entry.text = entry.normalized ? normalized(text, tables) : text;
+    entry.text = entry.normalized ? normalized(text, reading) : text;
+    if (entry.text.empty())
+      token.fail("has no text left when it is normalized; remove the token");
     if ((entry.lstrip || entry.rstrip) && tables.spaceClass < 0)
       tables.spaceClass = static_cast<int32_t>(reading.classes.add("[" + std::string(whiteSpaceItems) + "]"));
     if (entry.singleWord && tables.wordClass < 0)
@@ -115,6 +142,10 @@ void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
       readAddedTokens(*addedTokens, reading);
     if (const auto postProcessor = file.find("post_processor"))
       readPostProcessor(*postProcessor, reading);
+    if (out.kind == schema::TokenizerKind_unigram) {
+      out.scores.resize(out.pieces.size());
+      keepSpecialsOutOfLookup(out);
+    }
   }
   if (const auto decoder = file.find("decoder"))
     readDecoder(*decoder, reading);

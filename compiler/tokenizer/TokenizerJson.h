@@ -18,16 +18,31 @@ struct TokenizerReading {
   std::vector<std::string> unsupported = {};  ///< "normalizer NFC", ... in the order found
   std::map<std::string, uint32_t> ids = {};   ///< of all tokens, as they are written in the file
 
+  bool spacesRemoved = false;  ///< by a pre-tokenizer: no piece behind it has any
+
   bool byteLevel() const { return tables.kind == schema::TokenizerKind_byte_level_bpe; }
   /// Records that `id` is the token `name`. A UserError where the id is out of range or taken.
   void addToken(const JsonPlace& place, const std::string& name, int64_t id);
 };
 
+/// Kind and sizes, for the log.
+std::string describe(const TokenizerTables& tables);
+
 /// Reads a whole file. `file` is its root.
 void readTokenizerJson(const JsonPlace& file, TokenizerTables& out);
 
 void readBpeModel(const JsonPlace& model, TokenizerReading& reading);
+/// The tokens of single bytes, where the kind or "byte_fallback" asks for them.
+void readByteTokens(const JsonPlace& model, TokenizerReading& reading);
+/// The token under "unk_token", if any.
+void readUnknownToken(const JsonPlace& model, TokenizerReading& reading);
+void readUnigramModel(const JsonPlace& model, TokenizerReading& reading);
+void readWordPieceModel(const JsonPlace& model, TokenizerReading& reading);
 void readNormalizer(const JsonPlace& normalizer, TokenizerReading& reading);
+/// Notes a normalizer that the device could not run.
+void checkNormalizer(TokenizerReading& reading);
+/// {"String": text} or {"Regex": expression}, as an expression.
+std::string readPattern(const JsonPlace& pattern);
 void readPreTokenizer(const JsonPlace& preTokenizer, TokenizerReading& reading);
 void readDecoder(const JsonPlace& decoder, TokenizerReading& reading);
 void readPostProcessor(const JsonPlace& postProcessor, TokenizerReading& reading);
@@ -35,5 +50,6 @@ void readPostProcessor(const JsonPlace& postProcessor, TokenizerReading& reading
 void readAddedTokens(const JsonPlace& tokens, TokenizerReading& reading);
 
 inline constexpr char spaceMarker[] = "\xE2\x96\x81";  // U+2581
+inline constexpr float unknownPenalty = 10;  ///< what a character that no piece has scores below the lowest piece, as in SentencePiece
 
 }  // namespace quantc::tokenizer_import

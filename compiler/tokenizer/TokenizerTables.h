@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/tokenizer/UnicodeData.h"
 #include "runtime/schema/artifact_generated.h"
 
 namespace quantc {
@@ -24,18 +25,34 @@ struct SplitEntry {
   schema::SplitMode mode = schema::SplitMode_isolated;
 };
 
-/// One merge in the order of the vocabulary file: its index is its rank.
 struct MergeEntry {
   uint32_t left = 0;
   uint32_t right = 0;
   uint32_t result = 0;
+  uint32_t rank = 0;  ///< the least is joined first; of equal ones the leftmost
+};
+
+struct NormalizeEntry {
+  schema::NormalizeOp op = schema::NormalizeOp_rewrite;
+  RewriteRules rules;
+  bool hangul = false;
+  std::vector<uint32_t> pattern;
+  std::string before;
+  std::string after;
+  bool keep = false;
+  int32_t classIndex = -1;
+  bool left = false;
+  bool right = false;
+  std::vector<uint32_t> combining;
+  std::vector<uint32_t> compositions;
+  double growth = 1;  ///< bytes at most per byte before
 };
 
 struct TokenizerTables {
   schema::TokenizerKind kind = schema::TokenizerKind_none;
   std::vector<std::string> pieces;  ///< by id, as bytes; empty where an id has no token
   std::vector<uint32_t> lookupIds;  ///< ids that text is looked up in, in any order
-  std::vector<MergeEntry> merges;   ///< by rank
+  std::vector<MergeEntry> merges;   ///< of two merges of one pair the later counts
   std::vector<SpecialTokenEntry> specials;
   std::vector<int32_t> prefix;
   std::vector<int32_t> suffix;
@@ -55,6 +72,14 @@ struct TokenizerTables {
   bool decodeSpaces = false;
   bool decodeBytes = false;
   schema::StripSpace stripSpace = schema::StripSpace_none;
+  std::vector<NormalizeEntry> normalize;
+  bool markPieces = false;
+  std::vector<float> scores;
+  float unknownScore = 0;
+  std::string continuing;
+  uint32_t longestWord = 0;
+  bool decodeWords = false;
+  std::vector<std::string> tight;
   std::string sourceDescription;  ///< what was read, for the log: "tokenizer.json: byte-level BPE, 2048 tokens, 1791 merges"
 };
 

@@ -60,6 +60,21 @@ int hex_digit(uint8_t c) {
   return -1;
 }
 
+/// What a token of words is without its mark, and whether a space comes before it.
+text_span word_of(const schema::Tokenizer& tables, text_span text, bool first, bool* out_space) {
+  const text_span continuing = view(tables.continuing());
+  *out_space = false;
+  if (first)
+    return text;
+  if (starts_with(text, continuing))
+    return part(text, continuing.size, text.size);
+  *out_space = true;
+  if (tables.tight())
+    for (const flatbuffers::String* start : *tables.tight())
+      *out_space = *out_space && !starts_with(text, view(start));
+  return text;
+}
+
 /// The byte that a token like <0x0A> stands for, -1 if the token is none.
 int byte_of(text_span text) {
   if (text.size != 6 || memcmp(text.data, "<0x", 3) != 0 || text[5] != '>')
@@ -108,6 +123,12 @@ qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, in
   if (byte >= 0) {
     const uint8_t bytes[1] = {static_cast<uint8_t>(byte)};
     write_piece(*tokenizer->tables, {bytes, 1}, first, stream);
+  } else if (tokenizer->tables->decode_words()) {
+    bool space = false;
+    const text_span word = word_of(*tokenizer->tables, text, first, &space);
+    if (space)
+      stream.add(' ');
+    write_piece(*tokenizer->tables, word, first, stream);
   } else {
     if (tokenizer->tables->decode_bytes())
       stream.flush();

@@ -14,25 +14,24 @@ constexpr size_t spare_symbols = 64;  // so that patterns have some room for cho
 
 /// How the scratch for a text is divided.
 struct scratch_plan {
-  size_t text_bytes;
+  size_t texts;       // 0 to 2
+  size_t text_bytes;  // of each
   size_t symbol_count;
   size_t total;
 };
 
 scratch_plan plan_scratch(const qc_tokenizer& t, size_t text_bytes) {
-  const size_t with_space = std::min(text_bytes, text_limit) + 1;
-  const bool rewrites = t.tables->replace_space() || t.tables->prepend_space() != schema::PrependSpace_never;
+  const size_t with_space = normalized_bytes(t.normalizer, std::min(text_bytes, text_limit)) + 1;
+  const bool spaces = t.tables->replace_space() || t.tables->prepend_space() != schema::PrependSpace_never || t.tables->mark_pieces();
+  const bool normalizes = t.normalizer.count > 0;
   scratch_plan plan = {};
-  plan.text_bytes = rewrites ? with_space * sizeof space_marker : 0;
+  plan.texts = normalizes ? 2 : spaces ? 1 : 0;
+  plan.text_bytes = spaces ? with_space * sizeof space_marker : with_space;
   plan.text_bytes = (plan.text_bytes + 7) / 8 * 8;
   plan.symbol_count = with_space * t.symbols_per_space + spare_symbols;
-  plan.total = plan.text_bytes + plan.symbol_count * t.kind->symbol_bytes;
+  plan.total = plan.texts * plan.text_bytes + plan.symbol_count * t.kind->symbol_bytes;
   return plan;
 }
-
-text_span part(text_span text, size_t begin, size_t end) { return {text.data + begin, end - begin}; }
-
-bool starts_with(text_span text, text_span start) { return text.size >= start.size && memcmp(text.data, start.data, start.size) == 0; }
 
 /// A special token in a text, with the white space that it takes along.
 struct special_match {
@@ -49,15 +48,34 @@ public:
 
   qc_status operator()() {
     cut(whole_, false, [&](text_span stretch) {
+      const text_span text = normalized(stretch);
+      if (text.size == 0)
+        return;
+      at_start_ = stretch.data == whole_.data ? text.data : nullptr;
       if (t_.tables->spaces_last())
-        cut(stretch, true, [&](text_span rest) { split(0, prepare_spaces(rest)); });
+        cut(text, true, [&](text_span rest) { split(0, prepare_spaces(rest)); });
       else
-        cut(prepare_spaces(stretch), true, [&](text_span rest) { split(0, rest); });
+        cut(prepare_spaces(text), true, [&](text_span rest) { split(0, rest); });
     });
     return status_;
   }
 
 private:
+  /// Empty where the normalizer fails.
+  text_span normalized(text_span stretch) {
+    const size_t work_bytes = space_.symbol_count * t_.kind->symbol_bytes;
+    text_span out = {};
+    if (status_ == QC_OK)
+      status_ = normalize(t_.normalizer, stretch,
+                          {{space_.text[0], space_.text[1]}, space_.text_bytes, space_.symbols, work_bytes, &steps_}, &out);
+    return out;
+  }
+
+  /// A buffer in which `text` is not.
+  uint8_t* other_buffer(text_span text) const {
+    return text.data >= space_.text[0] && text.data < space_.text[0] + space_.text_bytes ? space_.text[1] : space_.text[0];
+  }
+
   /// Adds the ids of the special tokens in `text` and hands the stretches between them to `encode_rest`, in order.
   template <typename EncodeRest> void cut(text_span text, bool normalized, EncodeRest encode_rest) {
     size_t done = 0;
@@ -129,7 +147,8 @@ private:
     const bool prepend = wants_space(stretch);
     if (!replace && !prepend)
       return stretch;
-    uint8_t* out = space_.text;
+    uint8_t* const begin = other_buffer(stretch);
+    uint8_t* out = begin;
     const auto put_space = [&] {
       memcpy(out, replace ? space_marker : reinterpret_cast<const uint8_t*>(" "), replace ? sizeof space_marker : 1);
       out += replace ? sizeof space_marker : 1;
@@ -142,7 +161,7 @@ private:
       else
         *out++ = byte;
     }
-    return {space_.text, static_cast<size_t>(out - space_.text)};
+    return {begin, static_cast<size_t>(out - begin)};
   }
 
   bool wants_space(text_span stretch) const {
@@ -150,16 +169,27 @@ private:
     switch (t_.tables->prepend_space()) {
     case schema::PrependSpace_always: return true;
     case schema::PrependSpace_unless_there: return !there;
-    case schema::PrependSpace_at_start_unless_there: return !there && stretch.data == whole_.data;
+    case schema::PrependSpace_at_start_unless_there: return !there && stretch.data == at_start_;
+    case schema::PrependSpace_at_start: return stretch.data == at_start_;
     default: return false;
     }
+  }
+
+  /// A piece with U+2581 before it.
+  text_span marked(text_span text) const {
+    if (starts_with(text, {space_marker, sizeof space_marker}))
+      return text;
+    uint8_t* const out = other_buffer(text);
+    memcpy(out, space_marker, sizeof space_marker);
+    memcpy(out + sizeof space_marker, text.data, text.size);
+    return {out, text.size + sizeof space_marker};
   }
 
   /// Splits a text by the patterns from `stage` on and encodes the pieces.
   void split(size_t stage, text_span text) {
     const auto* splits = t_.tables->splits();
     if (!splits || stage == splits->size())
-      return t_.kind->encode(t_, text, space_, sink_);
+      return t_.kind->encode(t_, t_.tables->mark_pieces() ? marked(text) : text, space_, sink_);
     const schema::Split& now = *splits->Get(static_cast<flatbuffers::uoffset_t>(stage));
     const uint32_t size = static_cast<uint32_t>(text.size);
     const size_t choices = space_.symbol_count * t_.kind->symbol_bytes / sizeof(choice);
@@ -200,6 +230,7 @@ private:
   const workspace& space_;
   id_sink& sink_;
   uint64_t steps_;
+  const uint8_t* at_start_ = nullptr;  // where the text begins, null in stretches behind the first
   qc_status status_ = QC_OK;
 };
 
@@ -217,7 +248,10 @@ qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, s
     return QC_ERROR_ARGUMENT;
   const scratch_plan plan = plan_scratch(*tokenizer, text_bytes);
   uint8_t* bytes = static_cast<uint8_t*>(scratch);
-  const workspace space = {bytes, bytes + plan.text_bytes, plan.symbol_count};
+  const workspace space = {{bytes, bytes + (plan.texts == 2 ? plan.text_bytes : 0)},
+                           plan.texts == 0 ? 0 : plan.text_bytes,
+                           bytes + plan.texts * plan.text_bytes,
+                           plan.symbol_count};
   id_sink sink = {out_ids, capacity};
   if (add_special)
     for (int32_t id : view(tokenizer->tables->prefix()))

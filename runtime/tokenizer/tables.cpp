@@ -14,12 +14,6 @@ constexpr size_t vocabulary_limit = 1u << 24;
 constexpr size_t merge_words = 3;
 constexpr size_t split_limit = 16;
 
-bool in_order(text_span a, text_span b) {
-  const size_t common = std::min(a.size, b.size);
-  const int difference = common == 0 ? 0 : memcmp(a.data, b.data, common);
-  return difference != 0 ? difference < 0 : a.size < b.size;
-}
-
 bool ids_fit(span<int32_t> ids, uint32_t vocabulary, int32_t lowest) {
   for (int32_t id : ids)
     if (id < lowest || (id >= 0 && static_cast<uint32_t>(id) >= vocabulary))
@@ -28,23 +22,15 @@ bool ids_fit(span<int32_t> ids, uint32_t vocabulary, int32_t lowest) {
 }
 
 const char* check_pieces(const qc_tokenizer& t) {
-  if (t.piece_ends.size == 0 || t.piece_ends.size > vocabulary_limit)
+  const span<uint32_t>& ends = t.pieces.ends;
+  if (ends.size == 0 || ends.size > vocabulary_limit)
     return "has a vocabulary of a size out of range";
-  uint32_t before = 0;
-  for (uint32_t end : t.piece_ends) {
-    if (end < before)
-      return "has pieces that end before they begin";
-    before = end;
-  }
-  if (before != t.pieces.size)
-    return "has pieces that end past their bytes";
-  for (size_t i = 0; i < t.piece_order.size; ++i) {
-    if (t.piece_order[i] >= t.vocabulary)
+  if (!ends_fit(t.pieces.bytes, ends))
+    return "has pieces that end before they begin or past their bytes";
+  for (uint32_t id : t.pieces.order)
+    if (id >= t.vocabulary)
       return "sorts an id that is not in the vocabulary";
-    if (i > 0 && !in_order(piece(t, t.piece_order[i - 1]), piece(t, t.piece_order[i])))
-      return "has pieces out of order";
-  }
-  return nullptr;
+  return is_ascending(t.pieces) ? nullptr : "has pieces out of order";
 }
 
 const char* check_merges(const qc_tokenizer& t) {
@@ -134,17 +120,13 @@ size_t longest_text(const qc_tokenizer& t) {
 
 }  // namespace
 
-text_span piece(const qc_tokenizer& t, uint32_t id) {
-  const uint32_t begin = id == 0 ? 0 : t.piece_ends[id - 1];
-  return {t.pieces.data + begin, t.piece_ends[id] - begin};
-}
+bool starts_with(text_span text, text_span start) { return text.size >= start.size && memcmp(text.data, start.data, start.size) == 0; }
 
 int32_t find_piece(const qc_tokenizer& t, text_span text) {
-  const uint32_t* found = std::lower_bound(t.piece_order.begin(), t.piece_order.end(), text,
-                                           [&](uint32_t id, text_span wanted) { return in_order(piece(t, id), wanted); });
-  if (found == t.piece_order.end() || in_order(text, piece(t, *found)))
-    return -1;
-  return static_cast<int32_t>(*found);
+  const span<uint32_t>& order = t.pieces.order;
+  const uint32_t* found =
+      std::lower_bound(order.begin(), order.end(), text, [&](uint32_t id, text_span wanted) { return comes_before(piece(t, id), wanted); });
+  return found == order.end() || comes_before(text, piece(t, *found)) ? -1 : static_cast<int32_t>(*found);
 }
 
 const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
@@ -152,13 +134,12 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
   t.kind = find_kind(tables.kind());
   if (!t.kind)
     return "is of a kind that this runtime does not know";
-  t.pieces = view(tables.pieces());
-  t.piece_ends = view(tables.piece_ends());
-  t.piece_order = view(tables.piece_order());
+  t.pieces = {view(tables.pieces()), view(tables.piece_ends()), view(tables.piece_order()), false};
   t.merge_starts = view(tables.merge_starts());
   t.merges = view(tables.merges());
   t.byte_tokens = view(tables.byte_tokens());
-  t.vocabulary = static_cast<uint32_t>(t.piece_ends.size);
+  t.scores = view(tables.scores());
+  t.vocabulary = static_cast<uint32_t>(t.pieces.ends.size);
   if (const char* wrong = check_pieces(t))
     return wrong;
   if (const char* wrong = check_merges(t))
@@ -166,6 +147,8 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
   if (const char* wrong = check_classes(tables, t))
     return wrong;
   if (const char* wrong = check_splits(tables, t))
+    return wrong;
+  if (const char* wrong = read_normalizer(tables, t.classes, t.normalizer))
     return wrong;
   if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256)
     return "has an incomplete list of bytes";
@@ -178,6 +161,8 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
     return "has an unknown token that is not in the vocabulary";
   if (tables.prepend_space() > schema::PrependSpace_MAX || tables.strip_space() > schema::StripSpace_MAX)
     return "handles spaces in an unknown way";
+  if (tables.mark_pieces() && (tables.replace_space() || tables.prepend_space() != schema::PrependSpace_never))
+    return "marks spaces twice";
   t.special_bits = static_cast<uint8_t*>(calloc(t.vocabulary / 8 + 1, 1));
   if (!t.special_bits)
     return "does not fit into memory";
@@ -185,7 +170,7 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
     return wrong;
   if (const char* wrong = t.kind->check(t))
     return wrong;
-  t.longest_piece = longest_text(t);
+  t.longest_piece = longest_text(t) + (tables.decode_words() ? 1 : 0);
   t.symbols_per_space = tables.replace_space() && find_piece(t, {space_marker, sizeof space_marker}) < 0 ? sizeof space_marker : 1;
   return nullptr;
 }

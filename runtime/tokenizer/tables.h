@@ -4,22 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "artifact_generated.h"
+#include "normalize.h"
 #include "pattern.h"
 #include "quantc/tokenizer.h"
+#include "string_list.h"
 
 namespace quantc::tokenizer {
-
-/// A list in the artifact's header, or text.
-template <typename T> struct span {
-  const T* data = nullptr;
-  size_t size = 0;
-
-  const T& operator[](size_t i) const { return data[i]; }
-  const T* begin() const { return data; }
-  const T* end() const { return data + size; }
-};
-using text_span = span<uint8_t>;
 
 struct id_sink {
   int32_t* ids;
@@ -35,8 +25,9 @@ struct id_sink {
 
 /// The caller's scratch, divided.
 struct workspace {
-  uint8_t* text;        // text with its spaces put in or replaced
-  void* symbols;        // the symbols of one piece; the matcher's choices use the same bytes
+  uint8_t* text[2];     // text that is normalized, or has its spaces put in or replaced
+  size_t text_bytes;    // of each
+  void* symbols;        // the symbols of one piece; the matcher's choices and the normalizer use the same bytes
   size_t symbol_count;  // more than any piece of the text has
 };
 
@@ -48,13 +39,13 @@ struct qc_tokenizer {
   const quantc::tokenizer::kind_row* kind;
   const quantc::schema::Tokenizer* tables;
   uint32_t vocabulary;
-  quantc::tokenizer::text_span pieces;
-  quantc::tokenizer::span<uint32_t> piece_ends;
-  quantc::tokenizer::span<uint32_t> piece_order;
+  quantc::tokenizer::string_list pieces;
   quantc::tokenizer::span<uint32_t> merge_starts;
   quantc::tokenizer::span<uint32_t> merges;
   quantc::tokenizer::span<int32_t> byte_tokens;
+  quantc::tokenizer::span<float> scores;
   quantc::tokenizer::class_table classes;
+  quantc::tokenizer::normalizer normalizer;
   size_t longest_piece;        // bytes of text that one token can give
   uint32_t symbols_per_space;  // symbols that a replaced space can become
   bool special_begins[256];    // bytes that a special token's text begins with
@@ -76,17 +67,14 @@ const kind_row* find_kind(schema::TokenizerKind kind);
 
 constexpr uint8_t space_marker[3] = {0xE2, 0x96, 0x81};  // U+2581
 
-text_span piece(const qc_tokenizer& tokenizer, uint32_t id);
+/// Of all kinds, so that the matcher has a choice per symbol.
+constexpr size_t least_symbol_bytes = sizeof(choice);
+
+bool starts_with(text_span text, text_span start);
+inline text_span piece(const qc_tokenizer& tokenizer, uint32_t id) { return tokenizer.pieces.at(id); }
 /// The id of a piece by its bytes, -1 if there is none.
 int32_t find_piece(const qc_tokenizer& tokenizer, text_span text);
 inline bool is_special(const qc_tokenizer& tokenizer, uint32_t id) { return tokenizer.special_bits[id / 8] >> (id % 8) & 1; }
-
-template <typename T> span<T> view(const flatbuffers::Vector<T>* vector) {
-  return vector ? span<T>{vector->data(), vector->size()} : span<T>{};
-}
-inline text_span view(const flatbuffers::String* string) {
-  return string ? text_span{reinterpret_cast<const uint8_t*>(string->data()), string->size()} : text_span{};
-}
 
 /// Reads and checks every table of the artifact into `tokenizer`, whose lists are then safe to use; null, or what is wrong.
 const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& tokenizer);

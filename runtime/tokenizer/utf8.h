@@ -7,6 +7,7 @@
 namespace quantc::tokenizer {
 
 constexpr uint32_t replacement_character = 0xFFFD;
+constexpr uint32_t behind_unicode = 0x110000;
 
 struct character {
   uint32_t code;   // replacement_character where the bytes are none
@@ -54,6 +55,22 @@ inline character read_character(const uint8_t* text, size_t bytes) {
     code = code << 6 | (text[i] & 0x3F);
   }
   return {code, length};
+}
+
+/// Of a code point in UTF-8.
+inline uint32_t character_bytes(uint32_t code) { return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4; }
+
+/// Writes a code point in UTF-8 and returns the number of its bytes.
+inline uint32_t write_character(uint32_t code, uint8_t* out) {
+  const uint32_t bytes = character_bytes(code);
+  if (bytes == 1) {
+    out[0] = static_cast<uint8_t>(code);
+    return 1;
+  }
+  out[0] = static_cast<uint8_t>((0xFF00u >> bytes & 0xFF) | code >> (6 * (bytes - 1)));
+  for (uint32_t i = 1; i < bytes; ++i)
+    out[i] = static_cast<uint8_t>(0x80 | (code >> (6 * (bytes - 1 - i)) & 0x3F));
+  return bytes;
 }
 
 /// Where the character that ends at `position` begins; `position` is greater than `begin`.

@@ -92,18 +92,18 @@ const Corruption corruptions[] = {
      ":decoder: has no \"type\"; fetch the file again or save it with a current version of tokenizers"},
     {"AllThatIsUnsupported",
      [](Json& t) {
-       t["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "NFC"}}, {{"type", "Lowercase"}}}}};
+       t["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "ByteLevel"}}, {{"type", "NFC"}}}}};
        t["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "(?<!a)b"}}}, {"behavior", "Isolated"}};
        t["model"]["end_of_word_suffix"] = "</w>";
        t["model"]["dropout"] = 0.1;
        t["decoder"] = {{"type", "CTC"}};
      },
-     ": asks for what the runtime's tokenizers cannot do: normalizer NFC, normalizer Lowercase, pattern (?<!a)b with a group that begins "
+     ": asks for what the runtime's tokenizers cannot do: normalizer ByteLevel, pattern (?<!a)b with a group that begins "
      "with (?< "
      "(at character 3), model.end_of_word_suffix \"</w>\", model.dropout, decoder CTC; remove the file from the folder and give the model "
      "token ids"},
-    {"UnsupportedModel", [](Json& t) { t["model"]["type"] = "Unigram"; },
-     ": asks for what the runtime's tokenizers cannot do: model Unigram; remove the file from the folder and give the model token ids"},
+    {"UnsupportedModel", [](Json& t) { t["model"]["type"] = "WordLevel"; },
+     ": asks for what the runtime's tokenizers cannot do: model WordLevel; remove the file from the folder and give the model token ids"},
 };
 
 INSTANTIATE_TEST_SUITE_P(, Corrupt, testing::ValuesIn(corruptions), [](const auto& info) { return info.param.name; });

@@ -29,14 +29,17 @@ public:
 
   Ids encode(const std::string& text, bool addSpecial = false, bool parseSpecial = true) const {
     std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer_, text.size()) / 8 + 1);
-    Ids ids(text.size() * 3 + 16);
-    size_t count = 0;
-    EXPECT_EQ(
-        qc_tokenizer_encode(tokenizer_, text.data(), text.size(), addSpecial, parseSpecial, scratch.data(), ids.data(), ids.size(), &count),
-        QC_OK);
-    EXPECT_LE(count, ids.size());
-    ids.resize(std::min(count, ids.size()));
-    return ids;
+    Ids ids(text.size() + 16);
+    for (;;) {
+      size_t count = 0;
+      EXPECT_EQ(qc_tokenizer_encode(tokenizer_, text.data(), text.size(), addSpecial, parseSpecial, scratch.data(), ids.data(), ids.size(),
+                                    &count),
+                QC_OK);
+      const bool complete = count <= ids.size();
+      ids.resize(count);
+      if (complete)
+        return ids;
+    }
   }
 
   /// The pieces of text that the ids give one after another, and what is flushed at the end.

@@ -32,8 +32,8 @@ const char* const badClasses = "has misshapen character classes";
 
 const Corruption corruptions[] = {
     {"NoPieces", [](HandMade& t) { t.pieceEnds.clear(); }, "has a vocabulary of a size out of range"},
-    {"PieceEndsDescend", [](HandMade& t) { t.pieceEnds[3] = 1; }, "has pieces that end before they begin"},
-    {"PieceEndsPastBytes", [](HandMade& t) { t.pieceEnds.back() += 1; }, "has pieces that end past their bytes"},
+    {"PieceEndsDescend", [](HandMade& t) { t.pieceEnds[3] = 1; }, "has pieces that end before they begin or past their bytes"},
+    {"PieceEndsPastBytes", [](HandMade& t) { t.pieceEnds.back() += 1; }, "has pieces that end before they begin or past their bytes"},
     {"OrderOutOfRange", [](HandMade& t) { t.pieceOrder[0] = 259; }, "sorts an id that is not in the vocabulary"},
     {"OrderDescends", [](HandMade& t) { t.pieceOrder = {'b', 'a'}; }, "has pieces out of order"},
     {"OrderRepeats", [](HandMade& t) { t.pieceOrder = {'a', 'a'}; }, "has pieces out of order"},

@@ -119,6 +119,19 @@ TEST(Gpt2, EncodesTheVectorsOfItsVocabulary) {
   }
 }
 
+TEST(BertUncased, EncodesTheVectorsOfItsVocabulary) {
+  QUANTC_NEED_SHARED("tokenizers/bert-uncased/tokenizer.json");
+  QUANTC_NEED_SHARED("tokenizers/gguf-vocab/ggml-vocab-bert-bge.gguf.inp");
+  const auto tokenizer = loadFolder(sharedFolder() / "tokenizers/bert-uncased");
+  const Vectors vectors = readVectors(sharedFolder() / "tokenizers/gguf-vocab/ggml-vocab-bert-bge.gguf");
+  ASSERT_GT(vectors.texts.size(), 40u);
+  for (size_t i = 0; i < vectors.texts.size(); ++i)
+    EXPECT_EQ(tokenizer->encode(vectors.texts[i]), vectors.ids[i]) << vectors.texts[i];
+  EXPECT_EQ(tokenizer->encode("Hello", true), (Ids{101, 7592, 102}));
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("It isn't F\xC3\xBChrer's, is it? Unaffable!", true)),
+            "it isn ' t fuhrer ' s, is it? unaffable!");
+}
+
 TEST(Moonshine, ReadsALargeSentencePieceStyleVocabulary) {
   QUANTC_NEED_SHARED("models/moonshine-tiny/tokenizer.json");
   const auto tokenizer = loadFolder(sharedFolder() / "models/moonshine-tiny");
