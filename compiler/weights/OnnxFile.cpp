@@ -3,10 +3,9 @@
 #include <cstring>
 #include <map>
 #include <optional>
-#include <unordered_map>
 
 #include "compiler/support/Error.h"
-#include "compiler/support/MappedFile.h"
+#include "compiler/weights/MappedWeights.h"
 #include "compiler/weights/OnnxProto.h"
 #include "compiler/weights/ProtoWire.h"
 
@@ -80,21 +79,14 @@ std::vector<uint8_t> typedElements(const onnx::TensorProto& tensor, StoredType t
   return bytes;
 }
 
-class OnnxFile final : public WeightFile {
+class OnnxFile final : public MappedWeights<WeightFile> {
 public:
-  explicit OnnxFile(const std::filesystem::path& path) : file_(path) {
+  explicit OnnxFile(const std::filesystem::path& path) : MappedWeights(path) {
     readModel({reinterpret_cast<const char*>(file_.data()), file_.size()});
-    for (size_t i = 0; i < tensors_.size(); ++i)
-      if (!byName_.emplace(tensors_[i].name, i).second)
-        fail(tensors_[i].name, std::string("there are two initializers of this name") + kExportAgain);
+    if (const StoredTensor* twice = index())
+      fail(twice->name, std::string("there are two initializers of this name") + kExportAgain);
   }
 
-  const StoredTensor* find(const std::string& name) const override {
-    auto found = byName_.find(name);
-    return found == byName_.end() ? nullptr : &tensors_[found->second];
-  }
-  const std::vector<StoredTensor>& tensors() const override { return tensors_; }
-  const std::filesystem::path& path() const override { return file_.path(); }
   void release(const uint8_t* data, uint64_t bytes) const override {
     file_.release(data, bytes);
     for (const auto& [location, file] : external_)
@@ -243,11 +235,8 @@ private:
     return file->data() + offset;
   }
 
-  MappedFile file_;
   std::map<std::string, std::unique_ptr<MappedFile>> external_;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> decoded_;
-  std::vector<StoredTensor> tensors_;
-  std::unordered_map<std::string, size_t> byName_;
 };
 
 }  // namespace

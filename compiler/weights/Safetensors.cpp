@@ -1,12 +1,8 @@
 #include "compiler/weights/Safetensors.h"
 
-#include <algorithm>
-#include <cstring>
-#include <unordered_map>
-
 #include "compiler/support/Error.h"
 #include "compiler/support/Json.h"
-#include "compiler/support/MappedFile.h"
+#include "compiler/weights/MappedWeights.h"
 
 namespace quantc {
 
@@ -29,22 +25,14 @@ constexpr NamedType kTypes[] = {
     {"I32", StoredType::i32}, {"I64", StoredType::i64}, {"BOOL", StoredType::boolean},
 };
 
-class SafetensorsFile final : public WeightFile {
+class SafetensorsFile final : public MappedWeights<WeightFile> {
 public:
-  explicit SafetensorsFile(const std::filesystem::path& path) : file_(path) {
+  explicit SafetensorsFile(const std::filesystem::path& path) : MappedWeights(path) {
     readHeader();
-    checkOverlap();
-    for (size_t i = 0; i < tensors_.size(); ++i)
-      byName_.emplace(tensors_[i].name, i);
+    if (auto [first, second] = sortByPlace(tensors_); first)
+      fail(second->name, "its bytes overlap with those of tensor '" + first->name + "'");
+    index();
   }
-
-  const StoredTensor* find(const std::string& name) const override {
-    auto found = byName_.find(name);
-    return found == byName_.end() ? nullptr : &tensors_[found->second];
-  }
-  const std::vector<StoredTensor>& tensors() const override { return tensors_; }
-  const std::filesystem::path& path() const override { return file_.path(); }
-  void release(const uint8_t* data, uint64_t bytes) const override { file_.release(data, bytes); }
 
 private:
   [[noreturn]] void fail(const std::string& what) const { throw UserError(path().string(), what + kFetchAgain); }
@@ -70,7 +58,6 @@ private:
     for (const auto& [name, entry] : header.items())
       if (name != "__metadata__")
         tensors_.push_back(readEntry(name, entry, data, dataBytes));
-    std::sort(tensors_.begin(), tensors_.end(), [](const StoredTensor& a, const StoredTensor& b) { return a.data < b.data; });
   }
 
   const json& field(const std::string& tensor, const json& entry, const char* name, json::value_t kind) const {
@@ -129,22 +116,6 @@ private:
       fail(tensor, std::string("its '") + what + "' holds " + value.dump() + ", expected whole numbers from 0");
     return value.get<uint64_t>();
   }
-
-  /// Tensors are sorted by where they begin; empty ones overlap with nothing.
-  void checkOverlap() const {
-    const StoredTensor* previous = nullptr;
-    for (const StoredTensor& tensor : tensors_) {
-      if (tensor.bytes == 0)
-        continue;
-      if (previous && previous->data + previous->bytes > tensor.data)
-        fail(tensor.name, "its bytes overlap with those of tensor '" + previous->name + "'");
-      previous = &tensor;
-    }
-  }
-
-  MappedFile file_;
-  std::vector<StoredTensor> tensors_;
-  std::unordered_map<std::string, size_t> byName_;
 };
 
 }  // namespace

@@ -1,11 +1,15 @@
 #include "compiler/weights/WeightFile.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
 #include "compiler/support/Error.h"
+#include "compiler/weights/GgufFile.h"
+#include "compiler/weights/MappedWeights.h"
 #include "compiler/weights/OnnxFile.h"
 #include "compiler/weights/Safetensors.h"
+#include "dialects/schemes/BlockFormat.h"
 
 namespace quantc {
 
@@ -52,6 +56,32 @@ bool bytesOfTensor(StoredType type, const std::vector<int64_t>& shape, uint64_t&
   return true;
 }
 
+bool bytesOfTensor(const StoredTensor& tensor, uint64_t& bytes) {
+  if (!tensor.blocks)
+    return bytesOfTensor(tensor.type, tensor.shape, bytes);
+  uint64_t elements;
+  return bytesOfTensor(StoredType::i8, tensor.shape, elements) &&
+         !__builtin_mul_overflow(elements / tensor.blocks->elements, static_cast<uint64_t>(tensor.blocks->bytes), &bytes) &&
+         bytes <= INT64_MAX;
+}
+
+int64_t StoredTensor::elements() const {
+  return static_cast<int64_t>(blocks ? bytes / blocks->bytes * blocks->elements : bytes / bytesOf(type));
+}
+
+std::pair<const StoredTensor*, const StoredTensor*> sortByPlace(std::vector<StoredTensor>& tensors) {
+  std::stable_sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) { return a.data < b.data; });
+  const StoredTensor* previous = nullptr;
+  for (const StoredTensor& tensor : tensors) {
+    if (tensor.bytes == 0)
+      continue;
+    if (previous && previous->data + previous->bytes > tensor.data)
+      return {previous, &tensor};
+    previous = &tensor;
+  }
+  return {nullptr, nullptr};
+}
+
 std::string shapeText(const std::vector<int64_t>& shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i)
@@ -63,15 +93,19 @@ std::unique_ptr<WeightFile> openWeightFile(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   if (extension == ".safetensors")
     return openSafetensors(path);
+  if (extension == ".gguf")
+    return openGguf(path);
 #ifdef QUANTC_HAS_ONNX_FILE
   if (extension == ".onnx")
     return openOnnxFile(path);
 #endif
   char start[9] = {};
   std::ifstream(path, std::ios::binary).read(start, sizeof(start));
+  if (std::memcmp(start, "GGUF", 4) == 0)
+    return openGguf(path);
   if (start[8] == '{')
     return openSafetensors(path);
-  throw UserError(path.string(), "is neither a .safetensors nor an .onnx file; give one of these");
+  throw UserError(path.string(), "is neither a .safetensors, a .gguf nor an .onnx file; give one of these");
 }
 
 }  // namespace quantc

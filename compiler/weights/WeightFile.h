@@ -9,6 +9,8 @@
 
 namespace quantc {
 
+struct BlockFormat;
+
 enum class StoredType : uint8_t { f32, f16, bf16, f64, i8, u8, i16, u16, i32, i64, boolean };
 size_t bytesOf(StoredType type);
 const char* storedTypeName(StoredType type);
@@ -16,16 +18,19 @@ const char* storedTypeName(StoredType type);
 /// A tensor as it lies in the file, row-major, little-endian. `data` lives as long as its WeightFile and may be unaligned.
 struct StoredTensor {
   std::string name;
-  StoredType type;
+  StoredType type;  ///< of the elements; of blocks: what they decode to, f32
   std::vector<int64_t> shape;
   const uint8_t* data;
   uint64_t bytes;
+  const BlockFormat* blocks = nullptr;  ///< for tensors in blocks: rows are whole blocks
 
-  int64_t elements() const { return static_cast<int64_t>(bytes / bytesOf(type)); }
+  int64_t elements() const;
 };
 
-/// Bytes of a tensor of that shape. False when a dimension is negative or the product exceeds 2^63 - 1.
+/// Bytes of a tensor of that shape. False when a dimension is negative or elements or bytes exceed 2^63 - 1.
 bool bytesOfTensor(StoredType type, const std::vector<int64_t>& shape, uint64_t& bytes);
+/// The same from `type`, `blocks` and `shape` of a tensor, whose rows are whole blocks.
+bool bytesOfTensor(const StoredTensor& tensor, uint64_t& bytes);
 
 /// "[2, 3]"
 std::string shapeText(const std::vector<int64_t>& shape);
@@ -43,7 +48,7 @@ public:
   virtual void release(const uint8_t* data, uint64_t bytes) const = 0;
 };
 
-/// Opens .safetensors or .onnx. Everything in its header is checked: lengths within the file, no overlap, sizes that match shapes. Throws UserError.
+/// Opens .safetensors, .gguf or .onnx. Everything in its header is checked: lengths within the file, no overlap, sizes that match shapes. Throws UserError.
 std::unique_ptr<WeightFile> openWeightFile(const std::filesystem::path& path);
 
 }  // namespace quantc

@@ -68,7 +68,8 @@ TEST(Safetensors, RefusesWhatIsNoWeightFile) {
   TemporaryFolder folder;
   EXPECT_THAT(errorOf([&] { openWeightFile(folder.path() / "absent.safetensors"); }), HasSubstr("there is no such file"));
   EXPECT_THAT(errorOf([&] { openWeightFile(folder.path()); }), HasSubstr("give one of these"));
-  EXPECT_THAT(errorOf([&] { openWeightFile(folder.write("x.bin", "some text")); }), HasSubstr("neither a .safetensors nor an .onnx"));
+  EXPECT_THAT(errorOf([&] { openWeightFile(folder.write("x.bin", "some text")); }),
+              HasSubstr("neither a .safetensors, a .gguf nor an .onnx"));
 }
 
 struct Corruption {
