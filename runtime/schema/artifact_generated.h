@@ -335,31 +335,34 @@ enum StripSpace : uint8_t {
   StripSpace_none = 0,
   StripSpace_first_character = 1,
   StripSpace_first_token = 2,
+  StripSpace_leading = 3,
   StripSpace_MIN = StripSpace_none,
-  StripSpace_MAX = StripSpace_first_token
+  StripSpace_MAX = StripSpace_leading
 };
 
-inline const StripSpace (&EnumValuesStripSpace())[3] {
+inline const StripSpace (&EnumValuesStripSpace())[4] {
   static const StripSpace values[] = {
     StripSpace_none,
     StripSpace_first_character,
-    StripSpace_first_token
+    StripSpace_first_token,
+    StripSpace_leading
   };
   return values;
 }
 
 inline const char * const *EnumNamesStripSpace() {
-  static const char * const names[4] = {
+  static const char * const names[5] = {
     "none",
     "first_character",
     "first_token",
+    "leading",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameStripSpace(StripSpace e) {
-  if (flatbuffers::IsOutRange(e, StripSpace_none, StripSpace_first_token)) return "";
+  if (flatbuffers::IsOutRange(e, StripSpace_none, StripSpace_leading)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesStripSpace()[index];
 }
