@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
+#include "compiler/tokenizer/GgufTokenizer.h"
+#include "compiler/tokenizer/SentencePieceModel.h"
 #include "compiler/tokenizer/TokenizerJson.h"
+#include "compiler/weights/GgufFile.h"
 
 namespace quantc {
 namespace {
@@ -17,12 +21,29 @@ constexpr const char* vocabularyFile = "vocab.json";
 constexpr const char* mergesFile = "merges.txt";
 constexpr const char* configFiles[] = {"config.json", "generation_config.json", "tokenizer_config.json"};
 
-enum class Source { none, json, vocabularyAndMerges };
+constexpr const char* modelFiles[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
+
+enum class Source { none, json, model, vocabularyAndMerges };
+
+/// SentencePiece's file in a folder; an empty path where there is none.
+fs::path modelFileIn(const fs::path& folder) {
+  for (const char* name : modelFiles)
+    if (fs::exists(folder / name))
+      return folder / name;
+  return {};
+}
 
 Source sourceOf(const fs::path& folder) {
   if (fs::exists(folder / jsonFile))
     return Source::json;
+  if (!modelFileIn(folder).empty())
+    return Source::model;
   return fs::exists(folder / vocabularyFile) && fs::exists(folder / mergesFile) ? Source::vocabularyAndMerges : Source::none;
+}
+
+bool importGguf(const fs::path& file, TokenizerTables& out) {
+  const std::unique_ptr<GgufFile> gguf = openGguf(file);
+  return readGgufTokenizer(gguf->metadata(), out);
 }
 
 std::optional<Json> readIfThere(const fs::path& file) {
@@ -55,6 +76,18 @@ Json jsonOfPair(const fs::path& folder) {
           {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
           {"decoder", {{"type", "ByteLevel"}}},
           {"model", {{"type", "BPE"}, {"vocab", std::move(vocabulary)}, {"merges", readMergesText(folder / mergesFile)}}}};
+}
+
+/// Reads the file that the tokenizer itself is in; returns it.
+fs::path readSource(const fs::path& folder, Source source, TokenizerTables& out) {
+  if (source == Source::model) {
+    readSentencePieceModel(modelFileIn(folder), out);
+    return modelFileIn(folder);
+  }
+  const fs::path file = folder / (source == Source::json ? jsonFile : vocabularyFile);
+  const Json json = source == Source::json ? readJsonFile(file, jsonLimits) : jsonOfPair(folder);
+  readTokenizerJson(JsonPlace(json, file.string()), out);
+  return file;
 }
 
 /// The id of "bos_token" or "eos_token" of tokenizer_config.json: a string, or an object with its content. -1 if there is none.
@@ -113,25 +146,30 @@ void readEndIds(const JsonPlace& config, TokenizerTables& tables) {
 }  // namespace
 
 bool importTokenizer(const fs::path& folder, TokenizerTables& out) {
+  out = TokenizerTables();
+  if (folder.extension() == ".gguf" && !fs::is_directory(folder))
+    return importGguf(folder, out);
   const Source source = sourceOf(folder);
   if (source == Source::none)
     return false;
-  out = TokenizerTables();
-  const fs::path file = folder / (source == Source::json ? jsonFile : vocabularyFile);
-  const Json json = source == Source::json ? readJsonFile(file, jsonLimits) : jsonOfPair(folder);
-  readTokenizerJson(JsonPlace(json, file.string()), out);
+  const fs::path file = readSource(folder, source, out);
   out.sourceDescription = file.filename().string() + ": " + out.sourceDescription;
+  const std::vector<int32_t> ownEnds = std::exchange(out.eos, {});
   // What generation is configured to end at comes before what the model and the tokenizer name.
   for (const char* name : {"generation_config.json", "config.json"})
     if (const auto config = readIfThere(folder / name); config && out.eos.empty())
       readEndIds(JsonPlace(*config, (folder / name).string()), out);
   if (const auto config = readIfThere(folder / "tokenizer_config.json"))
     applyTokenizerConfig(JsonPlace(*config, (folder / "tokenizer_config.json").string()), out);
+  if (out.eos.empty())
+    out.eos = ownEnds;
   return true;
 }
 
 std::vector<fs::path> tokenizerFiles(const fs::path& folder) {
   std::vector<fs::path> files;
+  if (!fs::is_directory(folder))
+    return files;
   const Source source = sourceOf(folder);
   if (source == Source::none)
     return files;
@@ -140,6 +178,8 @@ std::vector<fs::path> tokenizerFiles(const fs::path& folder) {
       files.push_back(folder / name);
   if (source == Source::json) {
     files.push_back(folder / jsonFile);
+  } else if (source == Source::model) {
+    files.push_back(modelFileIn(folder));
   } else {
     files.push_back(folder / mergesFile);
     files.push_back(folder / vocabularyFile);

@@ -1,4 +1,4 @@
-// Reads the tokenizer of a Hugging Face folder. How the driver uses it:
+// Reads the tokenizer of a Hugging Face folder or a GGUF file. How the driver uses it:
 //
 //   TokenizerTables tables;
 //   if (importTokenizer(folder, tables)) {            // false: the folder has no tokenizer, the artifact gets none; throws UserError otherwise
@@ -15,12 +15,13 @@
 
 namespace quantc {
 
-/// Reads `tokenizer.json`, or the pair `vocab.json` and `merges.txt` of older byte-level checkpoints; BOS and EOS also from
-/// `tokenizer_config.json`, `generation_config.json` and `config.json`. Throws UserError for malformed files, and one that lists all that the
-/// runtime cannot do.
+/// Reads a folder's `tokenizer.json`, else SentencePiece's `.model`, else the pair `vocab.json` and `merges.txt` of older byte-level checkpoints;
+/// BOS and EOS also from `tokenizer_config.json`, `generation_config.json` and `config.json`. Or, where `folder` is a GGUF file, its metadata.
+/// False where there is no tokenizer. Throws UserError for malformed files, and one that lists all that the runtime cannot do.
 bool importTokenizer(const std::filesystem::path& folder, TokenizerTables& out);
 
-/// The files of `folder` that importTokenizer reads, in the order of their names: they belong to the artifact's provenance.
+/// The files of `folder` that importTokenizer reads, in the order of their names: they belong to the artifact's provenance. None for a GGUF file,
+/// which is there for its weights.
 std::vector<std::filesystem::path> tokenizerFiles(const std::filesystem::path& folder);
 
 flatbuffers::Offset<schema::Tokenizer> writeTokenizer(flatbuffers::FlatBufferBuilder& builder, const TokenizerTables& tables);

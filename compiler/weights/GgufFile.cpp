@@ -108,7 +108,8 @@ private:
     position_ = sizeof(kMagic);
     uint32_t version = number<uint32_t>("the version");
     if ((version & 0xffff) == 0 && version != 0)
-      throw UserError(path().string(), "is a big-endian GGUF file, little-endian ones are read; convert it with llama.cpp's gguf_convert_endian");
+      throw UserError(path().string(),
+                      "is a big-endian GGUF file, little-endian ones are read; convert it with llama.cpp's gguf_convert_endian");
     if (version < kOldestVersion || version > kNewestVersion)
       throw UserError(path().string(), "is GGUF version " + std::to_string(version) + ", versions " + std::to_string(kOldestVersion) +
                                            " and " + std::to_string(kNewestVersion) + " are read; convert the model anew");

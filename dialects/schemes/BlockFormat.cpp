@@ -7,7 +7,7 @@
 namespace quantc {
 namespace {
 
-constexpr int kBlock = 32;       // elements of the formats without a K
+constexpr int kBlock = 32;        // elements of the formats without a K
 constexpr int kSuperBlock = 256;  // and of those with
 
 uint16_t halfBits(const uint8_t* at) { return static_cast<uint16_t>(at[0] | at[1] << 8); }
@@ -139,7 +139,8 @@ void decode_q6_k(const uint8_t* block, float* out) {
 const std::vector<BlockFormat>& allBlockFormats() {
   static const std::vector<BlockFormat> formats = {
 #define BLOCK_FORMAT(name, elements, bytes, kept) {#name, elements, bytes, kept, decode_##name, nullptr, 0, 0},
-#define GROUP_FORMAT(name, elements, bytes, kept, lowest, highest) {#name, elements, bytes, kept, decode_##name, group_##name, lowest, highest},
+#define GROUP_FORMAT(name, elements, bytes, kept, lowest, highest) \
+  {#name, elements, bytes, kept, decode_##name, group_##name, lowest, highest},
 #include "dialects/schemes/block_formats.inc"
 #undef BLOCK_FORMAT
 #undef GROUP_FORMAT

@@ -86,7 +86,8 @@ int byte_of(text_span text) {
 
 void write_piece(const schema::Tokenizer& tables, text_span text, bool first, character_stream& stream) {
   const bool drop_all = first && tables.strip_space() == schema::StripSpace_first_token;
-  bool drop_next = first && tables.strip_space() == schema::StripSpace_first_character;
+  bool drop_next =
+      first && (tables.strip_space() == schema::StripSpace_first_character || tables.strip_space() == schema::StripSpace_leading);
   for (size_t i = 0; i < text.size;) {
     const bool marker =
         tables.decode_spaces() && text.size - i >= sizeof space_marker && memcmp(text.data + i, space_marker, sizeof space_marker) == 0;
@@ -94,7 +95,7 @@ void write_piece(const schema::Tokenizer& tables, text_span text, bool first, ch
     if (!drop)
       stream.add(marker ? ' ' : text[i]);
     i += marker ? sizeof space_marker : 1;
-    drop_next = false;
+    drop_next = drop && tables.strip_space() == schema::StripSpace_leading;
   }
 }
 
@@ -116,8 +117,6 @@ qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, in
   if (text.size == 0 || is_special(*tokenizer, static_cast<uint32_t>(id)))
     return QC_OK;
   const bool first = decoder->tokens_seen == 0;
-  if (first)
-    decoder->tokens_seen = 1;
   character_stream stream(*decoder, out_text);
   const int byte = tokenizer->tables->decode_bytes() ? byte_of(text) : -1;
   if (byte >= 0) {
@@ -135,6 +134,8 @@ qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, in
     write_piece(*tokenizer->tables, text, first, stream);
   }
   *out_bytes = stream.written();
+  if (tokenizer->tables->strip_space() != quantc::schema::StripSpace_leading || stream.written() > 0 || decoder->pending_bytes > 0)
+    decoder->tokens_seen = 1;
   return QC_OK;
 }
 

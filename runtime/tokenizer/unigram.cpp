@@ -1,5 +1,4 @@
-// Unigram (SentencePiece): of all ways to cut a text into pieces, the one with the greatest sum of scores. Sums are float32 from the left, as in
-// SentencePiece.
+// Unigram (SentencePiece): of all ways to cut a text into pieces, the one with the greatest sum of scores.
 #include <math.h>
 
 #include "tables.h"
@@ -30,10 +29,11 @@ const char* check(const qc_tokenizer& tokenizer) {
   return nullptr;
 }
 
-void offer(way* ways, uint32_t begin, uint32_t end, int32_t id, float score) {
-  const float sum = ways[begin].score + score;
+/// Takes a way whose sum is greater than that of the best one so far. Sums are kept as float32 and compared before they are rounded, as
+/// SentencePiece does: that decides between ways of almost equal sums.
+void offer(way* ways, uint32_t begin, uint32_t end, int32_t id, double sum) {
   if (ways[end].id == not_reached || sum > ways[end].score)
-    ways[end] = {id, begin, sum};
+    ways[end] = {id, begin, static_cast<float>(sum)};
 }
 
 void find_ways(const qc_tokenizer& tokenizer, text_span text, way* ways) {
@@ -50,11 +50,11 @@ void find_ways(const qc_tokenizer& tokenizer, text_span text, way* ways) {
       const int32_t id = search.found();
       if (id < 0)
         continue;
-      offer(ways, begin, end, id, tokenizer.scores[id]);
+      offer(ways, begin, end, id, static_cast<double>(ways[begin].score) + tokenizer.scores[id]);
       single = single || end == begin + character_size;
     }
     if (!single)
-      offer(ways, begin, begin + character_size, no_piece, tokenizer.tables->unknown_score());
+      offer(ways, begin, begin + character_size, no_piece, ways[begin].score + tokenizer.tables->unknown_score());
   }
 }
 

@@ -87,6 +87,15 @@ private:
 };
 
 /// Numbers of GGUF's types of tensors.
-enum GgufType : uint32_t { ggufF32 = 0, ggufF16 = 1, ggufQ4_0 = 2, ggufQ5_0 = 6, ggufQ8_0 = 8, ggufQ4_K = 12, ggufQ6_K = 14, ggufBF16 = 30 };
+enum GgufType : uint32_t {
+  ggufF32 = 0,
+  ggufF16 = 1,
+  ggufQ4_0 = 2,
+  ggufQ5_0 = 6,
+  ggufQ8_0 = 8,
+  ggufQ4_K = 12,
+  ggufQ6_K = 14,
+  ggufBF16 = 30
+};
 
 }  // namespace quantc::test

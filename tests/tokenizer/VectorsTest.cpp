@@ -1,6 +1,5 @@
 // Real vocabularies against ids that other implementations gave.
-#include <sstream>
-
+#include "tests/tokenizer/Vectors.h"
 #include "tests/support/Shared.h"
 #include "tests/tokenizer/Imported.h"
 
@@ -83,27 +82,6 @@ TEST(Stories, GivesTextBackByBytes) {
   const auto tokenizer = loadFolder(sharedFolder() / "models/stories260K");
   for (const char* text : roundTrips)
     expectStreamingEqualsWhole(*tokenizer, text);
-}
-
-/// The texts of llama.cpp's vocabulary tests stand one behind another, their ids one line each.
-struct Vectors {
-  std::vector<std::string> texts;
-  std::vector<Ids> ids;
-};
-
-Vectors readVectors(const fs::path& base) {
-  Vectors vectors;
-  const std::string separator = "\n__ggml_vocab_test__\n";
-  const std::string input = readText(base.string() + ".inp");
-  size_t begin = 0;
-  for (size_t end; (end = input.find(separator, begin)) != std::string::npos; begin = end + separator.size())
-    vectors.texts.push_back(input.substr(begin, end - begin));
-  std::istringstream output(readText(base.string() + ".out"));
-  for (std::string line; std::getline(output, line);) {
-    std::istringstream numbers(line);
-    vectors.ids.emplace_back(std::istream_iterator<int32_t>(numbers), std::istream_iterator<int32_t>());
-  }
-  return vectors;
 }
 
 TEST(Gpt2, EncodesTheVectorsOfItsVocabulary) {

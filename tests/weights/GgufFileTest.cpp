@@ -213,7 +213,8 @@ std::vector<Corruption> corruptions() {
       {"tensorCountOverflows", fileWith([](GgufWriter& w) { w.tensorCount = ~uint64_t{0}; }), "past the end of the file"},
       {"valueCountOverflows", std::string("GGUF\3\0\0\0", 8) + littleEndian<uint64_t>(0) + huge,
        "key 0 of 18446744073709551615 needs 8 bytes at byte 24, past the end"},
-      {"keyPastTheEnd", std::string("GGUF\3\0\0\0", 8) + littleEndian<uint64_t>(0) + littleEndian<uint64_t>(1) + littleEndian<uint64_t>(9) + "k",
+      {"keyPastTheEnd",
+       std::string("GGUF\3\0\0\0", 8) + littleEndian<uint64_t>(0) + littleEndian<uint64_t>(1) + littleEndian<uint64_t>(9) + "k",
        "key 0 of 1 needs 9 bytes at byte 32, past the end of the file of 33 bytes"},
       {"keyLengthOverflows", std::string("GGUF\3\0\0\0", 8) + littleEndian<uint64_t>(0) + littleEndian<uint64_t>(1) + huge + "k",
        "key 0 of 1 needs 18446744073709551615 bytes"},
@@ -229,30 +230,27 @@ std::vector<Corruption> corruptions() {
        "metadata 'k' needs 9 bytes"},
       {"booleanOfTwo", fileWith(GgufKind::boolean, "\2"), "metadata 'k' holds the boolean 2, expected 0 or 1"},
       {"duplicateKey", GgufWriter().u32("k", 1).u32("k", 2).bytes(), "metadata 'k' is there twice"},
-      {"alignmentOfZero", fileWith([](GgufWriter& w) { w.u32("general.alignment", 0); }), "'general.alignment' is 0, expected a power of two"},
+      {"alignmentOfZero", fileWith([](GgufWriter& w) { w.u32("general.alignment", 0); }),
+       "'general.alignment' is 0, expected a power of two"},
       {"alignmentOf24", fileWith([](GgufWriter& w) { w.u32("general.alignment", 24); }), "'general.alignment' is 24, expected a power"},
       {"alignmentIsText", fileWith([](GgufWriter& w) { w.text("general.alignment", "32"); }), "'general.alignment' is of kind string"},
-      {"nameLengthOverflows",
-       std::string("GGUF\3\0\0\0", 8) + littleEndian<uint64_t>(1) + littleEndian<uint64_t>(0) + huge + "n",
+      {"nameLengthOverflows", std::string("GGUF\3\0\0\0", 8) + littleEndian<uint64_t>(1) + littleEndian<uint64_t>(0) + huge + "n",
        "the name of tensor 0 of 1 needs 18446744073709551615 bytes"},
       {"manyDimensions", fileWith([](GgufWriter::Tensor& t) { t.sizes = {2, 1, 1, 1, 1}; }), "x: has 5 dimensions, at most 4"},
       {"sizeAbove63Bits", fileWith([](GgufWriter::Tensor& t) { t.sizes = {~uint64_t{0}}; }), "x: has a dimension of 18446744073709551615"},
       {"productOverflows", fileWith([](GgufWriter::Tensor& t) { t.sizes = {uint64_t{1} << 32, uint64_t{1} << 32}; }), "more elements than"},
       {"productOverflowsToRightSize", fileWith([](GgufWriter::Tensor& t) { t.sizes = {(uint64_t{1} << 62) + 2}; }), "more elements than"},
-      {"blocksOverflow",
-       fileWith([](GgufWriter::Tensor& t) {
+      {"blocksOverflow", fileWith([](GgufWriter::Tensor& t) {
          t.type = test::ggufQ8_0;
          t.sizes = {(uint64_t{1} << 63) - 32};
        }),
        "has more elements than can be counted"},
-      {"rowsOfHalfABlock",
-       fileWith([](GgufWriter::Tensor& t) {
+      {"rowsOfHalfABlock", fileWith([](GgufWriter::Tensor& t) {
          t.type = test::ggufQ8_0;
          t.sizes = {16, 2};
        }),
        "x: has shape [2, 16] in Q8_0, whose rows are multiples of 32"},
-      {"scalarInBlocks",
-       fileWith([](GgufWriter::Tensor& t) {
+      {"scalarInBlocks", fileWith([](GgufWriter::Tensor& t) {
          t.type = test::ggufQ8_0;
          t.sizes = {};
        }),
@@ -262,13 +260,13 @@ std::vector<Corruption> corruptions() {
       {"removedType", fileWith([](GgufWriter::Tensor& t) { t.type = 4; }), "x: has elements of type 4, known are F32"},
       {"offsetPastTheEnd", fileWith([](GgufWriter::Tensor& t) { t.offset = 1 << 20; }),
        "x: has 8 bytes at byte 1048576 of the data, which has 64 bytes"},
-      {"offsetOverflows", fileWith([](GgufWriter::Tensor& t) { t.offset = ~uint64_t{0} - 31; }), "at byte 18446744073709551584 of the data"},
+      {"offsetOverflows", fileWith([](GgufWriter::Tensor& t) { t.offset = ~uint64_t{0} - 31; }),
+       "at byte 18446744073709551584 of the data"},
       {"endPastTheEnd", fileWith([](GgufWriter::Tensor& t) { t.sizes = {17}; }), "x: has 68 bytes at byte 0 of the data, which has 64"},
       {"misaligned", fileWith([](GgufWriter::Tensor& t) { t.offset = 4; }), "x: lies at byte 4 of the data, expected a multiple of 32"},
       {"overlap", fileWith([](GgufWriter::Tensor& t) { t.offset = 32; }), "y: its bytes overlap with those of tensor 'x'"},
       {"duplicateName", fileWith([](GgufWriter::Tensor& t) { t.name = "y"; }), "y: is the name of two tensors"},
-      {"unprintableName",
-       fileWith([](GgufWriter::Tensor& t) {
+      {"unprintableName", fileWith([](GgufWriter::Tensor& t) {
          t.name = "\x1b[31m" + std::string(100, 'a');
          t.offset = 4;
        }),
@@ -294,8 +292,10 @@ TEST(Gguf, IsRefusedCutAtAnyByte) {
   TemporaryFolder folder;
   GgufWriter writer;
   writer.alignment = 8;
-  writer.u32("general.alignment", 8).texts("tokenizer.ggml.tokens", {"a", "bc"}).tensor(good()).tensor(
-      {"y", test::ggufQ8_0, {32, 4}, std::string(136, 'y')});
+  writer.u32("general.alignment", 8)
+      .texts("tokenizer.ggml.tokens", {"a", "bc"})
+      .tensor(good())
+      .tensor({"y", test::ggufQ8_0, {32, 4}, std::string(136, 'y')});
   std::string whole = writer.bytes();
   for (size_t length = 0; length < whole.size(); ++length) {
     auto path = folder.write("cut.gguf", whole.substr(0, length));
