@@ -49,6 +49,9 @@ struct SplitBuilder;
 struct NormalizeStep;
 struct NormalizeStepBuilder;
 
+struct ChatTemplate;
+struct ChatTemplateBuilder;
+
 struct Tokenizer;
 struct TokenizerBuilder;
 
@@ -1829,6 +1832,126 @@ inline flatbuffers::Offset<NormalizeStep> CreateNormalizeStepDirect(
       compositions__);
 }
 
+struct ChatTemplate FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef ChatTemplateBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_CODE = 4,
+    VT_STRINGS = 6,
+    VT_SLOTS = 8,
+    VT_BOS = 10,
+    VT_EOS = 12,
+    VT_PROBLEM = 14
+  };
+  const flatbuffers::Vector<uint32_t> *code() const {
+    return GetPointer<const flatbuffers::Vector<uint32_t> *>(VT_CODE);
+  }
+  const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> *strings() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> *>(VT_STRINGS);
+  }
+  uint32_t slots() const {
+    return GetField<uint32_t>(VT_SLOTS, 0);
+  }
+  const flatbuffers::String *bos() const {
+    return GetPointer<const flatbuffers::String *>(VT_BOS);
+  }
+  const flatbuffers::String *eos() const {
+    return GetPointer<const flatbuffers::String *>(VT_EOS);
+  }
+  const flatbuffers::String *problem() const {
+    return GetPointer<const flatbuffers::String *>(VT_PROBLEM);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyOffset(verifier, VT_CODE) &&
+           verifier.VerifyVector(code()) &&
+           VerifyOffset(verifier, VT_STRINGS) &&
+           verifier.VerifyVector(strings()) &&
+           verifier.VerifyVectorOfStrings(strings()) &&
+           VerifyField<uint32_t>(verifier, VT_SLOTS, 4) &&
+           VerifyOffset(verifier, VT_BOS) &&
+           verifier.VerifyString(bos()) &&
+           VerifyOffset(verifier, VT_EOS) &&
+           verifier.VerifyString(eos()) &&
+           VerifyOffset(verifier, VT_PROBLEM) &&
+           verifier.VerifyString(problem()) &&
+           verifier.EndTable();
+  }
+};
+
+struct ChatTemplateBuilder {
+  typedef ChatTemplate Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_code(flatbuffers::Offset<flatbuffers::Vector<uint32_t>> code) {
+    fbb_.AddOffset(ChatTemplate::VT_CODE, code);
+  }
+  void add_strings(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> strings) {
+    fbb_.AddOffset(ChatTemplate::VT_STRINGS, strings);
+  }
+  void add_slots(uint32_t slots) {
+    fbb_.AddElement<uint32_t>(ChatTemplate::VT_SLOTS, slots, 0);
+  }
+  void add_bos(flatbuffers::Offset<flatbuffers::String> bos) {
+    fbb_.AddOffset(ChatTemplate::VT_BOS, bos);
+  }
+  void add_eos(flatbuffers::Offset<flatbuffers::String> eos) {
+    fbb_.AddOffset(ChatTemplate::VT_EOS, eos);
+  }
+  void add_problem(flatbuffers::Offset<flatbuffers::String> problem) {
+    fbb_.AddOffset(ChatTemplate::VT_PROBLEM, problem);
+  }
+  explicit ChatTemplateBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<ChatTemplate> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<ChatTemplate>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<ChatTemplate> CreateChatTemplate(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    flatbuffers::Offset<flatbuffers::Vector<uint32_t>> code = 0,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> strings = 0,
+    uint32_t slots = 0,
+    flatbuffers::Offset<flatbuffers::String> bos = 0,
+    flatbuffers::Offset<flatbuffers::String> eos = 0,
+    flatbuffers::Offset<flatbuffers::String> problem = 0) {
+  ChatTemplateBuilder builder_(_fbb);
+  builder_.add_problem(problem);
+  builder_.add_eos(eos);
+  builder_.add_bos(bos);
+  builder_.add_slots(slots);
+  builder_.add_strings(strings);
+  builder_.add_code(code);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<ChatTemplate> CreateChatTemplateDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    const std::vector<uint32_t> *code = nullptr,
+    const std::vector<flatbuffers::Offset<flatbuffers::String>> *strings = nullptr,
+    uint32_t slots = 0,
+    const char *bos = nullptr,
+    const char *eos = nullptr,
+    const char *problem = nullptr) {
+  auto code__ = code ? _fbb.CreateVector<uint32_t>(*code) : 0;
+  auto strings__ = strings ? _fbb.CreateVector<flatbuffers::Offset<flatbuffers::String>>(*strings) : 0;
+  auto bos__ = bos ? _fbb.CreateString(bos) : 0;
+  auto eos__ = eos ? _fbb.CreateString(eos) : 0;
+  auto problem__ = problem ? _fbb.CreateString(problem) : 0;
+  return quantc::schema::CreateChatTemplate(
+      _fbb,
+      code__,
+      strings__,
+      slots,
+      bos__,
+      eos__,
+      problem__);
+}
+
 struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef TokenizerBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -1865,7 +1988,8 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_CONTINUING = 64,
     VT_LONGEST_WORD = 66,
     VT_DECODE_WORDS = 68,
-    VT_TIGHT = 70
+    VT_TIGHT = 70,
+    VT_CHAT = 72
   };
   quantc::schema::TokenizerKind kind() const {
     return static_cast<quantc::schema::TokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
@@ -1969,6 +2093,9 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> *tight() const {
     return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> *>(VT_TIGHT);
   }
+  const quantc::schema::ChatTemplate *chat() const {
+    return GetPointer<const quantc::schema::ChatTemplate *>(VT_CHAT);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
@@ -2025,6 +2152,8 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_TIGHT) &&
            verifier.VerifyVector(tight()) &&
            verifier.VerifyVectorOfStrings(tight()) &&
+           VerifyOffset(verifier, VT_CHAT) &&
+           verifier.VerifyTable(chat()) &&
            verifier.EndTable();
   }
 };
@@ -2135,6 +2264,9 @@ struct TokenizerBuilder {
   void add_tight(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tight) {
     fbb_.AddOffset(Tokenizer::VT_TIGHT, tight);
   }
+  void add_chat(flatbuffers::Offset<quantc::schema::ChatTemplate> chat) {
+    fbb_.AddOffset(Tokenizer::VT_CHAT, chat);
+  }
   explicit TokenizerBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2181,8 +2313,10 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
     flatbuffers::Offset<flatbuffers::String> continuing = 0,
     uint32_t longest_word = 0,
     bool decode_words = false,
-    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tight = 0) {
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tight = 0,
+    flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0) {
   TokenizerBuilder builder_(_fbb);
+  builder_.add_chat(chat);
   builder_.add_tight(tight);
   builder_.add_longest_word(longest_word);
   builder_.add_continuing(continuing);
@@ -2255,7 +2389,8 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
     const char *continuing = nullptr,
     uint32_t longest_word = 0,
     bool decode_words = false,
-    const std::vector<flatbuffers::Offset<flatbuffers::String>> *tight = nullptr) {
+    const std::vector<flatbuffers::Offset<flatbuffers::String>> *tight = nullptr,
+    flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0) {
   auto pieces__ = pieces ? _fbb.CreateVector<uint8_t>(*pieces) : 0;
   auto piece_ends__ = piece_ends ? _fbb.CreateVector<uint32_t>(*piece_ends) : 0;
   auto piece_order__ = piece_order ? _fbb.CreateVector<uint32_t>(*piece_order) : 0;
@@ -2307,7 +2442,8 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       continuing__,
       longest_word,
       decode_words,
-      tight__);
+      tight__,
+      chat);
 }
 
 struct Provenance FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
