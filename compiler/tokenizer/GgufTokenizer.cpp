@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compiler/tokenizer/ByteLevel.h"
+#include "compiler/tokenizer/ChatOf.h"
 #include "compiler/tokenizer/ScoredVocabulary.h"
 #include "compiler/tokenizer/TokenizerJson.h"
 
@@ -109,6 +110,15 @@ public:
     }
   }
 
+  void readChat() {
+    if (!metadata.has("tokenizer.chat_template"))
+      return;
+    const auto textOf = [&](const char* name) {
+      return metadata.has(key(name)) ? tokenAt(name, metadata.integer(key(name))) : std::string();
+    };
+    out.chat = chatOf(std::string(metadata.text("tokenizer.chat_template")), textOf("bos_token_id"), textOf("eos_token_id"));
+  }
+
 private:
   std::vector<PieceType> readTypes() const {
     if (!metadata.has(key("token_type")))
@@ -155,10 +165,8 @@ private:
     Json list = Json::array();
     for (size_t id = 0; id < tokens.size(); ++id)
       if (types[id] == PieceType::control || types[id] == PieceType::unknown || types[id] == PieceType::userDefined)
-        list.push_back({{"id", id},
-                        {"content", std::string(tokens[id])},
-                        {"special", types[id] != PieceType::userDefined},
-                        {"normalized", false}});
+        list.push_back(
+            {{"id", id}, {"content", std::string(tokens[id])}, {"special", types[id] != PieceType::userDefined}, {"normalized", false}});
     return list;
   }
 
@@ -210,6 +218,7 @@ bool readGgufTokenizer(const GgufMetadata& metadata, TokenizerTables& out) {
     metadata.fail(key("model"), "is " + std::string(model) + ", expected gpt2, llama, t5 or bert",
                   "take the model's folder with its tokenizer.json instead");
   reader.readEnds();
+  reader.readChat();
   return true;
 }
 

@@ -28,7 +28,7 @@ public:
     out.fuseUnknown = true;
     out.classes = classes.words();
     out.decodeSpaces = vocabulary.escapeSpaces;
-    out.stripSpace = vocabulary.removeExtraSpaces                         ? schema::StripSpace_leading
+    out.stripSpace = vocabulary.removeExtraSpaces                     ? schema::StripSpace_leading
                      : out.prependSpace != schema::PrependSpace_never ? schema::StripSpace_first_character
                                                                       : schema::StripSpace_none;
   }

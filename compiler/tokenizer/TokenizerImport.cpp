@@ -4,6 +4,8 @@
 #include <fstream>
 #include <utility>
 
+#include "compiler/support/MappedFile.h"
+#include "compiler/tokenizer/ChatOf.h"
 #include "compiler/tokenizer/GgufTokenizer.h"
 #include "compiler/tokenizer/SentencePieceModel.h"
 #include "compiler/tokenizer/TokenizerJson.h"
@@ -19,7 +21,8 @@ constexpr JsonLimits jsonLimits = {uint64_t{256} << 20, 64};
 constexpr const char* jsonFile = "tokenizer.json";
 constexpr const char* vocabularyFile = "vocab.json";
 constexpr const char* mergesFile = "merges.txt";
-constexpr const char* configFiles[] = {"config.json", "generation_config.json", "tokenizer_config.json"};
+constexpr const char* chatFile = "chat_template.jinja";
+constexpr const char* configFiles[] = {chatFile, "config.json", "generation_config.json", "tokenizer_config.json"};
 
 constexpr const char* modelFiles[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
 
@@ -124,6 +127,33 @@ void applyTokenizerConfig(const JsonPlace& config, TokenizerTables& tables) {
     tables.eos.push_back(eos);
 }
 
+std::string tokenText(const JsonPlace& config, const char* key) {
+  const std::optional<JsonPlace> token = config.find(key);
+  return !token ? "" : token->json().is_object() ? token->at("content").text() : token->text();
+}
+
+/// The template in tokenizer_config.json: one, or several by name, of which "default" counts.
+std::optional<std::string> chatTemplateIn(const JsonPlace& config) {
+  const std::optional<JsonPlace> chat = config.find("chat_template");
+  if (!chat || !chat->json().is_array())
+    return chat ? std::optional<std::string>(chat->text()) : std::nullopt;
+  for (size_t i = 0; i < chat->json().size(); ++i)
+    if (chat->at(i).at("name").text() == "default")
+      return chat->at(i).at("template").text();
+  return std::nullopt;
+}
+
+void readChatTemplate(const fs::path& folder, const Json& config, TokenizerTables& tables) {
+  const JsonPlace place(config, (folder / "tokenizer_config.json").string());
+  std::optional<std::string> source = chatTemplateIn(place);
+  if (fs::exists(folder / chatFile)) {
+    const MappedFile mapped(folder / chatFile);
+    source = std::string(reinterpret_cast<const char*>(mapped.data()), mapped.size());
+  }
+  if (source)
+    tables.chat = chatOf(*source, tokenText(place, "bos_token"), tokenText(place, "eos_token"));
+}
+
 /// "eos_token_id": one id or a list.
 void readEndIds(const JsonPlace& config, TokenizerTables& tables) {
   const std::optional<JsonPlace> ids = config.find("eos_token_id");
@@ -159,8 +189,10 @@ bool importTokenizer(const fs::path& folder, TokenizerTables& out) {
   for (const char* name : {"generation_config.json", "config.json"})
     if (const auto config = readIfThere(folder / name); config && out.eos.empty())
       readEndIds(JsonPlace(*config, (folder / name).string()), out);
-  if (const auto config = readIfThere(folder / "tokenizer_config.json"))
+  const std::optional<Json> config = readIfThere(folder / "tokenizer_config.json");
+  if (config)
     applyTokenizerConfig(JsonPlace(*config, (folder / "tokenizer_config.json").string()), out);
+  readChatTemplate(folder, config.value_or(Json::object()), out);
   if (out.eos.empty())
     out.eos = ownEnds;
   return true;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "compiler/chat/ChatTemplate.h"
 #include "compiler/tokenizer/UnicodeData.h"
 #include "runtime/schema/artifact_generated.h"
 
@@ -48,6 +50,13 @@ struct NormalizeEntry {
   double growth = 1;  ///< bytes at most per byte before
 };
 
+struct ChatEntry {
+  ChatProgram program;
+  std::string bos;
+  std::string eos;
+  std::string problem;  ///< why there is no program, empty where there is one
+};
+
 struct TokenizerTables {
   schema::TokenizerKind kind = schema::TokenizerKind_none;
   std::vector<std::string> pieces;  ///< by id, as bytes; empty where an id has no token
@@ -80,6 +89,7 @@ struct TokenizerTables {
   uint32_t longestWord = 0;
   bool decodeWords = false;
   std::vector<std::string> tight;
+  std::optional<ChatEntry> chat;
   std::string sourceDescription;  ///< what was read, for the log: "tokenizer.json: byte-level BPE, 2048 tokens, 1791 merges"
 };
 

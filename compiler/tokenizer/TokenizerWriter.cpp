@@ -48,6 +48,12 @@ flatbuffers::Offset<schema::NormalizeStep> writeStep(flatbuffers::FlatBufferBuil
                                            step.right, &step.combining, &step.compositions);
 }
 
+flatbuffers::Offset<schema::ChatTemplate> writeChat(flatbuffers::FlatBufferBuilder& builder, const ChatEntry& chat) {
+  return schema::CreateChatTemplate(builder, builder.CreateVector(chat.program.code), builder.CreateVectorOfStrings(chat.program.strings),
+                                    chat.program.slots, builder.CreateString(chat.bos), builder.CreateString(chat.eos),
+                                    builder.CreateString(chat.problem));
+}
+
 /// The greatest product of the growths up to a step, in percent.
 uint32_t growthOf(const std::vector<NormalizeEntry>& steps) {
   double now = 1;
@@ -89,7 +95,7 @@ flatbuffers::Offset<schema::Tokenizer> writeTokenizer(flatbuffers::FlatBufferBui
       builder.CreateVector(splits), builder.CreateVector(tables.classes), tables.spaceClass, tables.wordClass, tables.decodeSpaces,
       tables.decodeBytes, tables.stripSpace, builder.CreateVector(steps), growthOf(tables.normalize), tables.markPieces,
       builder.CreateVector(tables.scores), tables.unknownScore, builder.CreateString(tables.continuing), tables.longestWord,
-      tables.decodeWords, builder.CreateVectorOfStrings(tables.tight));
+      tables.decodeWords, builder.CreateVectorOfStrings(tables.tight), tables.chat ? writeChat(builder, *tables.chat) : 0);
 }
 
 }  // namespace quantc

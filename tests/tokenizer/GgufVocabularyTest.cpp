@@ -48,7 +48,8 @@ void expectSame(const char* model) {
   const fs::path folder = sharedFolder() / "models" / model;
   const auto json = loadFolder(folder);
   const auto gguf = loadFolder(folder / "model-f32.gguf");
-  for (const char* text : {"", " ", "Once upon a time", "  two\n\nlines \t", "don't 3.14 caf\xC3\xA9 \xE6\x97\xA5\xE6\x9C\xAC", "</s> a<|endoftext|>b"}) {
+  for (const char* text :
+       {"", " ", "Once upon a time", "  two\n\nlines \t", "don't 3.14 caf\xC3\xA9 \xE6\x97\xA5\xE6\x9C\xAC", "</s> a<|endoftext|>b"}) {
     EXPECT_EQ(gguf->encode(text, true), json->encode(text, true)) << text;
     EXPECT_EQ(gguf->decode(json->encode(text)), json->decode(json->encode(text))) << text;
   }
@@ -121,7 +122,9 @@ TEST(CorruptGguf, IsRefused) {
   twice.text("tokenizer.ggml.model", "gpt2").texts("tokenizer.ggml.tokens", {"a", "a"}).texts("tokenizer.ggml.merges", {});
   EXPECT_THAT(refusal(twice), testing::HasSubstr("has the token \"a\" twice, as 0 and 1"));
   GgufWriter fewScores;
-  fewScores.text("tokenizer.ggml.model", "llama").texts("tokenizer.ggml.tokens", {"a", "b"}).list<float>("tokenizer.ggml.scores", GgufKind::f32, {1});
+  fewScores.text("tokenizer.ggml.model", "llama")
+      .texts("tokenizer.ggml.tokens", {"a", "b"})
+      .list<float>("tokenizer.ggml.scores", GgufKind::f32, {1});
   EXPECT_THAT(refusal(fewScores), testing::HasSubstr("'tokenizer.ggml.scores' has 1 numbers for 2 tokens"));
   GgufWriter end = smallUnigram();
   end.u32("tokenizer.ggml.eot_token_id", 6);

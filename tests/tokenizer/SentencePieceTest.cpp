@@ -27,7 +27,8 @@ const char* const texts[] = {
     "\xE3\x80\x80\xE2\x96\x81 marker \xE2\x96\x81",
     "\xEF\xBC\xA1\xEF\xBC\xA2\xEF\xBC\xA3 \xEF\xAC\x81 \xE2\x91\xA0 \xEF\xB7\xBA",
     "e\xCC\x81 \xE3\x82\xAB\xE3\x82\x99 \xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8",
-    "\xE5\x90\xBE\xE8\xBC\xA9\xE3\x81\xAF\xE7\x8C\xAB\xE3\x81\xA7\xE3\x81\x82\xE3\x82\x8B\xE3\x80\x82\xE5\x90\x8D\xE5\x89\x8D\xE3\x81\xAF\xE3\x81\xBE\xE3\x81\xA0\xE7\x84\xA1\xE3\x81\x84\xE3\x80\x82",
+    "\xE5\x90\xBE\xE8\xBC\xA9\xE3\x81\xAF\xE7\x8C\xAB\xE3\x81\xA7\xE3\x81\x82\xE3\x82\x8B\xE3\x80\x82\xE5\x90\x8D\xE5\x89\x8D\xE3\x81\xAF"
+    "\xE3\x81\xBE\xE3\x81\xA0\xE7\x84\xA1\xE3\x81\x84\xE3\x80\x82",
     "\xF0\x9F\xA6\x84\xF0\x9F\x8F\xBD\xE2\x80\x8D unknown \xF0\x9F\xA6\x84\xF0\x9F\xA6\x84",
     "<s> is text, so is </s> and <unk> <0x41>",
     "zero\xE2\x80\x8Bwidth \xC2\xA0 no-break",
@@ -45,8 +46,8 @@ std::vector<Answer> askSentencePiece(const fs::path& model, const std::vector<st
   for (const std::string& text : questions)
     input += text + '\0';
   folder.write("in", input);
-  const std::string command = std::string(SENTENCEPIECE_REFERENCE) + " '" + model.string() + "' < '" + (folder.path / "in").string() + "' > '" +
-                              (folder.path / "out").string() + "'";
+  const std::string command = std::string(SENTENCEPIECE_REFERENCE) + " '" + model.string() + "' < '" + (folder.path / "in").string() +
+                              "' > '" + (folder.path / "out").string() + "'";
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
   std::istringstream output(readText(folder.path / "out"));
   std::vector<Answer> answers;
@@ -131,7 +132,9 @@ std::string varint(uint64_t value) {
   return bytes + static_cast<char>(value);
 }
 std::string number(int field, uint64_t value) { return varint(static_cast<uint64_t>(field) << 3) + varint(value); }
-std::string bytes(int field, const std::string& value) { return varint(static_cast<uint64_t>(field) << 3 | 2) + varint(value.size()) + value; }
+std::string bytes(int field, const std::string& value) {
+  return varint(static_cast<uint64_t>(field) << 3 | 2) + varint(value.size()) + value;
+}
 std::string piece(const std::string& text, float score, int type = 1) {
   std::string word(4, '\0');
   memcpy(word.data(), &score, 4);
@@ -201,7 +204,8 @@ const Corruption corruptions[] = {
     {"Charsmap", pieces + bytes(3, bytes(2, "abcdef")),
      "has a character map that has a trie of 1684234849 bytes in a blob of 6; fetch the file again"},
     {"WordModel", pieces + bytes(2, number(3, 3)),
-     "asks for what the runtime's tokenizers cannot do: model type 3, expected Unigram or BPE; remove the file from the folder and give the "
+     "asks for what the runtime's tokenizers cannot do: model type 3, expected Unigram or BPE; remove the file from the folder and give "
+     "the "
      "model token ids"},
 };
 INSTANTIATE_TEST_SUITE_P(, CorruptModel, testing::ValuesIn(corruptions), [](const auto& info) { return info.param.name; });

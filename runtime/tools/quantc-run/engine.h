@@ -41,6 +41,7 @@ int report(const Options& options, const std::string& sentence);
 
 /// What each does with the open model; returns the exit code.
 int generate(Engine& engine);
+int chat(Engine& engine);
 int bench(Engine& engine);
 /// The same for a model that gives no logits for every token.
 int encode(Engine& engine);

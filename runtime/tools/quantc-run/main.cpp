@@ -56,7 +56,7 @@ int run(const Options& options) {
     fprintf(stderr, "verified: all segments of %s have their hashes\n", options.path.c_str());
   if (options.info)
     print_info(engine);
-  if (!options.prompt && !options.ids && !options.bench)
+  if (!options.prompt && !options.ids && !options.chat && !options.bench)
     return kSuccess;
 
   if (!create_session(engine, error))
@@ -73,6 +73,8 @@ int run(const Options& options) {
     code = generates ? bench(engine) : bench_encoder(engine);
   if (code == kSuccess && (options.prompt || options.ids))
     code = generates ? generate(engine) : encode(engine);
+  if (code == kSuccess && options.chat)
+    code = generates ? chat(engine) : report(options, "gives no logits, expected a model that generates text; give a --prompt to see its outputs");
   if (code != kSuccess || !engine.profile)
     return code;
   const std::string wrong = engine.profile->finish(stderr);

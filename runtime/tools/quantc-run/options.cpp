@@ -56,6 +56,11 @@ constexpr Option kOptions[] = {
     {"--prompt", "TEXT", "text", "text to go on from", [](Options& o, const char* v) { return o.prompt = v, true; }},
     {"--ids", "1,2,3", "ids separated by commas", "token ids to go on from, instead of a prompt",
      [](Options& o, const char* v) { return parse_ids(v, o.ids.emplace()); }},
+    {"--chat", nullptr, nullptr,
+     "a conversation: every line of standard input is what the user says, put to the model as its chat template asks",
+     [](Options& o, const char*) { return o.chat = true; }},
+    {"--system", "TEXT", "text", "what a conversation begins with, for templates that have a place for it",
+     [](Options& o, const char* v) { return o.system = v, true; }},
     {"--max-tokens", "N", "a whole number", "tokens to generate at most (128)",
      [](Options& o, const char* v) { return parse_whole(v, o.max_tokens); }},
     {"--temperature", "T", "a number from 0 on", "0 always takes the likeliest token, higher is more random (0.8)",
@@ -147,16 +152,20 @@ std::string parse_options(int count, char** words, Options& out) {
     return "no artifact given, expected quantc-run FILE.qc; see quantc-run --help";
   if (out.prompt && out.ids)
     return "--ids: given along with --prompt, expected one of them; leave one out";
-  if (out.profile && !out.prompt && !out.ids && !out.bench)
-    return "--profile: without a run, expected --prompt, --ids or --bench along with it; add one";
-  if (!out.prompt && !out.ids && !out.bench && !out.info && !out.verify)
-    return "nothing to do, expected --prompt, --ids, --bench, --info or --verify; see quantc-run --help";
+  if (out.chat && (out.prompt || out.ids || out.print_ids || out.logits_hash))
+    return "--chat: given along with --prompt, --ids, --print-ids or --logits-hash, expected lines on standard input; leave the other out";
+  if (out.profile && !out.prompt && !out.ids && !out.chat && !out.bench)
+    return "--profile: without a run, expected --prompt, --ids, --chat or --bench along with it; add one";
+  if (out.system && !out.chat)
+    return "--system: given without --chat, expected both; put the text into --prompt";
+  if (!out.prompt && !out.ids && !out.chat && !out.bench && !out.info && !out.verify)
+    return "nothing to do, expected --prompt, --ids, --chat, --bench, --info or --verify; see quantc-run --help";
   return "";
 }
 
 std::string help_text() {
   constexpr size_t kColumn = 22, kWidth = 78;
-  std::string text = "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --bench | --info | --verify) [options]\n\n"
+  std::string text = "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --chat | --bench | --info | --verify) [options]\n\n"
                      "Runs an artifact that quantc compiled. Generated text, or an encoder's outputs as JSON, go to standard\n"
                      "output, figures to standard error.\n\n";
   for (const Option& option : kOptions) {

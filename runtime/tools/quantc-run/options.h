@@ -20,6 +20,8 @@ struct Options {
   std::string path;
   std::optional<std::string> prompt;
   std::optional<std::vector<int32_t>> ids;
+  bool chat = false;
+  std::optional<std::string> system;  // what a conversation begins with
   uint32_t max_tokens = 128;
   qc_sampler_options sampling = {0.8f, 40, 0.95f, 0.05f, 0};
   uint32_t threads = 0;  // 0: the runtime chooses

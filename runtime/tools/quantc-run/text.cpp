@@ -14,12 +14,14 @@ bool Text::open(const qc_model* model, qc_error& error) {
   return true;
 }
 
-std::vector<int32_t> Text::encode(const std::string& text) const {
-  std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer_.get(), text.size()) / sizeof(uint64_t) + 1);
+std::vector<int32_t> Text::encode(const std::string& text, bool add_special) const {
+  // Not zeroed: most of the bound that normalizers ask for is never touched.
+  const std::unique_ptr<uint64_t[]> scratch(new uint64_t[qc_tokenizer_scratch_bytes(tokenizer_.get(), text.size()) / sizeof(uint64_t) + 1]);
   std::vector<int32_t> ids(text.size() + 16);
   for (;;) {
     size_t count = 0;
-    if (qc_tokenizer_encode(tokenizer_.get(), text.data(), text.size(), 1, 1, scratch.data(), ids.data(), ids.size(), &count) != QC_OK)
+    if (qc_tokenizer_encode(tokenizer_.get(), text.data(), text.size(), add_special, 1, scratch.get(), ids.data(), ids.size(), &count) !=
+        QC_OK)
       return {};
     const bool complete = count <= ids.size();
     ids.resize(count);

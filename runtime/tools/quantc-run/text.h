@@ -14,9 +14,11 @@ public:
   /// False, with the reason in `error`, where the artifact has no tokenizer that fits together. The model must outlive this.
   bool open(const qc_model* model, qc_error& error);
 
-  /// The ids of a prompt: special tokens in it count as such, and what the model wants around every text is put there.
-  std::vector<int32_t> encode(const std::string& text) const;
+  /// The ids of a prompt: special tokens in it count as such, and what the model wants around every text is put there unless told otherwise.
+  std::vector<int32_t> encode(const std::string& text, bool add_special = true) const;
 
+  /// What is decoded from here on is a text of its own.
+  void restart() { qc_decoder_begin(&decoder_); }
   /// The text that this id completes; what the ids before left unfinished is kept.
   std::string decode(int32_t id);
   /// What was left unfinished.
