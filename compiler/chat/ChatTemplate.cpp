@@ -33,7 +33,7 @@ private:
     if (++nesting > nestingLimit)
       fail("blocks nested deeper than " + std::to_string(nestingLimit));
     Code code;
-    for (; position < segments.size(); ) {
+    for (; position < segments.size();) {
       const Segment& segment = segments[position];
       if (segment.kind == Segment::Kind::text) {
         code.push_back(word(op::text, builder.string(segment.text)));

@@ -72,7 +72,9 @@ int64_t ProgramBuilder::find(const std::string& name) const {
 bool ExpressionParser::isSymbol(const char* text, size_t ahead) const {
   return peek(ahead).kind == Token::Kind::symbol && peek(ahead).text == text;
 }
-bool ExpressionParser::isName(const char* text, size_t ahead) const { return peek(ahead).kind == Token::Kind::name && peek(ahead).text == text; }
+bool ExpressionParser::isName(const char* text, size_t ahead) const {
+  return peek(ahead).kind == Token::Kind::name && peek(ahead).text == text;
+}
 
 bool ExpressionParser::accept(const char* text) {
   if (!isSymbol(text) && !isName(text))
@@ -139,7 +141,7 @@ Code ExpressionParser::negation() {
 }
 
 Code ExpressionParser::comparison() {
-  constexpr Operator operators[] = {{"==", binary_op::equal},      {"!=", binary_op::not_equal}, {"<=", binary_op::less_equal},
+  constexpr Operator operators[] = {{"==", binary_op::equal},         {"!=", binary_op::not_equal}, {"<=", binary_op::less_equal},
                                     {">=", binary_op::greater_equal}, {"<", binary_op::less},       {">", binary_op::greater}};
   Code code = sum();
   for (bool more = true; more;) {
@@ -240,8 +242,12 @@ Code ExpressionParser::primary() {
   if (token.kind != Token::Kind::name)
     fail(atEnd() ? "an end where a value was expected" : "\"" + token.text + "\" where a value was expected");
   ++position;
-  for (const auto& [text, constant] : {std::pair{"none", pushNone}, {"None", pushNone}, {"false", pushFalse}, {"False", pushFalse},
-                                       {"true", pushTrue}, {"True", pushTrue}})
+  for (const auto& [text, constant] : {std::pair{"none", pushNone},
+                                       {"None", pushNone},
+                                       {"false", pushFalse},
+                                       {"False", pushFalse},
+                                       {"true", pushTrue},
+                                       {"True", pushTrue}})
     if (token.text == text)
       return {word(op::constant, constant)};
   if (isSymbol("("))

@@ -55,7 +55,8 @@ private:
     }
     if (!text.empty())
       segments.push_back({Segment::Kind::text, text, {}, line});
-    line += static_cast<size_t>(std::count(source.begin() + static_cast<ptrdiff_t>(position), source.begin() + static_cast<ptrdiff_t>(end), '\n'));
+    line += static_cast<size_t>(
+        std::count(source.begin() + static_cast<ptrdiff_t>(position), source.begin() + static_cast<ptrdiff_t>(end), '\n'));
     position = end;
     trimAll = trimLine = false;
   }
@@ -112,7 +113,8 @@ private:
     const size_t end = source.find("#}", position);
     if (end == std::string::npos)
       fail("a comment that is not closed");
-    line += static_cast<size_t>(std::count(source.begin() + static_cast<ptrdiff_t>(position), source.begin() + static_cast<ptrdiff_t>(end), '\n'));
+    line += static_cast<size_t>(
+        std::count(source.begin() + static_cast<ptrdiff_t>(position), source.begin() + static_cast<ptrdiff_t>(end), '\n'));
     trimAll = end > position && source[end - 1] == '-';
     trimLine = true;
     position = end + 2;

@@ -48,8 +48,9 @@ value with_case(arena& memory, text subject, letters how) {
 }
 
 bool is_text_builtin(builtin what) {
-  return what == builtin::filter_trim || what == builtin::filter_upper || what == builtin::filter_lower || what == builtin::filter_capitalize ||
-         what == builtin::filter_title || what == builtin::filter_replace || (what >= builtin::method_strip && what <= builtin::method_title);
+  return what == builtin::filter_trim || what == builtin::filter_upper || what == builtin::filter_lower ||
+         what == builtin::filter_capitalize || what == builtin::filter_title || what == builtin::filter_replace ||
+         (what >= builtin::method_strip && what <= builtin::method_title);
 }
 
 }  // namespace
@@ -199,7 +200,8 @@ bool machine::split(text subject, const value* separator, value& out) {
   size_t begin = 0;
   for (size_t i = 0; i <= subject.size && out.kind == kind::list;) {
     const bool at_end = i == subject.size;
-    const bool here = !at_end && (separator ? starts_with({subject.data + i, subject.size - i}, separator->string) : is_space(subject.data[i]));
+    const bool here =
+        !at_end && (separator ? starts_with({subject.data + i, subject.size - i}, separator->string) : is_space(subject.data[i]));
     if (at_end || here) {
       if (separator || i > begin)  // white space around words counts for nothing
         memory_.append(*out.list, of_text({subject.data + begin, i - begin}));
@@ -311,8 +313,9 @@ bool machine::to_json(const value& v, int depth, value& out) {
   value item;
   if (v.kind == kind::message) {
     out = of_text({"{\"role\": ", 9});
-    return to_json(of_text({v.message->role, strlen(v.message->role)}), depth + 1, item) && add(item.string) && add({", \"content\": ", 13}) &&
-           to_json(of_text({v.message->content, v.message->content_bytes}), depth + 1, item) && add(item.string) && add({"}", 1});
+    return to_json(of_text({v.message->role, strlen(v.message->role)}), depth + 1, item) && add(item.string) &&
+           add({", \"content\": ", 13}) && to_json(of_text({v.message->content, v.message->content_bytes}), depth + 1, item) &&
+           add(item.string) && add({"}", 1});
   }
   out = of_text({"[", 1});
   for (size_t i = 0; i < v.list->size; ++i)

@@ -253,7 +253,8 @@ bool machine::binary(binary_op what) {
   const value left = pop();
   if (status_ != QC_OK)
     return false;
-  const bool numbers = (left.kind == kind::integer || left.kind == kind::boolean) && (right.kind == kind::integer || right.kind == kind::boolean);
+  const bool numbers =
+      (left.kind == kind::integer || left.kind == kind::boolean) && (right.kind == kind::integer || right.kind == kind::boolean);
   const bool texts = left.kind == kind::string && right.kind == kind::string;
   value result;
   int64_t sum = 0;

@@ -10,38 +10,52 @@ namespace quantc::chat {
 
 enum class op : uint8_t {
   end,
-  text,             // prints a string
-  print,            // pops and prints
-  string,           // pushes a string
-  integer,          // pushes a signed operand
-  constant,         // pushes undefined, none, false, true: operand 0 to 3
-  load,             // pushes a variable
-  store,            // pops into a variable
-  attribute,        // of what is popped, by the name of a string
-  index,            // pops an index, then what it is of
-  slice,            // pops step, end, begin, then what it is of; none where it is left out
-  list,             // pops as many values
-  name_space,       // pops as many pairs of a name and a value
-  set_attribute,    // pops a value, then the namespace; by the name of a string
-  append,           // pops a value, adds it to the list in a variable
-  binary,           // a binary_op: pops right, then left
-  negate,           // of an integer
+  text,           // prints a string
+  print,          // pops and prints
+  string,         // pushes a string
+  integer,        // pushes a signed operand
+  constant,       // pushes undefined, none, false, true: operand 0 to 3
+  load,           // pushes a variable
+  store,          // pops into a variable
+  attribute,      // of what is popped, by the name of a string
+  index,          // pops an index, then what it is of
+  slice,          // pops step, end, begin, then what it is of; none where it is left out
+  list,           // pops as many values
+  name_space,     // pops as many pairs of a name and a value
+  set_attribute,  // pops a value, then the namespace; by the name of a string
+  append,         // pops a value, adds it to the list in a variable
+  binary,         // a binary_op: pops right, then left
+  negate,         // of an integer
   logical_not,
   jump,
   jump_if_false,       // pops
   jump_if_false_keep,  // pops unless it jumps
   jump_if_true_keep,
-  call,         // a builtin | arguments << 8: pops the arguments, then what it is applied to
-  loop_begin,   // pops what to go through; jumps if that is empty
-  loop_item,    // pushes the present element
-  loop_field,   // a loop_field: pushes it
-  loop_next,    // jumps if there is one more element, else leaves the loop
-  fail,         // ends with a string as the reason
-  raise,        // pops the reason
+  call,        // a builtin | arguments << 8: pops the arguments, then what it is applied to
+  loop_begin,  // pops what to go through; jumps if that is empty
+  loop_item,   // pushes the present element
+  loop_field,  // a loop_field: pushes it
+  loop_next,   // jumps if there is one more element, else leaves the loop
+  fail,        // ends with a string as the reason
+  raise,       // pops the reason
 };
 constexpr uint32_t op_count = 29;
 
-enum class binary_op : uint8_t { add, subtract, multiply, divide, modulo, concatenate, equal, not_equal, less, less_equal, greater, greater_equal, in };
+enum class binary_op : uint8_t {
+  add,
+  subtract,
+  multiply,
+  divide,
+  modulo,
+  concatenate,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  in
+};
 constexpr uint32_t binary_op_count = 13;
 
 enum class loop_field : uint8_t { index, index0, first, last, length, revindex, revindex0, previtem, nextitem };

@@ -103,15 +103,18 @@ TEST(Refused, WhatCannotBeParsed) {
 TEST(Refused, WhatIsNotKnownWhenItIsReached) {
   const auto error = [](const std::string& source) { return render(source, conversations[1]).error; };
   const std::string end = "; give a --prompt that is written out";
-  EXPECT_EQ(error("{{ messages | selectattr('role') }}"), "the chat template asks for what is not known: filter selectattr with these arguments" + end);
+  EXPECT_EQ(error("{{ messages | selectattr('role') }}"),
+            "the chat template asks for what is not known: filter selectattr with these arguments" + end);
   EXPECT_EQ(error("{{ messages[0].items() }}"), "the chat template asks for what is not known: method items" + end);
-  EXPECT_EQ(error("{{ strftime_now('%d') }}"), "the chat template asks for what is not known: function strftime_now with these arguments" + end);
+  EXPECT_EQ(error("{{ strftime_now('%d') }}"),
+            "the chat template asks for what is not known: function strftime_now with these arguments" + end);
   EXPECT_EQ(error("{% for a, b in x %}{% endfor %}"), "the chat template asks for what is not known: a loop over pairs" + end);
   EXPECT_EQ(error("{{ nothing.at.all }}"), "the chat template takes a member of what is undefined: at" + end);
   EXPECT_EQ(error("{{ messages }}"), "the chat template prints what is no text" + end);
   EXPECT_EQ(error("{{ 1 // 0 }}"), "the chat template divides what cannot be divided" + end);
   EXPECT_EQ(error("{{ raise_exception('no ' + messages[0].role) }}"), "the chat template refuses the conversation: no system" + end);
-  EXPECT_EQ(error("{% macro f() %}{% endmacro %}"), "the chat template asks for what is not known: line 1 has the statement \"macro\"" + end);
+  EXPECT_EQ(error("{% macro f() %}{% endmacro %}"),
+            "the chat template asks for what is not known: line 1 has the statement \"macro\"" + end);
 }
 
 TEST(Refused, AnArtifactWithoutATemplate) {
@@ -122,7 +125,8 @@ TEST(Refused, AnArtifactWithoutATemplate) {
   schema::FinishArtifactBuffer(builder, artifact.Finish());
   size_t bytes = 0;
   qc_error error = {};
-  EXPECT_EQ(qc_chat_render(builder.GetBufferPointer(), builder.GetSize(), nullptr, 0, 1, nullptr, 0, nullptr, 0, &bytes, &error), QC_ERROR_FORMAT);
+  EXPECT_EQ(qc_chat_render(builder.GetBufferPointer(), builder.GetSize(), nullptr, 0, 1, nullptr, 0, nullptr, 0, &bytes, &error),
+            QC_ERROR_FORMAT);
   EXPECT_STREQ(error.message, "the chat template is missing; give a --prompt that is written out");
 }
 

@@ -75,8 +75,9 @@ TEST(Damage, AtRandomIsRefusedOrHarmless) {
 
 TEST(Damage, OfTemplatesIsRefusedOrHarmless) {
   std::mt19937 random(22);
-  const std::string good = "{%- set ns = namespace(a=1) -%}{% for m in messages[::-1] if m.role != 'x' %}{{ loop.index ~ m['content'] | trim | tojson }}"
-                           "{% else %}{# none #}{{ 'a' if ns.a is defined and not false else [1, 2][0] }}{% endfor %}";
+  const std::string good =
+      "{%- set ns = namespace(a=1) -%}{% for m in messages[::-1] if m.role != 'x' %}{{ loop.index ~ m['content'] | trim | tojson }}"
+      "{% else %}{# none #}{{ 'a' if ns.a is defined and not false else [1, 2][0] }}{% endfor %}";
   int compiled = 0;
   for (int i = 0; i < 5000; ++i) {
     std::string source = good;

@@ -1,4 +1,5 @@
 // Random text, random bytes and random damage, with fixed seeds: nothing breaks, and what can be told in advance is so.
+#include <array>
 #include <chrono>
 #include <random>
 
@@ -97,8 +98,23 @@ TEST(RandomDamage, IsRefusedOrHarmless) {
     HandMade made;
     made.spaceClass = 0;
     made.lstrip = true;
-    std::vector<uint32_t>* const lists[] = {&made.pieceEnds, &made.pieceOrder, &made.mergeStarts, &made.merges,
-                                            &made.pattern,   &made.pattern,    &made.classes};
+    made.steps = HandMade::allSteps();
+    made.kind = std::array<schema::TokenizerKind, 3>{schema::TokenizerKind_byte_level_bpe, schema::TokenizerKind_wordpiece,
+                                                     schema::TokenizerKind_unigram}[static_cast<size_t>(i) % 3];
+    made.scores.assign(made.pieceEnds.size(), -1.0f);
+    made.unknown = HandMade::bos;
+    std::vector<uint32_t>* const lists[] = {&made.pieceEnds,
+                                            &made.pieceOrder,
+                                            &made.mergeStarts,
+                                            &made.merges,
+                                            &made.pattern,
+                                            &made.pattern,
+                                            &made.classes,
+                                            &made.steps[0].keyEnds,
+                                            &made.steps[0].valueEnds,
+                                            &made.steps[1].pattern,
+                                            &made.steps[3].combining,
+                                            &made.steps[3].compositions};
     for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; --changes) {
       std::vector<uint32_t>& list = *lists[random() % std::size(lists)];
       uint32_t& word = list[random() % list.size()];
@@ -108,7 +124,7 @@ TEST(RandomDamage, IsRefusedOrHarmless) {
     refused += tokenizer->status != QC_OK;
     if (tokenizer->status != QC_OK)
       continue;
-    const std::string text = "abcab 12 <s>\xC3\xA9" + randomBytes(random, 10, 256);
+    const std::string text = "abcab 12 <s>\xC3\xA9 ABB\xCC\x81\xCC\xA3" + randomBytes(random, 10, 256);
     std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer->get(), text.size()) / 8 + 1);
     Ids ids(100);
     size_t count = 0;

@@ -1,4 +1,5 @@
 // Tables that do not fit together are refused when a tokenizer is created, each for its reason.
+#include <cmath>
 #include <functional>
 
 #include "tests/tokenizer/HandMade.h"
@@ -28,6 +29,16 @@ TEST_P(CorruptTables, AreRefused) {
 }
 
 const char* const badPattern = "has a pattern that cannot be run";
+const char* const badRewrite = "rewrites text by misshapen tables";
+const char* const badOrder = "orders characters by misshapen tables";
+
+std::vector<HandMade::Step>& steps(HandMade& made) { return made.steps = HandMade::allSteps(); }
+std::vector<float>& unigram(HandMade& made) {
+  made.kind = schema::TokenizerKind_unigram;
+  made.scores.assign(made.pieceEnds.size(), -1.0f);
+  return made.scores;
+}
+
 const char* const badClasses = "has misshapen character classes";
 
 const Corruption corruptions[] = {
@@ -55,6 +66,31 @@ const Corruption corruptions[] = {
     {"ByteOutOfRange", [](HandMade& t) { t.byteTokens[0] = 259; }, "has tokens of bytes that are not in the vocabulary"},
     {"KindUnknown", [](HandMade& t) { t.kind = static_cast<schema::TokenizerKind>(200); }, "is of a kind that this runtime does not know"},
     {"StripUnknown", [](HandMade& t) { t.stripSpace = static_cast<schema::StripSpace>(9); }, "handles spaces in an unknown way"},
+    {"GrowthTooSmall", [](HandMade& t) { t.growth = 99; }, "lets text grow without limit"},
+    {"GrowthTooLarge", [](HandMade& t) { t.growth = 10001; }, "lets text grow without limit"},
+    {"TooManySteps", [](HandMade& t) { t.steps.assign(17, HandMade::allSteps()[0]); }, "normalizes text in too many steps"},
+    {"StepUnknown", [](HandMade& t) { steps(t)[0].op = static_cast<schema::NormalizeOp>(9); }, "normalizes text in an unknown way"},
+    {"KeyEndsPastBytes", [](HandMade& t) { steps(t)[0].keyEnds[1] = 4; }, badRewrite},
+    {"KeyEndsDescend", [](HandMade& t) { steps(t)[0].keyEnds = {3, 1}; }, badRewrite},
+    {"KeysDescend", [](HandMade& t) { steps(t)[0].keys = {'B', 'A', 'A'}; }, badRewrite},
+    {"KeyEmpty", [](HandMade& t) { steps(t)[0].keyEnds = {0, 3}; }, badRewrite},
+    {"ValuesMissing", [](HandMade& t) { steps(t)[0].valueEnds.pop_back(); }, badRewrite},
+    {"ValueEndsPastBytes", [](HandMade& t) { steps(t)[0].valueEnds[1] = 3; }, badRewrite},
+    {"ReplacePattern", [](HandMade& t) { steps(t)[1].pattern[0] = pattern_word(pattern_op::one_of, 1); }, badPattern},
+    {"ReplaceNothing", [](HandMade& t) { steps(t)[1].pattern.clear(); }, badPattern},
+    {"StripClass", [](HandMade& t) { steps(t)[2].classIndex = 1; }, "names character classes that it has not"},
+    {"StripNoClass", [](HandMade& t) { steps(t)[2].classIndex = -1; }, "names character classes that it has not"},
+    {"CombiningDescends", [](HandMade& t) { steps(t)[3].combining[2] = 0x300 | 220u << 24; }, badOrder},
+    {"CombiningOdd", [](HandMade& t) { steps(t)[3].combining.pop_back(); }, badOrder},
+    {"CombiningBeyond", [](HandMade& t) { steps(t)[3].combining[3] = 0x110000; }, badOrder},
+    {"CompositionsCutShort", [](HandMade& t) { steps(t)[3].compositions.pop_back(); }, badOrder},
+    {"CompositionsDescend", [](HandMade& t) { steps(t)[3].compositions[4] = 0x301; }, badOrder},
+    {"CompositionBeyond", [](HandMade& t) { steps(t)[3].compositions[2] = 0x110000; }, badOrder},
+    {"CompositionOfNothing", [](HandMade& t) { steps(t)[3].compositions[2] = 0; }, badOrder},
+    {"WordPieceWithoutUnknown", [](HandMade& t) { t.kind = schema::TokenizerKind_wordpiece; }, "has no unknown token"},
+    {"UnigramWithoutScores", [](HandMade& t) { t.kind = schema::TokenizerKind_unigram; }, "has no score for every piece"},
+    {"UnigramScoreNoNumber", [](HandMade& t) { unigram(t)[7] = NAN; }, "has a score that is no number"},
+    {"UnigramUnknownScore", [](HandMade& t) { unigram(t), t.unknownScore = INFINITY; }, "has no score for every piece"},
     {"ClassesCutShort", [](HandMade& t) { t.classes.pop_back(); }, badClasses},
     {"ClassesTooMany", [](HandMade& t) { t.classes[0] = UINT32_MAX; }, badClasses},
     {"ClassOffsetPastEnd", [](HandMade& t) { t.classes[2] = 6; }, badClasses},
@@ -69,6 +105,26 @@ const Corruption corruptions[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(, CorruptTables, testing::ValuesIn(corruptions), [](const auto& info) { return info.param.name; });
+
+TEST(HandMadeNormalizer, TakesAllSteps) {
+  HandMade made;
+  made.steps = HandMade::allSteps();
+  const auto tokenizer = made.load();
+  ASSERT_EQ(tokenizer->status, QC_OK) << tokenizer->error.message;
+  EXPECT_EQ(tokenizer->encode("1A\xCC\x81xBB\xCC\x81\xCC\xA3"), (Ids{0xC3, 0xA1, 'x', 0xE1, 0xBA, 0xA1, 0xCC, 0x81}));
+}
+
+TEST(HostileNormalizer, CannotGrowBeyondItsLimit) {
+  HandMade made;
+  made.steps = {HandMade::allSteps()[0]};
+  made.steps[0].values.assign(1000, 'x');
+  made.steps[0].valueEnds = {500, 1000};
+  const auto tokenizer = made.load();
+  ASSERT_EQ(tokenizer->status, QC_OK) << tokenizer->error.message;
+  std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer->get(), 4) / 8 + 1);
+  size_t count = 0;
+  EXPECT_EQ(qc_tokenizer_encode(tokenizer->get(), "AAAA", 4, 0, 0, scratch.data(), nullptr, 0, &count), QC_ERROR_FORMAT);
+}
 
 TEST(HostilePatterns, EndInsteadOfRunningOn) {
   const std::vector<uint32_t> programs[] = {

@@ -66,8 +66,8 @@ private:
     const std::vector<int32_t> ids = text_.encode(conversation, false);
     if (ids.empty() || ids.size() > engine_.info.context) {
       snprintf(error.message, sizeof error.message,
-               "the conversation has %zu tokens, expected 1 to the context's %u; begin a new one, or compile with a larger --context", ids.size(),
-               engine_.info.context);
+               "the conversation has %zu tokens, expected 1 to the context's %u; begin a new one, or compile with a larger --context",
+               ids.size(), engine_.info.context);
       return false;
     }
     return read(ids, error) && write(answer, error);
@@ -86,8 +86,8 @@ private:
     for (size_t scratch_bytes = 65536 + 16 * bytes; scratch_bytes <= kMostScratch;) {
       const std::unique_ptr<uint64_t[]> scratch(new uint64_t[scratch_bytes / sizeof(uint64_t)]);
       size_t written = 0;
-      const qc_status status = qc_chat_render(header, header_bytes, list.data(), list.size(), 1, scratch.get(), scratch_bytes / 8 * 8, &out[0],
-                                              out.size(), &written, &error);
+      const qc_status status = qc_chat_render(header, header_bytes, list.data(), list.size(), 1, scratch.get(), scratch_bytes / 8 * 8,
+                                              &out[0], out.size(), &written, &error);
       if (status == QC_ERROR_MEMORY) {
         scratch_bytes *= 2;
         continue;
