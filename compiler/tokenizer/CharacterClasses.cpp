@@ -7,46 +7,29 @@
 #include <memory>
 
 #include "compiler/tokenizer/PatternCompiler.h"
+#include "compiler/tokenizer/UnicodeData.h"
+#include "runtime/tokenizer/utf8.h"
 
 namespace quantc {
 namespace {
 
 constexpr uint32_t firstSurrogate = 0xD800;
 constexpr uint32_t behindSurrogates = 0xE000;
-constexpr uint32_t behindUnicode = 0x110000;
-
-void appendUtf8(std::string& text, uint32_t code) {
-  if (code < 0x80) {
-    text += static_cast<char>(code);
-    return;
-  }
-  const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  text += static_cast<char>((0xFF00 >> (more + 1) & 0xFF) | code >> (6 * more));
-  for (int i = more - 1; i >= 0; --i)
-    text += static_cast<char>(0x80 | (code >> (6 * i) & 0x3F));
-}
 
 /// Every character once, ascending: a run of matches in it is a range of code points.
 const std::string& allCharacters() {
   static const std::string text = [] {
     std::string all;
-    for (uint32_t code = 0; code < behindUnicode; ++code)
+    for (uint32_t code = 0; code < tokenizer::behind_unicode; ++code)
       if (code < firstSurrogate || code >= behindSurrogates)
-        appendUtf8(all, code);
+        all += utf8Of(code);
     return all;
   }();
   return text;
 }
 
 uint32_t codeAt(const std::string& text, size_t offset) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[offset + i])); };
-  if (byte(0) < 0x80)
-    return byte(0);
-  if (byte(0) < 0xE0)
-    return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
-  if (byte(0) < 0xF0)
-    return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
-  return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F);
+  return tokenizer::read_character(reinterpret_cast<const uint8_t*>(text.data()) + offset, text.size() - offset).code;
 }
 
 size_t characterBefore(const std::string& text, size_t offset) {

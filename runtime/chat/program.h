@@ -72,6 +72,8 @@ enum class builtin : uint8_t {
 // Variables that have a value from the start.
 enum variable : uint32_t { messages, add_generation_prompt, bos_token, eos_token, first_own_variable };
 
+enum constant_operand : uint32_t { push_undefined, push_none, push_false, push_true };
+
 constexpr uint32_t variable_limit = 256;
 constexpr uint32_t loop_limit = 16;
 constexpr uint32_t stack_limit = 128;

@@ -12,17 +12,6 @@ const char* check(const qc_tokenizer& tokenizer) {
   return nullptr;
 }
 
-bool add_bytes(const qc_tokenizer& tokenizer, text_span bytes, bpe_word& word) {
-  if (!tokenizer.tables->byte_fallback())
-    return false;
-  for (uint8_t byte : bytes)
-    if (tokenizer.byte_tokens[byte] < 0)
-      return false;
-  for (uint8_t byte : bytes)
-    word.add(tokenizer.byte_tokens[byte]);
-  return true;
-}
-
 void encode(const qc_tokenizer& tokenizer, text_span text, const workspace& space, id_sink& sink) {
   if (tokenizer.tables->ignore_merges()) {
     const int32_t whole = find_piece(tokenizer, text);

@@ -76,6 +76,18 @@ inline text_span piece(const qc_tokenizer& tokenizer, uint32_t id) { return toke
 int32_t find_piece(const qc_tokenizer& tokenizer, text_span text);
 inline bool is_special(const qc_tokenizer& tokenizer, uint32_t id) { return tokenizer.special_bits[id / 8] >> (id % 8) & 1; }
 
+/// Adds the tokens of single bytes to `sink`; false, and nothing, where the vocabulary does not fall back to them.
+template <typename Sink> bool add_bytes(const qc_tokenizer& tokenizer, text_span bytes, Sink& sink) {
+  if (!tokenizer.tables->byte_fallback())
+    return false;
+  for (uint8_t byte : bytes)
+    if (tokenizer.byte_tokens[byte] < 0)
+      return false;
+  for (uint8_t byte : bytes)
+    sink.add(tokenizer.byte_tokens[byte]);
+  return true;
+}
+
 /// Reads and checks every table of the artifact into `tokenizer`, whose lists are then safe to use; null, or what is wrong.
 const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& tokenizer);
 

@@ -71,17 +71,6 @@ void link_forward(way* ways, uint32_t end) {
   }
 }
 
-bool add_bytes(const qc_tokenizer& tokenizer, text_span bytes, id_sink& sink) {
-  if (!tokenizer.tables->byte_fallback())
-    return false;
-  for (uint8_t byte : bytes)
-    if (tokenizer.byte_tokens[byte] < 0)
-      return false;
-  for (uint8_t byte : bytes)
-    sink.add(tokenizer.byte_tokens[byte]);
-  return true;
-}
-
 void encode(const qc_tokenizer& tokenizer, text_span text, const workspace& space, id_sink& sink) {
   way* const ways = static_cast<way*>(space.symbols);
   const uint32_t size = static_cast<uint32_t>(text.size);

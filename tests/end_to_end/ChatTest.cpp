@@ -9,8 +9,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const char* const chatTemplate = "{% if messages[0].role == 'system' %}{{ messages[0].content }}\n{% set messages = messages[1:] %}{% endif %}"
-                                 "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+const char* const chatTemplate =
+    "{% if messages[0].role == 'system' %}{{ messages[0].content }}\n{% set messages = messages[1:] %}{% endif %}"
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
 
 /// talelm with this chat template, compiled.
 void compileWith(const std::string& chat, const fs::path& folder) {
@@ -31,13 +32,13 @@ std::string quoted(const std::string& text) { return "'" + text + "'"; }
 ProcessResult chat(const fs::path& folder, const std::string& lines, const std::string& more) {
   std::ofstream(folder / "lines") << lines;
   return runProcess({"/bin/sh", "-c",
-                     quoted(builtProgram("quantc-run")) + " " + quoted((folder / "model.qc").string()) + " --chat --temperature 0 --max-tokens 12 " + more +
-                         " < " + quoted((folder / "lines").string())});
+                     quoted(builtProgram("quantc-run")) + " " + quoted((folder / "model.qc").string()) +
+                         " --chat --temperature 0 --max-tokens 12 " + more + " < " + quoted((folder / "lines").string())});
 }
 
 std::string answerTo(const fs::path& folder, const std::string& prompt) {
-  const ProcessResult result =
-      runProcess({builtProgram("quantc-run"), (folder / "model.qc").string(), "--prompt", prompt, "--temperature", "0", "--max-tokens", "12"});
+  const ProcessResult result = runProcess(
+      {builtProgram("quantc-run"), (folder / "model.qc").string(), "--prompt", prompt, "--temperature", "0", "--max-tokens", "12"});
   EXPECT_EQ(result.exitCode, 0) << result.err;
   return result.out;
 }
@@ -46,7 +47,8 @@ TEST(Chat, AnswersAsToAPromptThatIsWrittenOut) {
   TemporaryFolder temporary;
   ASSERT_NO_FATAL_FAILURE(compileWith(chatTemplate, temporary.path()));
   const std::string first = answerTo(temporary.path(), "Be kind.\nuser: Tell me a tale\nassistant:");
-  const std::string second = answerTo(temporary.path(), "Be kind.\nuser: Tell me a tale\nassistant: " + first + "user: And then?\nassistant:");
+  const std::string second =
+      answerTo(temporary.path(), "Be kind.\nuser: Tell me a tale\nassistant: " + first + "user: And then?\nassistant:");
   const ProcessResult result = chat(temporary.path(), "Tell me a tale\n\nAnd then?", "--system 'Be kind.'");
   EXPECT_EQ(result.exitCode, 0) << result.err;
   EXPECT_EQ(result.out, first + second);
@@ -59,7 +61,8 @@ TEST(Chat, SaysWhyItCannot) {
   ASSERT_NO_FATAL_FAILURE(compileWith("{% macro f() %}{% endmacro %}", temporary.path()));
   ProcessResult result = chat(temporary.path(), "Hello\n", "");
   EXPECT_EQ(result.exitCode, 1);
-  EXPECT_NE(result.err.find("the chat template asks for what is not known: line 1 has the statement \"macro\""), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("the chat template asks for what is not known: line 1 has the statement \"macro\""), std::string::npos)
+      << result.err;
 }
 
 TEST(Chat, EndsWhereTheContextEnds) {
