@@ -112,7 +112,7 @@ private:
     for (size_t done = common; done < ids.size();) {
       const uint32_t count = static_cast<uint32_t>(std::min<size_t>(chunk, ids.size() - done));
       const bool last = done + count == ids.size();
-      if (!step(ids.data() + done, count, last ? QC_ROWS_LAST : QC_ROWS_NONE, error))
+      if (!step(Phase::prefill, ids.data() + done, count, last ? QC_ROWS_LAST : QC_ROWS_NONE, error))
         return false;
       done += count;
     }
@@ -132,7 +132,7 @@ private:
       add(text_.decode(id));
       if (++made == options_.max_tokens || seen_.size() == engine_.info.context)
         break;
-      if (!step(&id, 1, QC_ROWS_LAST, error))
+      if (!step(Phase::decode, &id, 1, QC_ROWS_LAST, error))
         return false;
     }
     add(text_.decode_rest());
@@ -140,8 +140,8 @@ private:
     return true;
   }
 
-  bool step(const int32_t* tokens, uint32_t count, qc_rows rows, qc_error& error) {
-    if (qc_session_step(engine_.session.get(), tokens, count, rows, &logits_, &error) != QC_OK)
+  bool step(Phase phase, const int32_t* tokens, uint32_t count, qc_rows rows, qc_error& error) {
+    if (engine_.step(phase, true, tokens, count, rows, &logits_, &error) != QC_OK)
       return false;
     seen_.insert(seen_.end(), tokens, tokens + count);
     return true;
