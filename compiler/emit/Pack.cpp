@@ -53,11 +53,9 @@ public:
     auto [rows, columns] = matrixShape(constant.getExpr());
     int64_t unit = constant.getPacked() ? layout.rowsPerTile : 1;
     int64_t begin = task.first * unit, end = std::min(rows, task.last * unit);
-    std::vector<float> floats((end - begin) * columns);
-    reader.readRows(constant.getExpr(), begin, end, floats.data());
-    reader.releaseRows(constant.getExpr(), begin, end);
     Packed packed;
     if (!constant.getPacked()) {
+      std::vector<float> floats = readFloats(constant, begin, end, columns);
       auto bytes = reinterpret_cast<const uint8_t*>(floats.data());
       packed.values.assign(bytes, bytes + floats.size() * sizeof(float));
       return packed;
@@ -67,10 +65,23 @@ public:
     int64_t tileBytes = size.valuesBytes / size.tiles, scaleBytes = size.groups * layout.rowsPerTile * scheme.bytesPerScale;
     packed.values.resize((task.last - task.first) * tileBytes);
     packed.scales.resize((task.last - task.first) * scaleBytes);
+    // What the file holds in such groups already is repacked, not encoded again.
+    std::vector<EncodedRow> encoded;
+    std::vector<float> floats;
+    if (reader.hasGroups(constant.getExpr(), scheme)) {
+      encoded = reader.readGroups(constant.getExpr(), scheme, begin, end);
+      reader.releaseRows(constant.getExpr(), begin, end);
+    } else {
+      floats = readFloats(constant, begin, end, columns);
+    }
     for (int64_t tile = task.first; tile < task.last; ++tile) {
-      int64_t row = tile * layout.rowsPerTile, slot = tile - task.first;
-      packTile(scheme, layout, floats.data() + (row - begin) * columns, std::min<int64_t>(layout.rowsPerTile, rows - row), columns,
-               packed.values.data() + slot * tileBytes, packed.scales.data() + slot * scaleBytes);
+      int64_t row = tile * layout.rowsPerTile - begin, slot = tile - task.first,
+              count = std::min<int64_t>(layout.rowsPerTile, end - begin - row);
+      uint8_t *values = packed.values.data() + slot * tileBytes, *scales = packed.scales.data() + slot * scaleBytes;
+      if (encoded.empty())
+        packTile(scheme, layout, floats.data() + row * columns, count, columns, values, scales);
+      else
+        packEncodedTile(scheme, layout, encoded.data() + row, count, columns, values, scales);
     }
     return packed;
   }
@@ -89,6 +100,13 @@ public:
   }
 
 private:
+  std::vector<float> readFloats(kern::ConstantOp constant, int64_t begin, int64_t end, int64_t columns) const {
+    std::vector<float> floats((end - begin) * columns);
+    reader.readRows(constant.getExpr(), begin, end, floats.data());
+    reader.releaseRows(constant.getExpr(), begin, end);
+    return floats;
+  }
+
   void begin(kern::ConstantOp constant) {
     endConstant();
     current = constant;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dialects/schemes/BlockFormat.h"
+
 namespace quantc {
 
 namespace {
@@ -90,6 +92,21 @@ bool convertToFloat(StoredType type, const uint8_t* data, int64_t count, float* 
   case StoredType::boolean: return convert<Boolean>(data, count, out, stride);
   }
   return false;
+}
+
+bool decodeBlocks(const BlockFormat& format, const uint8_t* data, int64_t begin, int64_t count, float* out, int64_t stride) {
+  float decoded[256];
+  uint32_t largestExponent = 0;
+  for (int64_t done = 0; done < count;) {
+    int64_t within = (begin + done) % format.elements, n = std::min(format.elements - within, count - done);
+    format.decode(data + (begin + done) / format.elements * format.bytes, decoded);
+    for (int64_t i = 0; i < n; ++i) {
+      largestExponent = std::max(largestExponent, exponentOf(decoded[within + i]));
+      out[(done + i) * stride] = decoded[within + i];
+    }
+    done += n;
+  }
+  return largestExponent < kAllOnes<float>;
 }
 
 }  // namespace quantc

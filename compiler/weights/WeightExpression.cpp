@@ -7,6 +7,7 @@
 #include "compiler/support/Error.h"
 #include "compiler/weights/ElementType.h"
 #include "compiler/weights/FloatConversion.h"
+#include "dialects/schemes/BlockFormat.h"
 #include "dialects/tfm/Tfm.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -30,17 +31,53 @@ class Stored final : public WeightExpression {
 public:
   Stored(const WeightFile& file, const StoredTensor& tensor) : WeightExpression(tensor.shape), file_(file), tensor_(tensor) {}
 
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
-    if (!convertToFloat(tensor_.type, dataOf(begin), count, out, stride))
-      throw UserError(file_.path().string() + ":" + tensor_.name,
-                      "holds a value that is infinite or not a number, expected finite weights; the checkpoint is damaged, fetch it again");
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override {
+    if (target.scheme)
+      return readGroups(begin, count, target);
+    bool finite = tensor_.blocks ? decodeBlocks(*tensor_.blocks, tensor_.data, begin, count, target.floats, target.stride)
+                                 : convertToFloat(tensor_.type, tensor_.data + begin * static_cast<int64_t>(bytesOf(tensor_.type)), count,
+                                                  target.floats, target.stride);
+    if (!finite)
+      failNotFinite();
   }
+
+  bool hasGroups(const Scheme& scheme) const override {
+    const BlockFormat* format = tensor_.blocks;
+    return format && format->group && scheme.quantized() && format->elements == scheme.groupSize &&
+           format->lowestCode >= lowestCode(scheme) && format->highestCode <= highestCode(scheme);
+  }
+
   void release(int64_t begin, int64_t count) const override {
-    file_.release(dataOf(begin), static_cast<uint64_t>(count) * bytesOf(tensor_.type));
+    uint64_t elements = tensor_.blocks ? tensor_.blocks->elements : 1,
+             bytes = tensor_.blocks ? tensor_.blocks->bytes : bytesOf(tensor_.type);
+    uint64_t first = static_cast<uint64_t>(begin) / elements, end = (static_cast<uint64_t>(begin + count) + elements - 1) / elements;
+    file_.release(tensor_.data + first * bytes, (end - first) * bytes);
   }
 
 private:
-  const uint8_t* dataOf(int64_t element) const { return tensor_.data + static_cast<uint64_t>(element) * bytesOf(tensor_.type); }
+  void readGroups(int64_t begin, int64_t count, const WeightTarget& target) const {
+    const BlockFormat& format = *tensor_.blocks;
+    for (int64_t i = 0; i < count / format.elements; ++i) {
+      int8_t* codes = target.codes + i * format.elements;
+      const uint8_t* block = tensor_.data + (begin / format.elements + i) * format.bytes;
+      format.group(block, codes, target.scales[i]);
+      if ((target.scales[i] & 0x7c00) == 0x7c00)
+        failNotFinite();
+      if (*std::min_element(codes, codes + format.elements) < lowestCode(*target.scheme)) {
+        std::vector<float> floats(format.elements);
+        format.decode(block, floats.data());
+        EncodedRow encoded;
+        encodeRow(*target.scheme, floats.data(), format.elements, encoded);
+        std::copy(encoded.codes.begin(), encoded.codes.end(), codes);
+        target.scales[i] = encoded.scales.front();
+      }
+    }
+  }
+
+  [[noreturn]] void failNotFinite() const {
+    throw UserError(file_.path().string() + ":" + tensor_.name,
+                    "holds a value that is infinite or not a number, expected finite weights; the checkpoint is damaged, fetch it again");
+  }
 
   const WeightFile& file_;
   const StoredTensor& tensor_;
@@ -50,7 +87,8 @@ class Reshaped final : public WeightExpression {
 public:
   Reshaped(Inner inner, Shape shape) : WeightExpression(std::move(shape)), inner_(std::move(inner)) {}
 
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override { inner_->read(begin, count, out, stride); }
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override { inner_->read(begin, count, target); }
+  bool hasGroups(const Scheme& scheme) const override { return inner_->hasGroups(scheme); }
   void release(int64_t begin, int64_t count) const override { inner_->release(begin, count); }
 
 private:
@@ -88,11 +126,16 @@ public:
       : AlongAxis(std::move(shape), axis), innerRun_(inner->shape()[axis] * inside()), skipped_(begin * inside()),
         inner_(std::move(inner)) {}
 
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override {
+    int64_t done = 0;
     forEachRun(begin, count, [&](int64_t outer, int64_t within, int64_t n) {
-      inner_->read(outer * innerRun_ + skipped_ + within, n, out, stride);
-      out += n * stride;
+      inner_->read(outer * innerRun_ + skipped_ + within, n, target.from(done));
+      done += n;
     });
+  }
+  bool hasGroups(const Scheme& scheme) const override {
+    return inner_->hasGroups(scheme) && run() % scheme.groupSize == 0 && innerRun_ % scheme.groupSize == 0 &&
+           skipped_ % scheme.groupSize == 0;
   }
   void release(int64_t begin, int64_t count) const override {
     forEachRun(begin, count, [&](int64_t outer, int64_t within, int64_t n) { inner_->release(outer * innerRun_ + skipped_ + within, n); });
@@ -115,11 +158,16 @@ public:
     starts_.push_back(begin);
   }
 
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override {
+    int64_t done = 0;
     forEachPiece(begin, count, [&](const WeightExpression& inner, int64_t first, int64_t n) {
-      inner.read(first, n, out, stride);
-      out += n * stride;
+      inner.read(first, n, target.from(done));
+      done += n;
     });
+  }
+  bool hasGroups(const Scheme& scheme) const override {
+    return std::all_of(inners_.begin(), inners_.end(), [&](const Inner& inner) { return inner->hasGroups(scheme); }) &&
+           std::all_of(starts_.begin(), starts_.end(), [&](int64_t start) { return start % scheme.groupSize == 0; });
   }
   void release(int64_t begin, int64_t count) const override {
     forEachPiece(begin, count, [](const WeightExpression& inner, int64_t first, int64_t n) { inner.release(first, n); });
@@ -157,11 +205,15 @@ public:
     }
   }
 
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override {
     if (count > 0 && shape().empty())
-      inner_->read(begin, count, out, stride);
+      inner_->read(begin, count, target);
     else if (count > 0)
-      readRange(0, begin, begin + count, 0, {out, begin, stride});
+      readRange(0, begin, begin + count, 0, {target, begin});
+  }
+  /// Rows that are moved as a whole keep their groups.
+  bool hasGroups(const Scheme& scheme) const override {
+    return inner_->hasGroups(scheme) && !shape().empty() && contiguous_ + 1 == shape().size() && shape().back() % scheme.groupSize == 0;
   }
   void release(int64_t begin, int64_t count) const override {
     if (begin + count == elements())
@@ -170,10 +222,13 @@ public:
 
 private:
   struct Target {
-    float* out;
+    WeightTarget whole;
     int64_t firstElement;
-    int64_t stride;
-    float* at(int64_t element) const { return out + (element - firstElement) * stride; }
+    WeightTarget at(int64_t element, int64_t stride) const {
+      WeightTarget target = whole.from(element - firstElement);
+      target.stride = stride;
+      return target;
+    }
   };
 
   /// Splits elements begin to end - 1 into boxes: a part of the first index, whole indices between, a part of the last. `axis` is the outermost
@@ -200,14 +255,14 @@ private:
     Shape begins(shape().size(), 0), extents = shape();
     begins[axis] = first;
     extents[axis] = last - first;
-    int64_t runLength = 1, runStride = target.stride;
+    int64_t runLength = 1, runStride = target.whole.stride;
     if (contiguous_ >= axis) {
       runLength = extents[contiguous_];
-      runStride = target.stride * strides_[contiguous_];
+      runStride = target.whole.stride * strides_[contiguous_];
       extents[contiguous_] = 1;
     }
     visitBox(axis, begins, extents, origin, inner,
-             [&](int64_t element, int64_t innerElement) { inner_->read(innerElement, runLength, target.at(element), runStride); });
+             [&](int64_t element, int64_t innerElement) { inner_->read(innerElement, runLength, target.at(element, runStride)); });
   }
 
   template <typename Visit>
@@ -241,11 +296,11 @@ public:
                                                                                                   : value.roundToDouble(true));
   }
 
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override {
     for (int64_t i = 0; i < count; ++i) {
       if (!std::isfinite(values_[begin + i]))
         throw UserError("", "a constant of the model holds a value that is infinite or not a number; such constants cannot be weights");
-      out[i * stride] = values_[begin + i];
+      target.floats[i * target.stride] = values_[begin + i];
     }
   }
   void release(int64_t, int64_t) const override {}
@@ -262,12 +317,12 @@ public:
 
   /// The angle is rounded to binary32, as the models' own code does; cosine, sine and the scale are taken in binary64 and rounded to binary32 once.
   /// Math libraries differ at most in the last bit of the binary64 value, which shows after that rounding once in some 10^8 values.
-  void read(int64_t begin, int64_t count, float* out, int64_t stride) const override {
+  void read(int64_t begin, int64_t count, const WeightTarget& target) const override {
     for (int64_t i = 0; i < count; ++i) {
       float position = static_cast<float>((begin + i) / shape()[1]);
       double angle = position * frequencies_[(begin + i) % shape()[1]];
       double value = sine_ ? std::sin(angle) : std::cos(angle);
-      out[i * stride] = static_cast<float>(value * scale_);
+      target.floats[i * target.stride] = static_cast<float>(value * scale_);
     }
   }
   void release(int64_t, int64_t) const override {}
@@ -294,6 +349,11 @@ Inner resolveStored(tfm::StoredAttr stored, const WeightFiles& files) {
                                                            shapeText(tensor->shape) + ", the module expects " + expected +
                                                            "; import the model again");
   }
+  std::string blocks = tensor->blocks ? tensor->blocks->name : "", expected = stored.getBlocks() ? stored.getBlocks().str() : "";
+  if (blocks != expected)
+    throw UserError(file.path().string() + ":" + name, "is stored as " + (blocks.empty() ? "plain numbers" : blocks) +
+                                                           ", the module expects " + (expected.empty() ? "plain numbers" : expected) +
+                                                           "; import the model again");
   return std::make_unique<Stored>(file, *tensor);
 }
 
@@ -322,6 +382,17 @@ Inner resolve(mlir::Attribute expr, const WeightFiles& files) {
 }
 
 }  // namespace
+
+WeightTarget WeightTarget::from(int64_t element) const {
+  WeightTarget target = *this;
+  if (scheme) {
+    target.codes += element;
+    target.scales += element / scheme->groupSize;
+  } else {
+    target.floats += element * stride;
+  }
+  return target;
+}
 
 WeightExpression::WeightExpression(std::vector<int64_t> shape) : shape_(std::move(shape)), elements_(productOf(shape_, 0, shape_.size())) {}
 

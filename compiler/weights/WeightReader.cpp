@@ -34,7 +34,31 @@ WeightReader::~WeightReader() = default;
 void WeightReader::readRows(mlir::Attribute expr, int64_t begin, int64_t end, float* out) const {
   auto weight = resolveWeight(expr, files_);
   ElementRange range = elementsOfRows(*weight, begin, end);
-  weight->read(range.begin, range.count, out, 1);
+  WeightTarget target;
+  target.floats = out;
+  weight->read(range.begin, range.count, target);
+}
+
+bool WeightReader::hasGroups(mlir::Attribute expr, const Scheme& scheme) const {
+  auto weight = resolveWeight(expr, files_);
+  return weight->hasGroups(scheme) && elementsOfRows(*weight, 0, 1).count % scheme.groupSize == 0;
+}
+
+std::vector<EncodedRow> WeightReader::readGroups(mlir::Attribute expr, const Scheme& scheme, int64_t begin, int64_t end) const {
+  auto weight = resolveWeight(expr, files_);
+  int64_t columns = elementsOfRows(*weight, 0, 1).count;
+  std::vector<EncodedRow> rows(end - begin);
+  for (int64_t row = begin; row < end; ++row) {
+    EncodedRow& encoded = rows[row - begin];
+    encoded.codes.resize(columns);
+    encoded.scales.resize(columns / scheme.groupSize);
+    WeightTarget target;
+    target.scheme = &scheme;
+    target.codes = encoded.codes.data();
+    target.scales = encoded.scales.data();
+    weight->read(row * columns, columns, target);
+  }
+  return rows;
 }
 
 void WeightReader::releaseRows(mlir::Attribute expr, int64_t begin, int64_t end) const {

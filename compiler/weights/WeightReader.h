@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/weights/WeightFile.h"
+#include "dialects/schemes/Scheme.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace quantc {
@@ -19,6 +20,11 @@ public:
   /// Rows begin to end - 1 as float32 into out[(end - begin) * columns]. Throws UserError that names file and tensor where a value is infinite or
   /// not a number. Rows of a transposed weight are columns of the file: ask for many at a time.
   void readRows(mlir::Attribute expr, int64_t begin, int64_t end, float* out) const;
+
+  /// Whether the files hold the groups of every row as `scheme` does, so that readGroups gives them exactly as they are there.
+  bool hasGroups(mlir::Attribute expr, const Scheme& scheme) const;
+  /// Rows begin to end - 1, if hasGroups. Throws UserError where a scale is infinite or not a number.
+  std::vector<EncodedRow> readGroups(mlir::Attribute expr, const Scheme& scheme, int64_t begin, int64_t end) const;
 
   /// Tells the system that the file's bytes behind rows begin to end - 1 are not needed again soon. Behind a permutation that is all of the inner
   /// expression, and it is told with the last row.

@@ -45,9 +45,6 @@ uint16_t groupScale(const Scheme& scheme, const float* values, int64_t count) {
   return (half & 0x7fff) > kLargestHalf ? static_cast<uint16_t>((half & 0x8000) | kLargestHalf) : half;
 }
 
-int lowestCode(const Scheme& scheme) { return -scheme.maxCode; }
-int highestCode(const Scheme& scheme) { return scheme.id == SchemeId::int4 ? scheme.maxCode - 1 : scheme.maxCode; }
-
 void encodeGroup(const Scheme& scheme, const float* values, int64_t count, float scale, int8_t* codes) {
   if (scale == 0)
     return;
@@ -104,6 +101,9 @@ std::string knownSchemes() {
     names += (names.empty() ? "" : ", ") + std::string(scheme.name);
   return names;
 }
+
+int lowestCode(const Scheme& scheme) { return -scheme.maxCode; }
+int highestCode(const Scheme& scheme) { return scheme.id == SchemeId::int4 ? scheme.maxCode - 1 : scheme.maxCode; }
 
 uint16_t halfFromFloat(float value) {
   const uint32_t bits = bitsOf(value);
@@ -181,18 +181,23 @@ void packTile(const Scheme& scheme, const WeightLayout& layout, const float* row
     }
     return;
   }
-  const int64_t groups = (columns + scheme.groupSize - 1) / scheme.groupSize;
-  EncodedRow encoded;
+  std::vector<EncodedRow> encoded(rowCount);
+  for (int64_t r = 0; r < rowCount; ++r)
+    encodeRow(scheme, rows + r * columns, columns, encoded[r]);
+  packEncodedTile(scheme, layout, encoded.data(), rowCount, columns, values, scales);
+}
+
+void packEncodedTile(const Scheme& scheme, const WeightLayout& layout, const EncodedRow* rows, int64_t rowCount, int64_t columns,
+                     uint8_t* values, uint8_t* scales) {
+  const int64_t groups = (columns + scheme.groupSize - 1) / scheme.groupSize, tileRows = layout.rowsPerTile;
+  EncodedRow none;
+  none.codes.assign(groups * scheme.groupSize, 0);
+  none.scales.assign(groups, 0);
   for (int64_t r = 0; r < tileRows; ++r) {
-    if (r < rowCount) {
-      encodeRow(scheme, rows + r * columns, columns, encoded);
-    } else {
-      encoded.codes.assign(groups * scheme.groupSize, 0);
-      encoded.scales.assign(groups, 0);
-    }
-    placeCodes(scheme, layout, encoded.codes, r, values);
+    const EncodedRow& row = r < rowCount ? rows[r] : none;
+    placeCodes(scheme, layout, row.codes, r, values);
     for (int64_t g = 0; g < groups; ++g)
-      std::memcpy(scales + scheme.bytesPerScale * (g * tileRows + r), &encoded.scales[g], sizeof(uint16_t));
+      std::memcpy(scales + scheme.bytesPerScale * (g * tileRows + r), &row.scales[g], sizeof(uint16_t));
   }
 }
 

@@ -30,6 +30,12 @@ const Scheme& schemeOf(SchemeId id);
 /// nullptr when unknown.
 const Scheme* findScheme(const std::string& name);
 std::string knownSchemes();
+/// What stands for a scheme where each weight takes the one that holds what its file holds.
+constexpr const char* kKeepScheme = "keep";
+
+/// What codes of a quantized scheme can be.
+int lowestCode(const Scheme& scheme);
+int highestCode(const Scheme& scheme);
 
 /// Activations are int8 in groups of this many input features, one float32 scale per token and group.
 constexpr int kActivationGroup = 32;
@@ -71,5 +77,8 @@ PackedSize packedSize(const Scheme& scheme, const WeightLayout& layout, int64_t 
 /// Rows beyond rowCount are written as zero.
 void packTile(const Scheme& scheme, const WeightLayout& layout, const float* rows, int64_t rowCount, int64_t columns, uint8_t* values,
               uint8_t* scales);
+/// The same from rows that are encoded already.
+void packEncodedTile(const Scheme& scheme, const WeightLayout& layout, const EncodedRow* rows, int64_t rowCount, int64_t columns,
+                     uint8_t* values, uint8_t* scales);
 
 }  // namespace quantc

@@ -31,8 +31,14 @@ class Tfm_Attr<string cppName, string attrMnemonic> : AttrDef<Tfm_Dialect, cppNa
 
 def Tfm_StoredAttr : Tfm_Attr<"Stored", "stored"> {
   let summary = "a tensor of one of the module's `tfm.files`, as it is stored there";
-  let parameters = (ins "unsigned":$file, "::mlir::StringAttr":$tensor, "::mlir::Type":$type);
-  let assemblyFormat = "`<` $file `,` $tensor `,` $type `>`";
+  let description = [{
+    `blocks` names a row of block_formats.inc where the file holds blocks of quantized numbers; `type` is then float32, what they decode to.
+  }];
+  let parameters = (ins "unsigned":$file, "::mlir::StringAttr":$tensor, "::mlir::Type":$type, OptionalParameter<"::mlir::StringAttr">:$blocks);
+  let assemblyFormat = "`<` $file `,` $tensor `,` $type (`,` $blocks^)? `>`";
+  let builders = [AttrBuilder<(ins "unsigned":$file, "::mlir::StringAttr":$tensor, "::mlir::Type":$type), [{
+    return $_get($_ctxt, file, tensor, type, ::mlir::StringAttr());
+  }]>];
 }
 
 def Tfm_PermutedAttr : Tfm_Attr<"Permuted", "permuted"> {

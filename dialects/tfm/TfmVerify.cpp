@@ -1,6 +1,7 @@
 // What operations and weight expressions must satisfy.
 #include "dialects/tfm/Tfm.h"
 
+#include "dialects/schemes/BlockFormat.h"
 #include "dialects/schemes/Scheme.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -80,13 +81,20 @@ RankedTensorType concatenatedType(ConcatenatedAttr concat) {
   return weightType(shape, first.getElementType());
 }
 
+bool fitsBlocks(RankedTensorType type, StringAttr blocks) {
+  const BlockFormat* format = findBlockFormat(blocks.str());
+  return format && type.getElementType().isF32() && type.getRank() > 0 && type.getShape().back() % format->elements == 0;
+}
+
 }  // namespace
 
 RankedTensorType typeOfWeight(Attribute expr) {
   return llvm::TypeSwitch<Attribute, RankedTensorType>(expr)
       .Case([](StoredAttr stored) {
         auto type = dyn_cast<RankedTensorType>(stored.getType());
-        return type && type.hasStaticShape() ? weightType(type.getShape(), type.getElementType()) : RankedTensorType();
+        if (!type || !type.hasStaticShape() || (stored.getBlocks() && !fitsBlocks(type, stored.getBlocks())))
+          return RankedTensorType();
+        return weightType(type.getShape(), type.getElementType());
       })
       .Case([](PermutedAttr permuted) {
         RankedTensorType inner = typeOfWeight(permuted.getInner());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <random>
 
 #include "compiler/emit/Pack.h"
 #include "dialects/schemes/Scheme.h"
@@ -10,6 +11,7 @@
 #include "passes/lower/Passes.h"
 #include "tests/emit/SmallModel.h"
 #include "tests/support/ErrorOf.h"
+#include "tests/support/GgufWriter.h"
 
 namespace quantc::test {
 namespace {
@@ -18,6 +20,7 @@ struct Matrix {
   std::string name, scheme;
   int64_t rows, columns;
   std::vector<float> values;
+  std::vector<EncodedRow> encoded = {};  // instead of values
 };
 
 template <typename T> void put(std::vector<uint8_t>& bytes, size_t element, T value) {
@@ -47,7 +50,9 @@ std::vector<uint8_t> naivelyPacked(const Matrix& matrix, const WeightLayout& lay
     EncodedRow encoded;
     encoded.codes.assign(groups * 32, 0);
     encoded.scales.assign(groups, 0);
-    if (row < matrix.rows)
+    if (row < matrix.rows && !matrix.encoded.empty())
+      encoded = matrix.encoded[row];
+    else if (row < matrix.rows)
       encodeRow(scheme, &matrix.values[row * matrix.columns], matrix.columns, encoded);
     const int64_t t = row / R, r = row % R;
     for (int64_t column = 0; column < groups * 32; ++column) {
@@ -83,7 +88,10 @@ protected:
     constants += "%plain = kern.constant \"plain\" {expr = #tfm.stored<0, \"plain\", tensor<3x2x5xf32>>, scheme = \"f32\", packed = false, "
                  "role = \"norm\", "
                  "bytes = 120 : i64}\n";
-    const std::string file = model.folder.write("weights.safetensors", safetensorsBytes(tensors));
+    return plan(model.folder.write("weights.safetensors", safetensorsBytes(tensors)), constants);
+  }
+
+  kern::ProgramOp plan(const std::string& file, const std::string& constants) {
     module = mlir::parseSourceString<mlir::ModuleOp>("module attributes {tfm.files = [\"" + file + "\"]} {\nkern.program @" +
                                                          architectureName(GetParam()) + " {\n" + constants + "}\n}",
                                                      mlir::ParserConfig(&model.context));
@@ -161,6 +169,44 @@ TEST_P(PackTest, RefusesWhatIsNotFinite) {
   kern::ProgramOp program = programOf(matrices);
   for (int jobs : {1, 2})
     EXPECT_NE(errorOf([&] { pack(program, jobs); }).find("bad"), std::string::npos);
+}
+
+/// Scales that encoding again would not find: groups without a code of largest magnitude, scales of either sign.
+TEST_P(PackTest, GroupsOfAFileAreRepackedAsTheyAre) {
+  std::mt19937 random(11);
+  GgufWriter writer;
+  std::vector<Matrix> matrices;
+  std::string constants;
+  for (auto [scheme, type, low, high] : {std::tuple{"int4", ggufQ4_0, -7, 6}, {"int8", ggufQ8_0, -90, 101}}) {
+    Matrix matrix{std::string("w") + scheme, scheme, 21, 96, {}, std::vector<EncodedRow>(21)};
+    std::string bytes;
+    for (EncodedRow& row : matrix.encoded) {
+      for (int g = 0; g < 3; ++g) {
+        row.scales.push_back(static_cast<uint16_t>(random() & 0xBBFF));
+        bytes += littleEndian(row.scales.back());
+        for (int i = 0; i < 32; ++i)
+          row.codes.push_back(static_cast<int8_t>(low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1))));
+        const int8_t* codes = &row.codes[32 * g];
+        for (int i = 0; i < (type == ggufQ4_0 ? 16 : 32); ++i)
+          bytes += static_cast<char>(type == ggufQ4_0 ? (codes[i] + 8) | (codes[i + 16] + 8) << 4 : codes[i]);
+      }
+    }
+    writer.tensor({matrix.name, static_cast<uint32_t>(type), {96, 21}, bytes});
+    constants +=
+        "%" + matrix.name + " = kern.constant \"" + matrix.name + "\" {expr = #tfm.stored<0, \"" + matrix.name +
+        "\", tensor<21x96xf32>, \"" + (type == ggufQ4_0 ? "q4_0" : "q8_0") + "\">, scheme = \"" + scheme +
+        "\", packed = true, role = \"linear\", bytes = " + std::to_string(packedSize(*findScheme(scheme), layout(), 21, 96).bytes) +
+        " : i64}\n";
+    matrices.push_back(matrix);
+  }
+  kern::ProgramOp program = plan(model.folder.write("weights.gguf", writer.bytes()), constants);
+  const std::vector<uint8_t> bytes = pack(program, 2);
+  size_t i = 0;
+  for (auto constant : program.getOps<kern::ConstantOp>()) {
+    const std::vector<uint8_t> own = naivelyPacked(matrices[i++], layout());
+    EXPECT_TRUE(std::equal(own.begin(), own.end(), bytes.begin() + *constant.getOffset())) << constant.getName().str();
+  }
+  EXPECT_EQ(i, 2u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, PackTest, testing::Values(Architecture::x86_64, Architecture::riscv64),
