@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "compiler/import/gguf/GgufImport.h"
 #include "compiler/import/hf/HfImport.h"
 #ifdef QUANTC_HAS_ONNX_IMPORT
 #include "compiler/import/onnx/OnnxImport.h"
@@ -20,7 +21,7 @@ using namespace mlir;
 
 namespace {
 
-constexpr const char* kGiveModel = "give a folder with config.json and .safetensors, an .onnx file, or .mlir that quantc printed";
+constexpr const char* kGiveModel = "give a folder with config.json and .safetensors, a .gguf or .onnx file, or .mlir that quantc printed";
 
 /// Runs `action` and turns the first error that MLIR reports meanwhile into a UserError.
 template <typename Action> auto withErrors(MLIRContext& context, const fs::path& model, const char* fix, Action action) {
@@ -92,7 +93,7 @@ OwningOpRef<ModuleOp> importUnverified(MLIRContext& context, const fs::path& mod
   if (extension == ".mlir")
     return parseModule(context, model);
   if (extension == ".gguf")
-    throw UserError(model.string(), "GGUF cannot be read yet; give the model's Hugging Face folder or an .onnx file");
+    return importGguf(context, model, options);
   if (extension == ".safetensors" || model.filename() == "config.json")
     throw UserError(model.string(), "is one file of a checkpoint; give the folder that it is in");
   throw UserError(model.string(), std::string("is no kind of model that is known; ") + kGiveModel);

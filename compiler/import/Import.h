@@ -16,7 +16,7 @@ struct ImportOptions {
   int64_t context = 0;
 };
 
-/// `model` is a folder with config.json or one .onnx file, an .onnx file, or .mlir text that quantc printed. The caller loads the project's dialects
+/// `model` is a folder with config.json or one .onnx file, a .gguf or .onnx file, or .mlir text that quantc printed. The caller loads the project's dialects
 /// into `context` before. The module is verified. Throws UserError.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext& context, const std::filesystem::path& model, const ImportOptions& options);
 

@@ -247,7 +247,7 @@ TEST_F(HfFolder, WhatIsNoModel) {
   auto errorOfPath = [](const std::filesystem::path& path) { return test::errorOf([&] { Imported imported(path); }); };
   EXPECT_THAT(errorOfPath(folder_.path()), HasSubstr("has neither config.json nor an .onnx file; give a folder"));
   EXPECT_THAT(errorOfPath(folder_.path() / "absent"), HasSubstr("there is no such file or folder; give a folder"));
-  EXPECT_THAT(errorOfPath(folder_.write("x.gguf", "GGUF")), HasSubstr("GGUF cannot be read yet"));
+  EXPECT_THAT(errorOfPath(folder_.write("x.gguf", "GGUF")), HasSubstr("the version needs 4 bytes"));
   EXPECT_THAT(errorOfPath(folder_.write("x.txt", "")), HasSubstr("is no kind of model that is known"));
   EXPECT_THAT(errorOfPath(folder_.write("x.safetensors", "")), HasSubstr("give the folder that it is in"));
   EXPECT_THAT(errorOfPath(folder_.write("x.mlir", "func.func @main() {\n  oops\n}")), HasSubstr("x.mlir: line 2, column 3: "));

@@ -1,6 +1,12 @@
 #include "compiler/import/arch/Architectures.h"
 
+#include <algorithm>
+
+#include "compiler/support/Error.h"
+
 namespace quantc {
+
+using namespace mlir;
 
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> table = {
@@ -9,6 +15,40 @@ const std::vector<Architecture>& architectures() {
 #undef ARCHITECTURE
   };
   return table;
+}
+
+const Architecture* findArchitecture(const std::string& modelType) {
+  for (const Architecture& architecture : architectures())
+    if (modelType == architecture.modelType)
+      return &architecture;
+  return nullptr;
+}
+
+namespace {
+
+int64_t contextOf(const ConfigJson& config, const ImportOptions& options, int64_t maximum) {
+  if (options.context > maximum)
+    throw UserError(config.where(), "the model was made for " + std::to_string(maximum) + " positions, a context of " +
+                                        std::to_string(options.context) + " was asked for; ask for at most " + std::to_string(maximum));
+  return options.context > 0 ? options.context : std::min(maximum, kDefaultContext);
+}
+
+}  // namespace
+
+OwningOpRef<ModuleOp> importArchitecture(MLIRContext& context, const Architecture& architecture, const std::string& name,
+                                         const ConfigJson& config, const Checkpoint& checkpoint, const ImportOptions& options) {
+  OwningOpRef<ModuleOp> module(ModuleOp::create(NameLoc::get(StringAttr::get(&context, name))));
+  HfBuilder hfBuilder(*module, config, checkpoint);
+  ImportedModel imported = architecture.import(hfBuilder);
+
+  Builder builder(&context);
+  SmallVector<Attribute> files;
+  for (const auto& file : checkpoint.files())
+    files.push_back(builder.getStringAttr(file->path().string()));
+  (*module)->setAttr("tfm.name", builder.getStringAttr(name));
+  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(contextOf(config, options, imported.maximumContext)));
+  (*module)->setAttr("tfm.files", builder.getArrayAttr(files));
+  return module;
 }
 
 }  // namespace quantc

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "compiler/import/Import.h"
 #include "compiler/import/hf/HfBuilder.h"
 
 namespace quantc {
@@ -22,6 +24,12 @@ struct Architecture {
 
 /// In the order of the table.
 const std::vector<Architecture>& architectures();
+/// nullptr when unknown.
+const Architecture* findArchitecture(const std::string& modelType);
+
+/// The module of a model: its operations, its name, context and files. Throws UserError.
+mlir::OwningOpRef<mlir::ModuleOp> importArchitecture(mlir::MLIRContext& context, const Architecture& architecture, const std::string& name,
+                                                     const ConfigJson& config, const Checkpoint& checkpoint, const ImportOptions& options);
 
 #define ARCHITECTURE(modelType, function, summary) ImportedModel function(HfBuilder& builder);
 #include "compiler/import/arch/Architectures.inc"

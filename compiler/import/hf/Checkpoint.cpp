@@ -29,7 +29,7 @@ std::vector<fs::path> filesWithExtension(const fs::path& folder, const std::stri
 
 }  // namespace
 
-Checkpoint::Checkpoint(const fs::path& folder) {
+FolderCheckpoint::FolderCheckpoint(const fs::path& folder) {
   fs::path whole = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
   if (fs::exists(whole)) {
     main_ = whole;
@@ -52,7 +52,7 @@ Checkpoint::Checkpoint(const fs::path& folder) {
   }
 }
 
-void Checkpoint::openIndex(const fs::path& index) {
+void FolderCheckpoint::openIndex(const fs::path& index) {
   nlohmann::json content = readJsonFile(index, kIndexLimits);
   auto map = content.is_object() ? content.find("weight_map") : content.end();
   if (!content.is_object() || map == content.end() || !map->is_object())
@@ -78,7 +78,7 @@ void Checkpoint::openIndex(const fs::path& index) {
   }
 }
 
-void Checkpoint::add(const fs::path& file) {
+void FolderCheckpoint::add(const fs::path& file) {
   files_.push_back(openSafetensors(file));
   unsigned index = static_cast<unsigned>(files_.size() - 1);
   for (const StoredTensor& tensor : files_.back()->tensors())
@@ -86,13 +86,11 @@ void Checkpoint::add(const fs::path& file) {
       throw UserError(file.string() + ":" + tensor.name, std::string("is in another file of the checkpoint too") + kFetchAgain);
 }
 
-const CheckpointTensor* Checkpoint::find(const std::string& name) const {
+std::optional<CheckpointTensor> FolderCheckpoint::find(const std::string& name) const {
   for (const char* prefix : kPrefixes)
     if (auto found = tensors_.find(prefix + name); found != tensors_.end())
-      return &found->second;
-  return nullptr;
+      return found->second;
+  return std::nullopt;
 }
-
-std::string Checkpoint::where() const { return main_.string(); }
 
 }  // namespace quantc

@@ -48,6 +48,19 @@ int64_t ConfigJson::count(const std::string& key) const {
 
 int64_t ConfigJson::count(const std::string& key, int64_t absent) const { return has(key) ? count(key) : absent; }
 
+std::vector<double> ConfigJson::numbers(const std::string& key) const {
+  const json* list = find(key);
+  if (list && !list->is_array())
+    failKind(key, *list, "a list of numbers");
+  std::vector<double> result;
+  for (const json& value : list ? *list : json::array()) {
+    if (!value.is_number() || !std::isfinite(value.get<double>()))
+      failKind(key, value, "a list of numbers");
+    result.push_back(value.get<double>());
+  }
+  return result;
+}
+
 double ConfigJson::number(const std::string& key) const {
   const json& value = need(key, kNumber);
   if (!value.is_number() || !std::isfinite(value.get<double>()))
@@ -97,7 +110,8 @@ bool ConfigJson::hasSections() const {
 }
 
 void ConfigJson::fail(const std::string& key, const std::string& what, const std::string& fix) const {
-  throw UserError(where_, "'" + prefix_ + key + "' " + what + "; " + fix);
+  auto name = names_.find(key);
+  throw UserError(where_, "'" + (name == names_.end() ? prefix_ + key : name->second) + "' " + what + "; " + fix);
 }
 
 void ConfigJson::failKind(const std::string& key, const json& value, const char* expected) const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,17 @@ class ConfigJson {
 public:
   /// Throws UserError for a file that is missing or no JSON object.
   explicit ConfigJson(const std::filesystem::path& file);
+  /// A config that was found elsewhere: `values` is an object. Errors name the file `where`, and keys as `names` calls them.
+  ConfigJson(std::string where, nlohmann::json values, std::map<std::string, std::string> names)
+      : where_(std::move(where)), values_(std::move(values)), names_(std::move(names)) {}
 
   bool has(const std::string& key) const;
 
   /// A whole number from 1 to 2^31 - 1, so that products of two fit 64 bits.
   int64_t count(const std::string& key) const;
   int64_t count(const std::string& key, int64_t absent) const;
+  /// Finite numbers; none when absent.
+  std::vector<double> numbers(const std::string& key) const;
   /// A finite number.
   double number(const std::string& key) const;
   double number(const std::string& key, double absent) const;
@@ -55,6 +61,7 @@ private:
   std::string where_;
   std::string prefix_;
   nlohmann::json values_;
+  std::map<std::string, std::string> names_;  // of keys that are called otherwise in the file
 };
 
 }  // namespace quantc

@@ -1,7 +1,10 @@
 #include "compiler/import/hf/HfBuilder.h"
 
+#include <algorithm>
+
 #include "compiler/support/Error.h"
 #include "compiler/weights/ElementType.h"
+#include "dialects/schemes/BlockFormat.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace quantc {
@@ -89,31 +92,49 @@ RankedTensorType HfBuilder::typeLike(Value value, int64_t width) {
 }
 
 Attribute HfBuilder::stored(const std::string& name, ArrayRef<int64_t> shape, const std::string& reason) {
-  const CheckpointTensor* found = checkpoint_.find(name);
+  std::optional<CheckpointTensor> found = checkpoint_.find(name);
   if (!found)
     throw UserError(checkpoint_.where() + ":" + name, "there is no such tensor, " + config_.where() + " says " + reason +
                                                           "; fetch config and weights of the same checkpoint");
   const StoredTensor& tensor = *found->tensor;
-  if (ArrayRef<int64_t>(tensor.shape) != shape)
+  SmallVector<int64_t> inFile(shape);
+  if (found->arrangement == Arrangement::transposed)
+    std::reverse(inFile.begin(), inFile.end());
+  if (ArrayRef<int64_t>(tensor.shape) != ArrayRef<int64_t>(inFile))
     throw UserError(checkpoint_.files()[found->file]->path().string() + ":" + tensor.name,
                     "has shape " + shapeText(tensor.shape) + ", " + config_.where() + " says " + reason + " and so " +
-                        shapeText(shape.vec()) + "; fetch config and weights of the same checkpoint");
+                        shapeText({inFile.begin(), inFile.end()}) + "; fetch config and weights of the same checkpoint");
   used_.insert(tensor.name);
-  return tfm::StoredAttr::get(builder_.getContext(), found->file, builder_.getStringAttr(tensor.name),
-                              tensorType(tensor, builder_.getContext()));
+  MLIRContext* context = builder_.getContext();
+  StringAttr blocks = tensor.blocks ? builder_.getStringAttr(tensor.blocks->name) : StringAttr();
+  Attribute expr = tfm::StoredAttr::get(context, found->file, builder_.getStringAttr(tensor.name), tensorType(tensor, context), blocks);
+  if (found->arrangement == Arrangement::transposed && shape.size() == 2)
+    return transposed(expr);
+  if (found->arrangement == Arrangement::rotaryPairs) {
+    int64_t half = shape.front() / found->heads / 2, rest = shape.size() > 1 ? shape.back() : 1;
+    expr = tfm::ReshapedAttr::get(context, expr, {found->heads, half, 2, rest});
+    expr = tfm::PermutedAttr::get(context, expr, {0, 2, 1, 3});
+    expr = tfm::ReshapedAttr::get(context, expr, shape);
+  }
+  return expr;
 }
 
 int64_t HfBuilder::rowsOf(const std::string& name) {
-  const CheckpointTensor* found = checkpoint_.find(name);
+  std::optional<CheckpointTensor> found = checkpoint_.find(name);
   return found && found->tensor->shape.size() == 2 ? found->tensor->shape[0] : 1;
 }
 
 void HfBuilder::ignore(const std::string& name) {
-  if (const CheckpointTensor* found = checkpoint_.find(name))
+  if (std::optional<CheckpointTensor> found = checkpoint_.find(name))
     used_.insert(found->tensor->name);
 }
 
-Attribute HfBuilder::transposed(Attribute expr) { return tfm::PermutedAttr::get(builder_.getContext(), expr, {1, 0}); }
+/// What is transposed twice is as the file has it, groups of quantized numbers included.
+Attribute HfBuilder::transposed(Attribute expr) {
+  if (auto permuted = dyn_cast<tfm::PermutedAttr>(expr); permuted && permuted.getOrder() == ArrayRef<int64_t>{1, 0})
+    return permuted.getInner();
+  return tfm::PermutedAttr::get(builder_.getContext(), expr, {1, 0});
+}
 
 Attribute HfBuilder::rows(Attribute expr, int64_t begin, int64_t end) {
   return tfm::SlicedAttr::get(builder_.getContext(), expr, 0, begin, end);
@@ -240,7 +261,7 @@ void HfBuilder::finish(const std::vector<NamedOutput>& outputs) {
 void HfBuilder::refuseUnusedTensors() const {
   for (const auto& file : checkpoint_.files())
     for (const StoredTensor& tensor : file->tensors())
-      if (!used_.count(tensor.name))
+      if (!used_.count(tensor.name) && !checkpoint_.isConfig(tensor))
         throw UserError(file->path().string() + ":" + tensor.name,
                         "is no part of the model that " + config_.where() + " describes; fetch config and weights of the same checkpoint");
 }

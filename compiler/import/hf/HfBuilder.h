@@ -47,7 +47,7 @@ public:
   /// Another parameter of integers, [sequence], and what they are unless the caller sets them.
   mlir::Value integers(const std::string& name, int32_t initial);
 
-  bool hasTensor(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
+  bool hasTensor(const std::string& name) const { return checkpoint_.find(name).has_value(); }
   /// The expression of a tensor, which must have exactly this shape. `reason` tells, for errors, which keys of the config the shape comes from.
   mlir::Attribute stored(const std::string& name, llvm::ArrayRef<int64_t> shape, const std::string& reason);
   /// Rows of a matrix of which only the checkpoint says how many it has: a classifier's labels.

@@ -69,6 +69,13 @@ RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim) {
   } else if (type != "default") {
     scaling.failUnknown(typeKey, type, {"default", "linear", "llama3"});
   }
+  std::vector<double> divisors = config.numbers("rope_divisors");
+  if (!divisors.empty() && divisors.size() != rope.inverseFrequencies.size())
+    config.fail("rope_divisors",
+                "has " + std::to_string(divisors.size()) + " numbers, expected " + std::to_string(rope.inverseFrequencies.size()),
+                "fetch the checkpoint again");
+  for (size_t i = 0; i < divisors.size(); ++i)
+    rope.inverseFrequencies[i] = rope.inverseFrequencies[i] / static_cast<float>(divisors[i]);
   return rope;
 }
 

@@ -16,6 +16,7 @@ struct RopeParameters {
 };
 
 /// Reads `rope_parameters`, or the older `rope_theta` and `rope_scaling`. Knows the types default, linear and llama3; throws UserError for others.
+/// `rope_divisors`, which only a GGUF file's config has, is a list of what each frequency is divided by.
 /// Every operation is rounded to binary32 as the models' own code rounds it.
 RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim);
 

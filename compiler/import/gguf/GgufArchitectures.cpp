@@ -1,0 +1,89 @@
+#include "compiler/import/gguf/GgufArchitectures.h"
+
+namespace quantc {
+
+namespace {
+
+constexpr bool required = true, optional = false;
+
+constexpr GgufArchitecture kArchitectures[] = {
+#define GGUF_ARCHITECTURE(name, modelType, family, arrangement) {#name, #modelType, GgufFamily::family, Arrangement::arrangement},
+#define GGUF_KEY(...)
+#define GGUF_OTHER_KEY(...)
+#define GGUF_TENSOR(...)
+#include "compiler/import/gguf/GgufArchitectures.inc"
+#undef GGUF_ARCHITECTURE
+#undef GGUF_KEY
+#undef GGUF_OTHER_KEY
+#undef GGUF_TENSOR
+};
+
+constexpr std::string_view kOtherKeys[] = {
+#define GGUF_ARCHITECTURE(...)
+#define GGUF_KEY(...)
+#define GGUF_OTHER_KEY(key) key,
+#define GGUF_TENSOR(...)
+#include "compiler/import/gguf/GgufArchitectures.inc"
+#undef GGUF_ARCHITECTURE
+#undef GGUF_KEY
+#undef GGUF_OTHER_KEY
+#undef GGUF_TENSOR
+};
+
+}  // namespace
+
+const GgufArchitecture* findGgufArchitecture(std::string_view name) {
+  for (const GgufArchitecture& architecture : kArchitectures)
+    if (name == architecture.name)
+      return &architecture;
+  return nullptr;
+}
+
+std::string knownGgufArchitectures() {
+  std::string names;
+  for (const GgufArchitecture& architecture : kArchitectures)
+    names += (names.empty() ? "" : ", ") + std::string(architecture.name);
+  return names;
+}
+
+const std::vector<GgufKey>& ggufKeys() {
+  static const std::vector<GgufKey> keys = {
+#define GGUF_ARCHITECTURE(...)
+#define GGUF_KEY(family, key, configKey, kind, need) {GgufFamily::family, key, configKey, GgufKeyKind::kind, need},
+#define GGUF_OTHER_KEY(...)
+#define GGUF_TENSOR(...)
+#include "compiler/import/gguf/GgufArchitectures.inc"
+#undef GGUF_ARCHITECTURE
+#undef GGUF_KEY
+#undef GGUF_OTHER_KEY
+#undef GGUF_TENSOR
+  };
+  return keys;
+}
+
+bool isKnownGgufKey(const GgufArchitecture& architecture, std::string_view key) {
+  for (const GgufKey& row : ggufKeys())
+    if (row.family == architecture.family && key == row.key)
+      return true;
+  for (std::string_view other : kOtherKeys)
+    if (key == other)
+      return true;
+  return false;
+}
+
+const std::vector<GgufTensorName>& ggufTensorNames() {
+  static const std::vector<GgufTensorName> names = {
+#define GGUF_ARCHITECTURE(...)
+#define GGUF_KEY(...)
+#define GGUF_OTHER_KEY(...)
+#define GGUF_TENSOR(family, name, inFile, arrangement) {GgufFamily::family, name, inFile, GgufArrangement::arrangement},
+#include "compiler/import/gguf/GgufArchitectures.inc"
+#undef GGUF_ARCHITECTURE
+#undef GGUF_KEY
+#undef GGUF_OTHER_KEY
+#undef GGUF_TENSOR
+  };
+  return names;
+}
+
+}  // namespace quantc
