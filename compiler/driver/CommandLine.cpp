@@ -19,7 +19,8 @@ constexpr int kMaxJobs = 256;
 int cores() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxJobs); }
 
 CLI::Validator schemeName() {
-  return oneOf([](const std::string& name) { return findScheme(name) != nullptr; }, "scheme", knownSchemes());
+  return oneOf([](const std::string& name) { return name == kKeepScheme || findScheme(name) != nullptr; }, "scheme",
+               knownSchemes() + ", " + kKeepScheme);
 }
 
 CLI::Validator phaseOption() {
@@ -53,10 +54,11 @@ int compile(const std::vector<std::string>& words) {
                   "quantc",
                   "  quantc examples/models/talelm --target=x86_64,arm64 --quant=int8 -o talelm.qc\n"
                   "  quantc model.onnx --context=2048\n"
+                  "  quantc model-Q4_0.gguf\n"
                   "  quantc examples/models/talelm --compile-to=fuse | less\n"
                   "  quantc eval talelm.qc --reference examples/models/talelm --text validation.txt\n"
                   "  quantc inspect talelm.qc\n");
-  command.required("MODEL", options.model, "Folder with config.json, an .onnx file, or .mlir that --compile-to printed", "PATH");
+  command.required("MODEL", options.model, "Folder with config.json, a .gguf or .onnx file, or .mlir that --compile-to printed", "PATH");
   command.optional("--target", options.targets, "Processors to compile for, separated by commas: " + knownArchitectures(), "LIST")
       ->delimiter(',');
   command.optional("-o,--output", options.output,
@@ -64,7 +66,10 @@ int compile(const std::vector<std::string>& words) {
                    "FILE");
   command
       .optional("--quant", options.quant,
-                "How linear layers are stored: " + knownSchemes() + ". With int4 the embedding and the head are int8", "NAME")
+                "How linear layers are stored: " + knownSchemes() +
+                    ". With int4 the embedding and the head are int8. keep: every matrix as its "
+                    "file has it, where that can be stored; what GGUF files are compiled with that are quantized already. Others: int4",
+                "NAME")
       ->check(schemeName());
   command
       .optional("--context", options.context,

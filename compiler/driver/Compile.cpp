@@ -7,6 +7,8 @@
 #include "compiler/pipeline/Pipeline.h"
 #include "compiler/support/Error.h"
 #include "compiler/weights/WeightReader.h"
+#include "dialects/schemes/Scheme.h"
+#include "dialects/tfm/Tfm.h"
 #include "mlir/IR/Builders.h"
 
 namespace quantc {
@@ -35,10 +37,21 @@ fs::path absolutePath(const fs::path& model) {
 constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kTargets = "quantc.targets",
                               kMaxSequence = "quantc.max_sequence";
 
+constexpr const char* kDefaultScheme = "int4";
+
+/// Whether a weight comes in blocks of quantized numbers.
+bool isQuantized(mlir::ModuleOp module) {
+  return module
+      .walk([](tfm::WeightOp weight) {
+        return weight.getExpr().walk(
+            [](tfm::StoredAttr stored) { return stored.getBlocks() ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance(); });
+      })
+      .wasInterrupted();
+}
+
 class Compilation {
 public:
   Compilation(const CompileOptions& options, Progress& progress) : options_(options), progress_(progress) {
-    pipeline_.quant = options.quant;
     pipeline_.targets = parseTargets(options.targets);
     pipeline_.maxSequence = options.maxSequence;
     mlir::DialectRegistry registry;
@@ -51,6 +64,7 @@ public:
     ImportOptions import;
     import.context = options.context;
     module_ = importModel(context_, options.model, import);
+    pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;
     if (!module_.get()->hasAttr(kSource)) {
       record(kSource, absolutePath(options.model).filename().string());
       if (auto context = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.context"))
@@ -121,7 +135,7 @@ private:
 
   void recordPhase(Phase phase) {
     if (phase == Phase::compress)
-      record(kQuant, options_.quant);
+      record(kQuant, pipeline_.quant);
     if (phase != Phase::lower)
       return;
     std::string names;

@@ -15,7 +15,7 @@ struct CompileOptions {
   std::string model;
   std::string output;  ///< empty: defaultOutput for an artifact, standard output for text
   std::vector<std::string> targets = {"host"};
-  std::string quant = "int4";
+  std::string quant;         ///< empty: keep for a model that is quantized already, int4 for others
   int64_t context = 0;       ///< positions at most; 0: what the model states
   int64_t maxSequence = 64;  ///< tokens per step at most
   int jobs = 1;

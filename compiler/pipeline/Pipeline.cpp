@@ -105,8 +105,8 @@ Phase phaseOf(ModuleOp module) {
 }
 
 void runPhases(ModuleOp module, Phase last, const PipelineOptions& options, const std::string& source) {
-  if (!findScheme(options.quant))
-    throw UserError("", "scheme '" + options.quant + "' is not known; use one of " + knownSchemes());
+  if (options.quant != kKeepScheme && !findScheme(options.quant))
+    throw UserError("", "scheme '" + options.quant + "' is not known; use one of " + knownSchemes() + ", " + kKeepScheme);
   std::string firstError, place = source;
   ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic& diagnostic) {
     if (firstError.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error) {

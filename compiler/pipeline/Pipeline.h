@@ -27,7 +27,7 @@ bool parsePhase(const std::string& name, Phase& out);
 std::string knownPhases();
 
 struct PipelineOptions {
-  std::string quant = "int4";         ///< scheme of linear layers; embedding and head take the next safer one
+  std::string quant = "int4";         ///< scheme of linear layers, or kKeepScheme; embedding and head take the next safer one
   std::vector<Architecture> targets;  ///< for `lower`
   std::string cache;                  ///< elements of the KV cache, f32 or f16; empty: f32 with `quant` f32, else f16
   int64_t maxSequence = 64;           ///< tokens per step at most

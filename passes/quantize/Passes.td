@@ -8,6 +8,7 @@ def QuantizePass : Pass<"quantize", "::mlir::ModuleOp"> {
   let description = [{
     Runs on the raised form. Every weight of a `tfm.linear` and every table of a `tfm.embed` passes through `tfm.quantize` to the elements of its
     scheme and back, rounding to nearest. Where the scheme holds integers, the linear's input is quantized to int8 per token and group of 32.
+    `keep` stands for the scheme that holds what the weight's file holds: f32, f16, or what block_formats.inc says of its blocks.
     Norm weights, biases and position tables stay float32. A linear whose result is a result of the model is a head.
 
     Before:  %y = tfm.linear %x, %w

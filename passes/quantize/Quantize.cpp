@@ -1,5 +1,6 @@
 #include "passes/quantize/Passes.h"
 
+#include "dialects/schemes/BlockFormat.h"
 #include "dialects/schemes/Scheme.h"
 #include "dialects/tfm/Tfm.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -28,40 +29,52 @@ bool isHead(tfm::LinearOp linear) {
   return false;
 }
 
+/// The scheme that holds what the file holds, of several tensors the widest.
+const Scheme& keptScheme(Attribute expr) {
+  const Scheme* kept = nullptr;
+  expr.walk([&](Attribute part) {
+    const Scheme* scheme = nullptr;
+    if (auto stored = dyn_cast<tfm::StoredAttr>(part)) {
+      if (stored.getBlocks())
+        scheme = findScheme(findBlockFormat(stored.getBlocks().str())->kept);
+      else
+        scheme = findScheme(cast<RankedTensorType>(stored.getType()).getElementType().isF16() ? "f16" : "f32");
+    } else if (isa<tfm::LiteralAttr, tfm::RopeTableAttr>(part)) {
+      scheme = findScheme("f32");
+    }
+    if (scheme && (!kept || scheme->bits > kept->bits))
+      kept = scheme;
+  });
+  return kept ? *kept : *findScheme("f32");
+}
+
 class Quantize : public impl::QuantizePassBase<Quantize> {
 public:
   using QuantizePassBase::QuantizePassBase;
 
   void runOnOperation() override {
-    const Scheme* linearScheme = requireScheme(linear);
-    const Scheme* embeddingScheme = requireScheme(embedding);
-    const Scheme* headScheme = requireScheme(head);
-    if (!linearScheme || !embeddingScheme || !headScheme)
-      return signalPassFailure();
-    getOperation().walk([&](tfm::EmbedOp embed) { storeAs(*embeddingScheme, embed.getTableMutable()); });
+    for (const std::string& name : {std::string(linear), std::string(embedding), std::string(head)})
+      if (name != kKeepScheme && !findScheme(name)) {
+        getOperation().emitError("scheme '") << name << "' is not known; known are " << knownSchemes() << ", " << kKeepScheme;
+        return signalPassFailure();
+      }
+    getOperation().walk([&](tfm::EmbedOp embed) { storeAs(embedding, embed.getTableMutable()); });
     getOperation().walk([&](tfm::LinearOp op) {
-      const Scheme& scheme = isHead(op) ? *headScheme : *linearScheme;
-      if (!storeAs(scheme, op.getWeightMutable()))
-        return;
-      if (scheme.quantized())
+      const Scheme* scheme = storeAs(isHead(op) ? head : linear, op.getWeightMutable());
+      if (scheme && scheme->quantized())
         op.getInputMutable().assign(quantizedActivation(op.getInput()));
     });
   }
 
 private:
-  const Scheme* requireScheme(const std::string& name) {
-    const Scheme* scheme = findScheme(name);
-    if (!scheme)
-      getOperation().emitError("scheme '") << name << "' is not known; known are " << knownSchemes();
+  /// nullptr when the operand is no weight (then it stays as it is).
+  const Scheme* storeAs(const std::string& name, OpOperand& operand) {
+    auto weight = operand.get().getDefiningOp<tfm::WeightOp>();
+    if (!weight)
+      return nullptr;
+    const Scheme* scheme = name == kKeepScheme ? &keptScheme(weight.getExpr()) : findScheme(name);
+    operand.set(roundTrip(operand.get(), scheme->name));
     return scheme;
-  }
-
-  /// False when the operand is no weight (then it stays as it is).
-  bool storeAs(const Scheme& scheme, OpOperand& operand) {
-    if (!operand.get().getDefiningOp<tfm::WeightOp>())
-      return false;
-    operand.set(roundTrip(operand.get(), scheme.name));
-    return true;
   }
 
   Value quantizedActivation(Value value) {
