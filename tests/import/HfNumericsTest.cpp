@@ -1,4 +1,4 @@
-// Imported checkpoints compute what their authors' code computes: the reference interpreter's logits against stored ones.
+// Imported checkpoints, and the GGUF files made of them, compute what their authors' code computes: the reference interpreter's logits against stored ones.
 #include <cmath>
 #include <cstring>
 
@@ -7,6 +7,7 @@
 #include "compiler/weights/WeightReader.h"
 #include "dialects/tfm/Interpreter.h"
 #include "tests/import/HfModel.h"
+#include "tests/support/GgufModel.h"
 #include "tests/support/Shared.h"
 
 namespace quantc {
@@ -31,15 +32,15 @@ template <typename T> std::vector<T> valuesOf(const WeightFile& file, const char
 
 class HfNumerics : public testing::TestWithParam<Reference> {};
 
-TEST_P(HfNumerics, LogitsAreTheReferences) {
-  QUANTC_NEED_SHARED(GetParam().model);
-  std::filesystem::path folder = test::sharedFolder() / GetParam().model;
-  test::Imported imported(folder);
+/// Relative RMS error of the logits of an imported model.
+double errorOfLogits(const std::filesystem::path& model, const Reference& reference) {
+  std::filesystem::path folder = test::sharedFolder() / reference.model;
+  test::Imported imported(model);
   WeightReader weights(imported.module());
   auto expectedFile = openWeightFile(folder / "expected.safetensors");
-  auto ids = valuesOf<int64_t>(*expectedFile, GetParam().ids);
-  auto expected = valuesOf<float>(*expectedFile, GetParam().logits);
-  int64_t batch = expectedFile->find(GetParam().ids)->shape[0], sequence = static_cast<int64_t>(ids.size()) / batch;
+  auto ids = valuesOf<int64_t>(*expectedFile, reference.ids);
+  auto expected = valuesOf<float>(*expectedFile, reference.logits);
+  int64_t batch = expectedFile->find(reference.ids)->shape[0], sequence = static_cast<int64_t>(ids.size()) / batch;
   size_t logitsPerSequence = expected.size() / static_cast<size_t>(batch);
 
   auto main = imported.all<mlir::func::FuncOp>().front();
@@ -50,16 +51,30 @@ TEST_P(HfNumerics, LogitsAreTheReferences) {
     std::vector<double> tokens(ids.begin() + b * sequence, ids.begin() + (b + 1) * sequence);
     interpreter.bind(main.getArgument(0), {mlir::IntegerType::get(main.getContext(), 32), {sequence}, tokens});
     const tfm::Array* logits = interpreter.evaluate(main.getBody().front().getTerminator()->getOperand(0));
-    ASSERT_TRUE(logits) << interpreter.reason();
-    ASSERT_EQ(logits->values.size(), logitsPerSequence);
+    if (!logits || logits->values.size() != logitsPerSequence)
+      throw std::runtime_error("no logits: " + interpreter.reason());
     for (size_t i = 0; i < logitsPerSequence; ++i) {
-      double reference = expected[static_cast<size_t>(b) * logitsPerSequence + i];
-      squaredError += (logits->values[i] - reference) * (logits->values[i] - reference);
-      squaredNorm += reference * reference;
+      double right = expected[static_cast<size_t>(b) * logitsPerSequence + i];
+      squaredError += (logits->values[i] - right) * (logits->values[i] - right);
+      squaredNorm += right * right;
     }
   }
-  ASSERT_GT(squaredNorm, 0);
-  EXPECT_LT(std::sqrt(squaredError / squaredNorm), 1e-5);
+  return std::sqrt(squaredError / squaredNorm);
+}
+
+TEST_P(HfNumerics, LogitsAreTheReferences) {
+  QUANTC_NEED_SHARED(GetParam().model);
+  EXPECT_LT(errorOfLogits(test::sharedFolder() / GetParam().model, GetParam()), 1e-5);
+}
+
+TEST_P(HfNumerics, LogitsOfTheGgufFileAreTheReferences) {
+  std::filesystem::path folder = test::sharedFolder() / GetParam().model;
+  QUANTC_NEED_SHARED(GetParam().model);
+  test::TemporaryFolder temporary;
+  std::filesystem::path gguf = folder / "model-f32.gguf";
+  if (!std::filesystem::exists(gguf))
+    gguf = temporary.write("model.gguf", test::GgufModel(folder).writer.bytes());
+  EXPECT_LT(errorOfLogits(gguf, GetParam()), 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, HfNumerics,

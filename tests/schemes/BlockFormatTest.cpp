@@ -113,7 +113,8 @@ protected:
 };
 
 TEST_P(Random, FormatsOf32) {
-  for (auto [name, bits, hasMinimum] : {std::tuple{"q4_0", 4, false}, {"q4_1", 4, true}, {"q5_0", 5, false}, {"q5_1", 5, true}, {"q8_0", 8, false}}) {
+  for (auto [name, bits, hasMinimum] :
+       {std::tuple{"q4_0", 4, false}, {"q4_1", 4, true}, {"q5_0", 5, false}, {"q5_1", 5, true}, {"q8_0", 8, false}}) {
     Block block(findBlockFormat(name)->bytes);
     float scale = factor(), minimum = hasMinimum ? factor() : 0;
     block.half(0, scale);

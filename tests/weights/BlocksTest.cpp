@@ -25,7 +25,10 @@ protected:
 
   /// A tensor [rows, columns] of random codes and scales of either sign.
   Attribute stored(const std::string& name, test::GgufType type, uint64_t rows, uint64_t columns) {
-    const BlockFormat* format = findBlockFormat(type == test::ggufQ4_0 ? "q4_0" : type == test::ggufQ5_0 ? "q5_0" : type == test::ggufQ8_0 ? "q8_0" : "q6_k");
+    const BlockFormat* format = findBlockFormat(type == test::ggufQ4_0   ? "q4_0"
+                                                : type == test::ggufQ5_0 ? "q5_0"
+                                                : type == test::ggufQ8_0 ? "q8_0"
+                                                                         : "q6_k");
     std::string bytes(rows * columns / format->elements * format->bytes, '\0');
     for (size_t i = 0; i < bytes.size(); ++i) {
       bytes[i] = static_cast<char>(random_());

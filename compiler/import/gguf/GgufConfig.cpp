@@ -48,7 +48,8 @@ private:
       unknown += (unknown.empty() ? "" : ", ") + key;
     }
     if (!unknown.empty())
-      throw UserError(metadata_.where(), "needs what is not implemented for " + std::string(architecture_.name) + ": " + unknown + "; " + kUseOnnx);
+      throw UserError(metadata_.where(),
+                      "needs what is not implemented for " + std::string(architecture_.name) + ": " + unknown + "; " + kUseOnnx);
   }
 
   static bool isZero(const GgufValue& value) {

@@ -1,0 +1,204 @@
+// Hugging Face folders as the GGUF files that llama.cpp's converter makes of them, written from its conventions alone.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "compiler/support/Json.h"
+#include "compiler/weights/FloatConversion.h"
+#include "compiler/weights/WeightFile.h"
+#include "dialects/schemes/Scheme.h"
+#include "tests/support/GgufWriter.h"
+
+namespace quantc::test {
+
+class GgufModel {
+public:
+  /// With `quantized`, matrices are Q4_0 and the embedding, which is the head too, Q8_0: the codes and scales that --quant=int4 chooses.
+  explicit GgufModel(const std::filesystem::path& folder, bool quantized = false)
+      : quantized_(quantized), config_(readJsonFile(folder / "config.json")), weights_(openWeightFile(folder / "model.safetensors")),
+        architecture_(config_.at("model_type")) {
+    if (architecture_ == "mistral")
+      architecture_ = "llama";
+    writer.text("general.architecture", architecture_);
+    if (architecture_ == "gpt2")
+      addGpt2();
+    else
+      addDecoder();
+  }
+
+  std::string key(const std::string& name) const { return architecture_ + "." + name; }
+
+  GgufWriter writer;
+
+private:
+  using Shape = std::vector<int64_t>;
+  struct Floats {
+    Shape shape;
+    std::vector<float> values;
+  };
+
+  Floats read(const std::string& name) const {
+    const StoredTensor* tensor = weights_->find(name);
+    if (!tensor)
+      throw std::runtime_error("the test's model has no " + name);
+    Floats floats{tensor->shape, std::vector<float>(tensor->elements())};
+    convertToFloat(tensor->type, tensor->data, tensor->elements(), floats.values.data());
+    return floats;
+  }
+  bool has(const std::string& name) const { return weights_->find(name) != nullptr; }
+
+  void write(const std::string& name, const Floats& floats) {
+    std::vector<uint64_t> sizes(floats.shape.rbegin(), floats.shape.rend());
+    if (quantized_ && sizes.size() == 2) {
+      bool wide = name == "token_embd.weight";
+      writer.tensor({name, wide ? ggufQ8_0 : ggufQ4_0, sizes, blocksOf(floats, *findScheme(wide ? "int8" : "int4"))});
+      return;
+    }
+    std::string bytes(reinterpret_cast<const char*>(floats.values.data()), floats.values.size() * sizeof(float));
+    writer.tensor({name, ggufF32, sizes, bytes});
+  }
+
+  /// Q4_0 of int4, Q8_0 of int8.
+  static std::string blocksOf(const Floats& floats, const Scheme& scheme) {
+    std::string bytes;
+    for (int64_t row = 0; row < floats.shape[0]; ++row) {
+      EncodedRow encoded;
+      encodeRow(scheme, &floats.values[row * floats.shape[1]], floats.shape[1], encoded);
+      for (size_t group = 0; group < encoded.scales.size(); ++group) {
+        bytes += littleEndian(encoded.scales[group]);
+        const int8_t* codes = &encoded.codes[32 * group];
+        for (int i = 0; i < 4 * scheme.bits; ++i)
+          bytes += static_cast<char>(scheme.bits == 8 ? codes[i] : (codes[i] + 8) | (codes[i + 16] + 8) << 4);
+      }
+    }
+    return bytes;
+  }
+
+  void copy(const std::string& from, const std::string& to) {
+    for (const char* suffix : {".weight", ".bias"})
+      if (has(from + suffix))
+        write(to + suffix, read(from + suffix));
+  }
+
+  void copyTransposed(const std::string& from, const std::string& to) {
+    Floats in = read(from + ".weight"), out{{in.shape[1], in.shape[0]}, in.values};
+    for (int64_t row = 0; row < in.shape[0]; ++row)
+      for (int64_t column = 0; column < in.shape[1]; ++column)
+        out.values[column * in.shape[0] + row] = in.values[row * in.shape[1] + column];
+    write(to + ".weight", out);
+    write(to + ".bias", read(from + ".bias"));
+  }
+
+  /// Row h, half, i of the checkpoint becomes row h, i, half.
+  void copyInterleaved(const std::string& from, const std::string& to, int64_t heads) {
+    Floats in = read(from), out = in;
+    int64_t rows = in.shape[0], columns = static_cast<int64_t>(in.values.size()) / rows, dim = rows / heads;
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < dim; ++i) {
+        int64_t half = i / (dim / 2), pair = i % (dim / 2), row = h * dim + 2 * pair + half;
+        std::copy_n(&in.values[(h * dim + i) * columns], columns, &out.values[row * columns]);
+      }
+    write(to, out);
+  }
+
+  /// Gemma's norms multiply by 1 + weight; the file has the sum.
+  void copyNorm(const std::string& from, const std::string& to) {
+    Floats norm = read(from + ".weight");
+    if (architecture_ == "gemma" || architecture_ == "gemma2")
+      for (float& value : norm.values)
+        value += 1;
+    write(to + ".weight", norm);
+  }
+
+  uint32_t number(const char* name) const { return config_.at(name).get<uint32_t>(); }
+
+  void addDecoder() {
+    uint32_t heads = number("num_attention_heads"), kvHeads = number("num_key_value_heads"), hidden = number("hidden_size");
+    uint32_t headDim = config_.value("head_dim", hidden / heads);
+    writer.u32(key("context_length"), number("max_position_embeddings")).u32(key("embedding_length"), hidden);
+    writer.u32(key("block_count"), number("num_hidden_layers")).u32(key("feed_forward_length"), number("intermediate_size"));
+    writer.u32(key("attention.head_count"), heads).u32(key("attention.head_count_kv"), kvHeads);
+    writer.u32(key("attention.key_length"), headDim).u32(key("attention.value_length"), headDim);
+    writer.f32(key("attention.layer_norm_rms_epsilon"), config_.at("rms_norm_eps").get<float>());
+    writer.u32(key("vocab_size"), number("vocab_size"));
+    const nlohmann::json& rope = config_.at("rope_parameters");
+    writer.f32(key("rope.freq_base"), rope.at("rope_theta").get<float>());
+    if (architecture_ == "llama")
+      writer.u32(key("rope.dimension_count"), headDim);
+    if (rope.value("rope_type", "default") == "llama3")
+      addRopeFactors(rope, headDim);
+    copy("model.embed_tokens", "token_embd");
+    copyNorm("model.norm", "output_norm");
+    if (has("lm_head.weight"))
+      copy("lm_head", "output");
+    for (uint32_t layer = 0; layer < number("num_hidden_layers"); ++layer)
+      addBlock("model.layers." + std::to_string(layer) + ".", "blk." + std::to_string(layer) + ".", heads, kvHeads);
+  }
+
+  void addBlock(const std::string& from, const std::string& to, uint32_t heads, uint32_t kvHeads) {
+    copyNorm(from + "input_layernorm", to + "attn_norm");
+    for (const char* suffix : {".weight", ".bias"}) {
+      if (!has(from + "self_attn.q_proj" + suffix))
+        continue;
+      if (architecture_ == "llama") {
+        copyInterleaved(from + "self_attn.q_proj" + suffix, to + "attn_q" + suffix, heads);
+        copyInterleaved(from + "self_attn.k_proj" + suffix, to + "attn_k" + suffix, kvHeads);
+      } else {
+        write(to + "attn_q" + suffix, read(from + "self_attn.q_proj" + suffix));
+        write(to + "attn_k" + suffix, read(from + "self_attn.k_proj" + suffix));
+      }
+    }
+    copy(from + "self_attn.v_proj", to + "attn_v");
+    copy(from + "self_attn.o_proj", to + "attn_output");
+    copy(from + "self_attn.q_norm", to + "attn_q_norm");
+    copy(from + "self_attn.k_norm", to + "attn_k_norm");
+    copyNorm(from + "post_attention_layernorm", to + "ffn_norm");
+    copy(from + "mlp.gate_proj", to + "ffn_gate");
+    copy(from + "mlp.up_proj", to + "ffn_up");
+    copy(from + "mlp.down_proj", to + "ffn_down");
+  }
+
+  /// rope_freqs.weight: what Llama 3's scaling divides every frequency by.
+  void addRopeFactors(const nlohmann::json& rope, uint32_t headDim) {
+    double theta = rope.at("rope_theta"), factor = rope.at("factor"), low = rope.at("low_freq_factor"), high = rope.at("high_freq_factor"),
+           context = rope.at("original_max_position_embeddings");
+    Floats factors{{static_cast<int64_t>(headDim / 2)}, {}};
+    for (uint32_t i = 0; i < headDim; i += 2) {
+      double wavelength = 2 * M_PI * std::pow(theta, static_cast<double>(i) / headDim);
+      double smooth = (context / wavelength - low) / (high - low);
+      factors.values.push_back(static_cast<float>(wavelength < context / high  ? 1
+                                                  : wavelength > context / low ? factor
+                                                                               : 1 / ((1 - smooth) / factor + smooth)));
+    }
+    write("rope_freqs.weight", factors);
+  }
+
+  void addGpt2() {
+    writer.u32("gpt2.context_length", number("n_positions")).u32("gpt2.embedding_length", number("n_embd"));
+    writer.u32("gpt2.block_count", number("n_layer")).u32("gpt2.feed_forward_length", 4 * number("n_embd"));
+    writer.u32("gpt2.attention.head_count", number("n_head")).f32("gpt2.attention.layer_norm_epsilon", config_.at("layer_norm_epsilon"));
+    copy("transformer.wte", "token_embd");
+    copy("transformer.wpe", "position_embd");
+    copy("transformer.ln_f", "output_norm");
+    for (uint32_t layer = 0; layer < number("n_layer"); ++layer) {
+      std::string from = "transformer.h." + std::to_string(layer) + ".", to = "blk." + std::to_string(layer) + ".";
+      copy(from + "ln_1", to + "attn_norm");
+      copyTransposed(from + "attn.c_attn", to + "attn_qkv");
+      copyTransposed(from + "attn.c_proj", to + "attn_output");
+      copy(from + "ln_2", to + "ffn_norm");
+      copyTransposed(from + "mlp.c_fc", to + "ffn_up");
+      copyTransposed(from + "mlp.c_proj", to + "ffn_down");
+    }
+  }
+
+  bool quantized_;
+  nlohmann::json config_;
+  std::unique_ptr<WeightFile> weights_;
+  std::string architecture_;
+};
+
+}  // namespace quantc::test
