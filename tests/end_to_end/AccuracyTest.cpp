@@ -50,7 +50,8 @@ INSTANTIATE_TEST_SUITE_P(Models, Accuracy,
                                          ModelCase{"models/stories260K", "model_with_past.onnx"}, ModelCase{"zoo/llama", ""},
                                          ModelCase{"zoo/llama", "model.onnx"}, ModelCase{"zoo/llama", "model_with_past.onnx"},
                                          ModelCase{"zoo/llama3-rope", ""}, ModelCase{"zoo/llama3-rope", "model.onnx"},
-                                         ModelCase{"zoo/llama3-rope", "model_with_past.onnx"}, ModelCase{"zoo/gpt2", ""},
+                                         ModelCase{"zoo/llama3-rope", "model_with_past.onnx"}, ModelCase{"zoo/gemma", ""},
+                                         ModelCase{"zoo/mistral", ""}, ModelCase{"zoo/qwen2", ""}, ModelCase{"zoo/gpt2", ""},
                                          ModelCase{"zoo/gpt2", "model.onnx"}, ModelCase{"zoo/gpt2", "model_with_past.onnx"}),
                          caseName);
 

@@ -29,7 +29,8 @@ nlohmann::json inspect(const std::filesystem::path& artifact) {
 class Gguf : public testing::Test {
 protected:
   std::filesystem::path compileGguf(const std::vector<std::string>& more) {
-    std::filesystem::path model = temporary_.write("model.gguf", GgufModel(talelm(), true).writer.bytes()), output = temporary_.path() / "gguf.qc";
+    std::filesystem::path model = temporary_.write("model.gguf", GgufModel(talelm(), true).writer.bytes()),
+                          output = temporary_.path() / "gguf.qc";
     std::vector<std::string> command = {builtProgram("quantc"), model.string(), "-o", output.string()};
     command.insert(command.end(), more.begin(), more.end());
     ProcessResult result = runProcess(command);

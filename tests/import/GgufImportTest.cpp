@@ -35,10 +35,10 @@ protected:
                               {"rope.dimension_count", 4},
                               {"vocab_size", 10}})
       numbers_[key] = value;
-    tensors_ = {zeros("token_embd.weight", {8, 10}),    zeros("output_norm.weight", {8}),        zeros("blk.0.attn_norm.weight", {8}),
-                zeros("blk.0.attn_q.weight", {8, 8}),   zeros("blk.0.attn_k.weight", {8, 4}),    zeros("blk.0.attn_v.weight", {8, 4}),
-                zeros("blk.0.attn_output.weight", {8, 8}), zeros("blk.0.ffn_norm.weight", {8}),  zeros("blk.0.ffn_gate.weight", {8, 12}),
-                zeros("blk.0.ffn_up.weight", {8, 12}),  zeros("blk.0.ffn_down.weight", {12, 8})};
+    tensors_ = {zeros("token_embd.weight", {8, 10}),       zeros("output_norm.weight", {8}),       zeros("blk.0.attn_norm.weight", {8}),
+                zeros("blk.0.attn_q.weight", {8, 8}),      zeros("blk.0.attn_k.weight", {8, 4}),   zeros("blk.0.attn_v.weight", {8, 4}),
+                zeros("blk.0.attn_output.weight", {8, 8}), zeros("blk.0.ffn_norm.weight", {8}),    zeros("blk.0.ffn_gate.weight", {8, 12}),
+                zeros("blk.0.ffn_up.weight", {8, 12}),     zeros("blk.0.ffn_down.weight", {12, 8})};
   }
 
   GgufWriter::Tensor& tensor(const std::string& name) {
@@ -136,6 +136,8 @@ TEST_F(GgufImport, RefusesWhatIsNotImplemented) {
   numbers_.erase("rope.dimension_count");
   numbers_["attention.value_length"] = 8;
   EXPECT_THAT(error(), HasSubstr("'llama.attention.value_length' is 8, supported is the width of a head, which is 4; "));
+  architecture_ = "bloom";
+  EXPECT_THAT(error(), HasSubstr("'general.architecture' is 'bloom', which needs what is not implemented: attention with linear biases"));
   architecture_ = "mamba";
   EXPECT_THAT(error(), testing::AllOf(HasSubstr("'general.architecture' is 'mamba', supported are "), HasSubstr("llama")));
 }

@@ -77,17 +77,64 @@ TEST_P(HfNumerics, LogitsOfTheGgufFileAreTheReferences) {
   EXPECT_LT(errorOfLogits(gguf, GetParam()), 1e-5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, HfNumerics,
-                         testing::Values(Reference{"zoo/llama", "in.input_ids", "out.logits"},
-                                         Reference{"zoo/llama3-rope", "in.input_ids", "out.logits"},
-                                         Reference{"zoo/gpt2", "in.input_ids", "out.logits"},
-                                         Reference{"models/stories260K", "0.input_ids", "0.logits"},
-                                         Reference{"models/talelm", "0.input_ids", "0.logits"}),
-                         [](const auto& info) {
-                           std::string name = std::filesystem::path(info.param.model).filename().string();
-                           name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
-                           return name;
-                         });
+/// Phi-3 stores Llama's weights in other matrices.
+class Phi3 : public testing::Test {
+protected:
+  void SetUp() override {
+    QUANTC_NEED_SHARED("zoo/llama");
+    std::filesystem::path llama = test::sharedFolder() / "zoo/llama";
+    nlohmann::json config = readJsonFile(llama / "config.json");
+    config["model_type"] = "phi3";
+    auto weights = openWeightFile(llama / "model.safetensors");
+    std::vector<test::TensorToWrite> tensors;
+    auto append = [&](const std::string& name, const std::string& to) {
+      const StoredTensor& tensor = *weights->find(name);
+      std::string bytes(reinterpret_cast<const char*>(tensor.data), tensor.bytes);
+      if (tensors.empty() || tensors.back().name != to)
+        tensors.push_back({to, "F32", tensor.shape, bytes});
+      else {
+        tensors.back().shape[0] += tensor.shape[0];
+        tensors.back().bytes += bytes;
+      }
+    };
+    for (const StoredTensor& tensor : weights->tensors())
+      if (tensor.name.find("self_attn.q_proj") == std::string::npos && tensor.name.find("self_attn.k_proj") == std::string::npos &&
+          tensor.name.find("self_attn.v_proj") == std::string::npos && tensor.name.find("gate_proj") == std::string::npos &&
+          tensor.name.find("up_proj") == std::string::npos)
+        append(tensor.name, tensor.name);
+    for (int layer = 0; layer < config["num_hidden_layers"]; ++layer) {
+      std::string prefix = "model.layers." + std::to_string(layer) + ".";
+      for (const char* name : {"q_proj", "k_proj", "v_proj"})
+        append(prefix + "self_attn." + name + ".weight", prefix + "self_attn.qkv_proj.weight");
+      for (const char* name : {"gate_proj", "up_proj"})
+        append(prefix + "mlp." + name + ".weight", prefix + "mlp.gate_up_proj.weight");
+    }
+    folder_.write("config.json", config.dump());
+    folder_.write("model.safetensors", test::safetensorsBytes(tensors));
+  }
+
+  test::TemporaryFolder folder_;
+  Reference reference_{"zoo/llama", "in.input_ids", "out.logits"};
+};
+
+TEST_F(Phi3, LogitsAreThoseOfLlamaWithTheSameWeights) { EXPECT_LT(errorOfLogits(folder_.path(), reference_), 1e-5); }
+
+TEST_F(Phi3, LogitsOfTheGgufFileAreThoseOfLlamaWithTheSameWeights) {
+  EXPECT_LT(errorOfLogits(folder_.write("model.gguf", test::GgufModel(folder_.path()).writer.bytes()), reference_), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, HfNumerics,
+    testing::Values(Reference{"zoo/llama", "in.input_ids", "out.logits"}, Reference{"zoo/llama3-rope", "in.input_ids", "out.logits"},
+                    Reference{"zoo/gpt2", "in.input_ids", "out.logits"}, Reference{"zoo/gemma", "in.input_ids", "out.logits"},
+                    Reference{"zoo/mistral", "in.input_ids", "out.logits"}, Reference{"zoo/qwen2", "in.input_ids", "out.logits"},
+                    Reference{"zoo/qwen3", "in.input_ids", "out.logits"}, Reference{"models/stories260K", "0.input_ids", "0.logits"},
+                    Reference{"models/talelm", "0.input_ids", "0.logits"}),
+    [](const auto& info) {
+      std::string name = std::filesystem::path(info.param.model).filename().string();
+      name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+      return name;
+    });
 
 }  // namespace
 }  // namespace quantc

@@ -129,6 +129,8 @@ private:
     writer.f32(key("rope.freq_base"), rope.at("rope_theta").get<float>());
     if (architecture_ == "llama")
       writer.u32(key("rope.dimension_count"), headDim);
+    if (config_.contains("sliding_window") && config_.at("sliding_window").is_number())
+      writer.u32(key("attention.sliding_window"), number("sliding_window"));
     if (rope.value("rope_type", "default") == "llama3")
       addRopeFactors(rope, headDim);
     copy("model.embed_tokens", "token_embd");
@@ -141,6 +143,8 @@ private:
 
   void addBlock(const std::string& from, const std::string& to, uint32_t heads, uint32_t kvHeads) {
     copyNorm(from + "input_layernorm", to + "attn_norm");
+    copy(from + "self_attn.qkv_proj", to + "attn_qkv");
+    copy(from + "mlp.gate_up_proj", to + "ffn_up");
     for (const char* suffix : {".weight", ".bias"}) {
       if (!has(from + "self_attn.q_proj" + suffix))
         continue;

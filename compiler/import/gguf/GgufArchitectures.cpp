@@ -8,26 +8,21 @@ constexpr bool required = true, optional = false;
 
 constexpr GgufArchitecture kArchitectures[] = {
 #define GGUF_ARCHITECTURE(name, modelType, family, arrangement) {#name, #modelType, GgufFamily::family, Arrangement::arrangement},
-#define GGUF_KEY(...)
-#define GGUF_OTHER_KEY(...)
-#define GGUF_TENSOR(...)
 #include "compiler/import/gguf/GgufArchitectures.inc"
-#undef GGUF_ARCHITECTURE
-#undef GGUF_KEY
-#undef GGUF_OTHER_KEY
-#undef GGUF_TENSOR
+};
+
+struct Refused {
+  const char* name;
+  const char* why;
+};
+constexpr Refused kRefused[] = {
+#define GGUF_REFUSED(name, why) {#name, why},
+#include "compiler/import/gguf/GgufArchitectures.inc"
 };
 
 constexpr std::string_view kOtherKeys[] = {
-#define GGUF_ARCHITECTURE(...)
-#define GGUF_KEY(...)
 #define GGUF_OTHER_KEY(key) key,
-#define GGUF_TENSOR(...)
 #include "compiler/import/gguf/GgufArchitectures.inc"
-#undef GGUF_ARCHITECTURE
-#undef GGUF_KEY
-#undef GGUF_OTHER_KEY
-#undef GGUF_TENSOR
 };
 
 }  // namespace
@@ -36,6 +31,13 @@ const GgufArchitecture* findGgufArchitecture(std::string_view name) {
   for (const GgufArchitecture& architecture : kArchitectures)
     if (name == architecture.name)
       return &architecture;
+  return nullptr;
+}
+
+const char* whyRefused(std::string_view name) {
+  for (const Refused& row : kRefused)
+    if (name == row.name)
+      return row.why;
   return nullptr;
 }
 
@@ -48,15 +50,8 @@ std::string knownGgufArchitectures() {
 
 const std::vector<GgufKey>& ggufKeys() {
   static const std::vector<GgufKey> keys = {
-#define GGUF_ARCHITECTURE(...)
 #define GGUF_KEY(family, key, configKey, kind, need) {GgufFamily::family, key, configKey, GgufKeyKind::kind, need},
-#define GGUF_OTHER_KEY(...)
-#define GGUF_TENSOR(...)
 #include "compiler/import/gguf/GgufArchitectures.inc"
-#undef GGUF_ARCHITECTURE
-#undef GGUF_KEY
-#undef GGUF_OTHER_KEY
-#undef GGUF_TENSOR
   };
   return keys;
 }
@@ -73,15 +68,8 @@ bool isKnownGgufKey(const GgufArchitecture& architecture, std::string_view key) 
 
 const std::vector<GgufTensorName>& ggufTensorNames() {
   static const std::vector<GgufTensorName> names = {
-#define GGUF_ARCHITECTURE(...)
-#define GGUF_KEY(...)
-#define GGUF_OTHER_KEY(...)
 #define GGUF_TENSOR(family, name, inFile, arrangement) {GgufFamily::family, name, inFile, GgufArrangement::arrangement},
 #include "compiler/import/gguf/GgufArchitectures.inc"
-#undef GGUF_ARCHITECTURE
-#undef GGUF_KEY
-#undef GGUF_OTHER_KEY
-#undef GGUF_TENSOR
   };
   return names;
 }

@@ -9,7 +9,7 @@
 
 namespace quantc {
 
-enum class GgufFamily : uint8_t { decoder, gpt2 };
+enum class GgufFamily : uint8_t { decoder, phi3, gpt2 };
 
 struct GgufArchitecture {
   const char* name;       ///< general.architecture
@@ -37,6 +37,8 @@ struct GgufTensorName {
 
 /// nullptr when unknown.
 const GgufArchitecture* findGgufArchitecture(std::string_view name);
+/// What an architecture needs that is not implemented; nullptr for all others.
+const char* whyRefused(std::string_view name);
 /// "gpt2, llama"
 std::string knownGgufArchitectures();
 

@@ -68,7 +68,7 @@ std::optional<CheckpointTensor> GgufCheckpoint::find(const std::string& name) co
 }
 
 bool GgufCheckpoint::isConfig(const StoredTensor& tensor) const {
-  return architecture_.family == GgufFamily::decoder && tensor.name == kGgufRopeDivisors;
+  return architecture_.family != GgufFamily::gpt2 && tensor.name == kGgufRopeDivisors;
 }
 
 }  // namespace quantc

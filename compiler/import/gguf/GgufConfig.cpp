@@ -21,14 +21,16 @@ public:
   ConfigJson run() {
     refuseUnknownKeys();
     for (const GgufKey& row : ggufKeys())
-      if (row.family == architecture_.family && (row.required || metadata_.has(prefix_ + row.key)))
+      if (row.family == architecture_.family && (row.required || isSet(prefix_ + row.key)))
         set(row.configKey, prefix_ + row.key,
             row.kind == GgufKeyKind::count ? json(static_cast<uint64_t>(metadata_.count(prefix_ + row.key)))
                                            : json(metadata_.number(prefix_ + row.key)));
     config_["model_type"] = architecture_.modelType;
     config_["vocab_size"] = static_cast<uint64_t>(vocabulary());
     config_["tie_word_embeddings"] = file_.find("output.weight") == nullptr;
-    if (architecture_.family == GgufFamily::decoder)
+    set("use_sliding_window", prefix_ + "attention.sliding_window", config_.contains("sliding_window"));
+    config_["norm_weight_offset"] = 0;  // converters add Gemma's 1
+    if (architecture_.family != GgufFamily::gpt2)
       readRope();
     return ConfigJson(metadata_.where(), config_, names_);
   }
@@ -50,6 +52,11 @@ private:
     if (!unknown.empty())
       throw UserError(metadata_.where(),
                       "needs what is not implemented for " + std::string(architecture_.name) + ": " + unknown + "; " + kUseOnnx);
+  }
+
+  bool isSet(const std::string& key) const {
+    const GgufValue* value = metadata_.find(key);
+    return value && !isZero(*value);
   }
 
   static bool isZero(const GgufValue& value) {

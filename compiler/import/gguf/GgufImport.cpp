@@ -11,6 +11,8 @@ using namespace mlir;
 
 namespace {
 
+constexpr const char* kUseOnnx = "export the original model to ONNX and compile that";
+
 const GgufArchitecture& architectureOf(const GgufMetadata& metadata) {
   constexpr const char* kKey = "general.architecture";
   if (int64_t parts = metadata.integer("split.count", 1); parts > 1)
@@ -19,7 +21,9 @@ const GgufArchitecture& architectureOf(const GgufMetadata& metadata) {
   std::string name(metadata.text(kKey));
   if (const GgufArchitecture* architecture = findGgufArchitecture(name))
     return *architecture;
-  metadata.fail(kKey, "is '" + name + "', supported are " + knownGgufArchitectures(), "export the original model to ONNX and compile that");
+  if (const char* missing = whyRefused(name))
+    metadata.fail(kKey, "is '" + name + "', which needs what is not implemented: " + missing, kUseOnnx);
+  metadata.fail(kKey, "is '" + name + "', supported are " + knownGgufArchitectures(), kUseOnnx);
 }
 
 }  // namespace

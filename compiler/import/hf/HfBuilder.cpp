@@ -4,6 +4,7 @@
 
 #include "compiler/support/Error.h"
 #include "compiler/weights/ElementType.h"
+#include "compiler/weights/FloatConversion.h"
 #include "dialects/schemes/BlockFormat.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -162,15 +163,38 @@ Value HfBuilder::positionRows(const std::string& name, Value table) {
   return builder_.create<tfm::PositionRowsOp>(at(name), tfm::makeTensorType({sequence, width}, builder_.getF32Type()), table);
 }
 
-Value HfBuilder::rmsNorm(const std::string& name, Value input, double epsilon) {
+Attribute HfBuilder::shifted(const std::string& name, Attribute vector, double offset) {
+  const CheckpointTensor found = *checkpoint_.find(name);
+  std::vector<float> values(found.tensor->elements());
+  bool finite = !found.tensor->blocks && convertToFloat(found.tensor->type, found.tensor->data, found.tensor->elements(), values.data());
+  if (!finite)
+    throw UserError(checkpoint_.files()[found.file]->path().string() + ":" + found.tensor->name,
+                    std::string("holds what is no finite number, expected the weights of a norm; ") + kCorrect);
+  for (float& value : values)
+    value = value + static_cast<float>(offset);
+  auto type = RankedTensorType::get(tfm::typeOfWeight(vector).getShape(), builder_.getF32Type());
+  return tfm::LiteralAttr::get(builder_.getContext(), DenseElementsAttr::get(type, ArrayRef<float>(values)));
+}
+
+Value HfBuilder::rmsNorm(const std::string& name, Value input, double epsilon, double offset) {
   int64_t width = ranked(input).getShape().back();
-  Value scale = weight(name + ".weight", stored(name + ".weight", {width}, "its width is " + std::to_string(width)));
+  Attribute expr = stored(name + ".weight", {width}, "its width is " + std::to_string(width));
+  Value scale = weight(name + ".weight", offset == 0 ? expr : shifted(name + ".weight", expr, offset));
   return builder_.create<tfm::RmsNormOp>(at(name), input.getType(), input, scale, builder_.getF32FloatAttr(static_cast<float>(epsilon)));
 }
 
 Value HfBuilder::vector(const std::string& name, const std::string& oldName, int64_t width) {
   const std::string& found = !hasTensor(name) && hasTensor(oldName) ? oldName : name;
   return weight(found, stored(found, {width}, "its width is " + std::to_string(width)));
+}
+
+Value HfBuilder::headNorm(const std::string& name, Value input, int64_t headDim, double epsilon) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
+  int64_t heads = ranked(input).getShape().back() / headDim;
+  dims.back() = getAffineConstantExpr(heads, builder_.getContext());
+  dims.push_back(getAffineConstantExpr(headDim, builder_.getContext()));
+  Value split = builder_.create<tfm::ReshapeOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input);
+  return builder_.create<tfm::ReshapeOp>(at(name), input.getType(), rmsNorm(name, split, epsilon));
 }
 
 Value HfBuilder::layerNorm(const std::string& name, Value input, double epsilon) {
@@ -210,14 +234,14 @@ Value HfBuilder::cacheAppend(const std::string& cache, Value input, const Attent
                                              builder_.getI64IntegerAttr(shape.headDim));
 }
 
-Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, const AttentionShape& shape, double scale) {
+Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, const AttentionShape& shape, double scale, int64_t window) {
   std::string prefix = "layers." + std::to_string(layer);
   Value keys = cacheAppend(prefix + ".key", key, shape), values = cacheAppend(prefix + ".value", value, shape);
   return builder_.create<tfm::AttentionOp>(at(prefix + ".attention"), query.getType(), query, keys, values, Value(),
                                            builder_.getI64IntegerAttr(shape.heads), builder_.getI64IntegerAttr(shape.kvHeads),
                                            builder_.getI64IntegerAttr(shape.headDim), builder_.getF32FloatAttr(static_cast<float>(scale)),
                                            tfm::MaskKindAttr::get(builder_.getContext(), tfm::MaskKind::causal),
-                                           builder_.getI64IntegerAttr(0));
+                                           builder_.getI64IntegerAttr(window));
 }
 
 Value HfBuilder::bidirectionalAttention(const std::string& name, Value query, Value key, Value value, const AttentionShape& shape,

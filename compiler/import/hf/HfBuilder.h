@@ -64,7 +64,10 @@ public:
   mlir::Value embed(const std::string& name, mlir::Value table) { return embed(name, table, ids_); }
   mlir::Value embed(const std::string& name, mlir::Value table, mlir::Value ids);
   mlir::Value positionRows(const std::string& name, mlir::Value table);
-  mlir::Value rmsNorm(const std::string& name, mlir::Value input, double epsilon);
+  /// `offset` is added to the weights, which are then constants of the module.
+  mlir::Value rmsNorm(const std::string& name, mlir::Value input, double epsilon, double offset = 0);
+  /// An RMS norm of every head of [..., heads * headDim], all by the same weight [headDim].
+  mlir::Value headNorm(const std::string& name, mlir::Value input, int64_t headDim, double epsilon);
   /// Its vectors are called weight and bias, in old checkpoints gamma and beta.
   mlir::Value layerNorm(const std::string& name, mlir::Value input, double epsilon);
   mlir::Value unary(const std::string& name, tfm::UnaryKind kind, mlir::Value operand);
@@ -73,8 +76,9 @@ public:
   /// One float, for `binary`.
   mlir::Value scalar(const std::string& name, float value);
   mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim);
-  /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first.
-  mlir::Value attention(int64_t layer, mlir::Value query, mlir::Value key, mlir::Value value, const AttentionShape& shape, double scale);
+  /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first. `window` as in tfm.attention.
+  mlir::Value attention(int64_t layer, mlir::Value query, mlir::Value key, mlir::Value value, const AttentionShape& shape, double scale,
+                        int64_t window = 0);
   /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
   mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
                                      const AttentionShape& shape, double scale, mlir::Value padding);
@@ -88,6 +92,8 @@ public:
 
 private:
   mlir::Location at(const std::string& name);
+  /// A vector of the checkpoint with `offset` added to its elements, as a literal.
+  mlir::Attribute shifted(const std::string& name, mlir::Attribute vector, double offset);
   mlir::RankedTensorType typeLike(mlir::Value value, int64_t width);
   mlir::Value vector(const std::string& name, const std::string& oldName, int64_t width);
   mlir::Value cacheAppend(const std::string& cache, mlir::Value input, const AttentionShape& shape);

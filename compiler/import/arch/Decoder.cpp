@@ -1,0 +1,132 @@
+#include "compiler/import/arch/Decoder.h"
+
+#include <cmath>
+
+namespace quantc {
+
+using mlir::Attribute;
+using mlir::Value;
+
+namespace {
+
+class DecoderImport {
+public:
+  DecoderImport(HfBuilder& builder, const DecoderConfig& config) : b_(builder), config_(config) {}
+
+  ImportedModel run() {
+    const std::string embedding = "embed_tokens";
+    bool embeddingIsHead = config_.tiedHead && !b_.hasTensor(embedding + ".weight");
+    Value table = matrix(embeddingIsHead ? "lm_head" : embedding, {"vocab_size", config_.vocabulary}, {"hidden_size", config_.hidden});
+    Value x = b_.embed(embedding, table);
+    if (config_.embeddingScale != 1)
+      x = b_.binary("embedding_scale", tfm::BinaryKind::mul, x, b_.scalar("embedding_scale", static_cast<float>(config_.embeddingScale)));
+    for (int64_t layer = 0; layer < config_.layers; ++layer)
+      x = block(layer, x);
+    x = norm("norm", b_.tail(x));
+    b_.finish(b_.linear("lm_head", x, headWeight(table)));
+    return {config_.maximumContext};
+  }
+
+private:
+  struct Dimension {
+    const char* key;
+    int64_t size;
+  };
+
+  Value matrix(const std::string& name, Dimension out, Dimension in) {
+    std::string reason = describe(out) + ", " + describe(in);
+    return b_.weight(name + ".weight", b_.stored(name + ".weight", {out.size, in.size}, reason));
+  }
+
+  Value linear(const std::string& name, Value input, Dimension out, Dimension in, bool hasBias) {
+    Value weight = matrix(name, out, in);
+    return b_.linear(name, input, weight, hasBias ? b_.stored(name + ".bias", {out.size}, describe(out)) : Attribute());
+  }
+
+  static std::string describe(Dimension dimension) { return std::string(dimension.key) + " " + std::to_string(dimension.size); }
+
+  Value headWeight(Value table) {
+    if (!config_.tiedHead && b_.hasTensor("lm_head.weight"))
+      return matrix("lm_head", {"vocab_size", config_.vocabulary}, {"hidden_size", config_.hidden});
+    b_.ignore("lm_head.weight");
+    return table;
+  }
+
+  Value block(int64_t layer, Value x) {
+    std::string prefix = "layers." + std::to_string(layer) + ".";
+    Value attended = attention(layer, prefix + "self_attn.", norm(prefix + "input_layernorm", x));
+    x = b_.binary(prefix + "attention_residual", tfm::BinaryKind::add, x, attended);
+    Value transformed = mlp(prefix + "mlp.", norm(prefix + "post_attention_layernorm", x));
+    return b_.binary(prefix + "mlp_residual", tfm::BinaryKind::add, x, transformed);
+  }
+
+  Value norm(const std::string& name, Value x) { return b_.rmsNorm(name, x, config_.epsilon, config_.normOffset); }
+
+  /// Rows begin to begin + out.size - 1 of a matrix that holds several layers' weights.
+  Value part(const std::string& fused, const std::string& name, Value input, Dimension whole, int64_t begin, Dimension out, Dimension in) {
+    Attribute expr = b_.stored(fused + ".weight", {whole.size, in.size}, describe(whole) + ", " + describe(in));
+    return b_.linear(name, input, b_.weight(name + ".weight", b_.rows(expr, begin, begin + out.size)));
+  }
+
+  struct QueryKeyValue {
+    Value q, k, v;
+  };
+
+  QueryKeyValue project(const std::string& prefix, Value x) {
+    const AttentionShape& shape = config_.attention;
+    Dimension in{"hidden_size", config_.hidden}, queries{"num_attention_heads * head_dim", shape.heads * shape.headDim},
+        keys{"num_key_value_heads * head_dim", shape.kvHeads * shape.headDim};
+    bool bias = config_.queryKeyValueBias;
+    if (!config_.fusedWeights)
+      return {linear(prefix + "q_proj", x, queries, in, bias), linear(prefix + "k_proj", x, keys, in, bias),
+              linear(prefix + "v_proj", x, keys, in, bias)};
+    const std::string fused = prefix + "qkv_proj";
+    Dimension whole{"(num_attention_heads + 2 * num_key_value_heads) * head_dim", queries.size + 2 * keys.size};
+    return {part(fused, prefix + "q_proj", x, whole, 0, queries, in), part(fused, prefix + "k_proj", x, whole, queries.size, keys, in),
+            part(fused, prefix + "v_proj", x, whole, queries.size + keys.size, keys, in)};
+  }
+
+  Value attention(int64_t layer, const std::string& prefix, Value x) {
+    const AttentionShape& shape = config_.attention;
+    auto [q, k, v] = project(prefix, x);
+    if (config_.queryKeyNorm) {
+      q = b_.headNorm(prefix + "q_norm", q, shape.headDim, config_.epsilon);
+      k = b_.headNorm(prefix + "k_norm", k, shape.headDim, config_.epsilon);
+    }
+    q = b_.rope(prefix + "q_rope", q, config_.rope, shape.headDim);
+    k = b_.rope(prefix + "k_rope", k, config_.rope, shape.headDim);
+    b_.ignore(prefix + "rotary_emb.inv_freq");
+    Value attended = b_.attention(layer, q, k, v, shape, 1 / std::sqrt(static_cast<double>(shape.headDim)), config_.window);
+    Dimension out{"hidden_size", config_.hidden}, heads{"num_attention_heads * head_dim", shape.heads * shape.headDim};
+    return linear(prefix + "o_proj", attended, out, heads, config_.outputBias);
+  }
+
+  Value mlp(const std::string& prefix, Value x) {
+    Dimension outer{"hidden_size", config_.hidden}, inner{"intermediate_size", config_.intermediate};
+    Value gate, up;
+    if (config_.fusedWeights) {
+      Dimension whole{"2 * intermediate_size", 2 * inner.size};
+      gate = part(prefix + "gate_up_proj", prefix + "gate_proj", x, whole, 0, inner, outer);
+      up = part(prefix + "gate_up_proj", prefix + "up_proj", x, whole, inner.size, inner, outer);
+    } else {
+      gate = linear(prefix + "gate_proj", x, inner, outer, config_.mlpBias);
+      up = linear(prefix + "up_proj", x, inner, outer, config_.mlpBias);
+    }
+    Value gated = b_.binary(prefix + "gate", tfm::BinaryKind::mul, b_.unary(prefix + "act_fn", config_.activationKind, gate), up);
+    return linear(prefix + "down_proj", gated, outer, inner, config_.mlpBias);
+  }
+
+  HfBuilder& b_;
+  const DecoderConfig& config_;
+};
+
+}  // namespace
+
+DecoderConfig::DecoderConfig(const ConfigJson& config)
+    : hidden(config.count("hidden_size")), layers(config.count("num_hidden_layers")), intermediate(config.count("intermediate_size")),
+      vocabulary(config.count("vocab_size")), attention(attentionShape(config, hidden)), rope(ropeParameters(config, attention.headDim)),
+      epsilon(config.number("rms_norm_eps", 1e-6)), maximumContext(config.count("max_position_embeddings")) {}
+
+ImportedModel importDecoder(HfBuilder& builder, const DecoderConfig& config) { return DecoderImport(builder, config).run(); }
+
+}  // namespace quantc
