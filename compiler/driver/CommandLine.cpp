@@ -67,8 +67,8 @@ int compile(const std::vector<std::string>& words) {
   command
       .optional("--quant", options.quant,
                 "How linear layers are stored: " + knownSchemes() +
-                    ". With int4 the embedding and the head are int8. keep: every matrix as its "
-                    "file has it, where that can be stored; what GGUF files are compiled with that are quantized already. Others: int4",
+                    "; with int4 the embedding and the head are int8. Or keep: every matrix as "
+                    "its file has it, as near as these can (default: int4; keep for a GGUF file that is quantized)",
                 "NAME")
       ->check(schemeName());
   command

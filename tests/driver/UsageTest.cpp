@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "(default: host)",
                   "--output",
                   "--quant",
-                  "(default: int4)",
+                  "(default: int4; keep for a",
                   "--context",
                   "--max-sequence",
                   "(default: 64)",

@@ -18,11 +18,11 @@ struct DecoderConfig {
   int64_t maximumContext;
 
   bool queryKeyValueBias = false, outputBias = false, mlpBias = false;
-  bool queryKeyNorm = false;      ///< an RMS norm of every query and key head before RoPE
-  bool fusedWeights = false;      ///< qkv_proj and gate_up_proj, rows one after another
-  int64_t window = 0;             ///< positions that a query sees; 0: all before it
-  double embeddingScale = 1;      ///< of the token's row
-  double normOffset = 0;          ///< added to the weights of norms
+  bool queryKeyNorm = false;  ///< an RMS norm of every query and key head before RoPE
+  bool fusedWeights = false;  ///< qkv_proj and gate_up_proj, rows one after another
+  int64_t window = 0;         ///< positions that a query sees; 0: all before it
+  double embeddingScale = 1;  ///< of the token's row
+  double normOffset = 0;      ///< added to the weights of norms
 };
 
 ImportedModel importDecoder(HfBuilder& builder, const DecoderConfig& config);
