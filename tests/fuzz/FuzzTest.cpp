@@ -24,8 +24,27 @@ private:
 
   void change(std::string& bytes) {
     // Numbers that break sums and products.
-    static constexpr uint64_t kNumbers[] = {0, 1, 2, 31, 32, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-                                            uint64_t{1} << 32, uint64_t{1} << 61, uint64_t{1} << 62, ~uint64_t{0} >> 1, ~uint64_t{0} - 31, ~uint64_t{0}};
+    static constexpr uint64_t kNumbers[] = {0,
+                                            1,
+                                            2,
+                                            31,
+                                            32,
+                                            127,
+                                            128,
+                                            255,
+                                            256,
+                                            0x7fff,
+                                            0x8000,
+                                            0xffff,
+                                            0x7fffffff,
+                                            0x80000000,
+                                            0xffffffff,
+                                            uint64_t{1} << 32,
+                                            uint64_t{1} << 61,
+                                            uint64_t{1} << 62,
+                                            ~uint64_t{0} >> 1,
+                                            ~uint64_t{0} - 31,
+                                            ~uint64_t{0}};
     size_t at = below(bytes.size()), length = std::min(bytes.size() - at, size_t{1} << below(4));
     switch (below(6)) {
     case 0: bytes.resize(at); break;
@@ -72,7 +91,8 @@ TEST_P(Fuzz, DamagedFilesAreReadOrRefused) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Readers, Fuzz, testing::Values(Case{&gguf, 10000}, Case{&safetensors, 50000}, Case{&json, 50000}, Case{&onnx, 5000}),
+INSTANTIATE_TEST_SUITE_P(Readers, Fuzz,
+                         testing::Values(Case{&gguf, 10000}, Case{&safetensors, 50000}, Case{&json, 50000}, Case{&onnx, 5000}),
                          [](const auto& info) { return std::string(info.param.harness->name); });
 
 }  // namespace

@@ -16,8 +16,12 @@ void run(std::string_view bytes) {
   mayRefuse([&] {
     auto gguf = openGguf(file.path());
     for (const auto& [key, value] : gguf->metadata().values()) {
-      mayRefuse([&, key = key] { value.isList ? static_cast<void>(gguf->metadata().numbers(key)) : static_cast<void>(gguf->metadata().number(key)); });
-      mayRefuse([&, key = key] { value.isList ? static_cast<void>(gguf->metadata().texts(key)) : static_cast<void>(gguf->metadata().text(key)); });
+      mayRefuse([&, key = key] {
+        value.isList ? static_cast<void>(gguf->metadata().numbers(key)) : static_cast<void>(gguf->metadata().number(key));
+      });
+      mayRefuse([&, key = key] {
+        value.isList ? static_cast<void>(gguf->metadata().texts(key)) : static_cast<void>(gguf->metadata().text(key));
+      });
     }
     readTensors(*gguf);
     mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
@@ -31,8 +35,12 @@ std::string llama() {
   writer.text("general.architecture", "llama").texts("tokenizer.ggml.tokens", {"a", "bc", ""});
   writer.list<float>("tokenizer.ggml.scores", GgufKind::f32, {0, -1, 2}).flag("tokenizer.ggml.add_bos_token", true);
   writer.f32("llama.attention.layer_norm_rms_epsilon", 1e-5f).f32("llama.rope.freq_base", 10000);
-  for (auto [key, value] : {std::pair{"context_length", 64u}, {"embedding_length", 32}, {"block_count", 1}, {"feed_forward_length", 32},
-                            {"attention.head_count", 2}, {"attention.head_count_kv", 1}})
+  for (auto [key, value] : {std::pair{"context_length", 64u},
+                            {"embedding_length", 32},
+                            {"block_count", 1},
+                            {"feed_forward_length", 32},
+                            {"attention.head_count", 2},
+                            {"attention.head_count_kv", 1}})
     writer.u32(std::string("llama.") + key, value);
   auto add = [&](const std::string& name, std::vector<uint64_t> sizes, uint32_t type, uint64_t bytes) {
     writer.tensor({name, type, std::move(sizes), std::string(bytes, '\1')});

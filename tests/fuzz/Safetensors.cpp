@@ -12,7 +12,8 @@ void run(std::string_view bytes) {
 }
 
 std::vector<std::string> seeds() {
-  return {test::safetensorsBytes({{"x", "F32", {2, 3}, std::string(24, 'x')}, {"y", "BF16", {4}, std::string(8, 'y')}, {"z", "I64", {0, 7}, ""}})};
+  return {test::safetensorsBytes(
+      {{"x", "F32", {2, 3}, std::string(24, 'x')}, {"y", "BF16", {4}, std::string(8, 'y')}, {"z", "I64", {0, 7}, ""}})};
 }
 
 }  // namespace

@@ -74,7 +74,8 @@ int run(const Options& options) {
   if (code == kSuccess && (options.prompt || options.ids))
     code = generates ? generate(engine) : encode(engine);
   if (code == kSuccess && options.chat)
-    code = generates ? chat(engine) : report(options, "gives no logits, expected a model that generates text; give a --prompt to see its outputs");
+    code = generates ? chat(engine)
+                     : report(options, "gives no logits, expected a model that generates text; give a --prompt to see its outputs");
   if (code != kSuccess || !engine.profile)
     return code;
   const std::string wrong = engine.profile->finish(stderr);
