@@ -192,9 +192,11 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
   if (!out || matrixOf(*out) != matrixOf(query))
     return failure();
   // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
-  constexpr int64_t kEnoughUnits = 4, kMostHeads = 8;
+  // Their scores are on the stack together, which the thread of a caller has little of.
+  constexpr int64_t kEnoughUnits = 4, kMostHeads = 8, kMostScores = 1 << 18;
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), headDim = op.getHeadDim();
-  int64_t group = heads / kvHeads, headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads ? group : 1;
+  int64_t group = heads / kvHeads,
+          headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads && group * maxPositions <= kMostScores ? group : 1;
   SmallVector<Value> inputs = {headView(query, heads, headDim, first, 1, headsPerUnit)};
   llvm::append_range(inputs, keysValuesMask);
   Params params = {{"head_dim", std::to_string(headDim)},
