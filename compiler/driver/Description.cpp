@@ -1,6 +1,8 @@
 #include "compiler/driver/Description.h"
 
 #include "artifact_generated.h"
+#include "runtime/src/step_shape.h"
+#include "llvm/ADT/STLExtras.h"
 
 namespace quantc {
 namespace {
@@ -69,19 +71,45 @@ Json describeView(const schema::Program& program, const schema::View* view) {
           {"shape", listOf(view->dims(), [](const schema::Dim* dim) { return sizeText(dim->extent()); })}};
 }
 
-Json describeCall(const schema::Program& program, const schema::Call* call) {
+Json describeCall(const schema::Program& program, const schema::Call* call, uint32_t stage) {
   return {{"name", textOf(call->name())},
+          {"stage", stage},
           {"kernel", textOf(program.kernels()->Get(call->kernel())->name())},
           {"kernel_one", textOf(program.kernels()->Get(call->kernel_one())->name())},
           {"units", sizeText(*call->units())},
           {"arguments", listOf(call->arguments(), [&](const schema::View* view) { return describeView(program, view); })}};
 }
 
+/// The stage of every call.
+std::vector<uint32_t> stagesOf(const schema::Program& program) {
+  std::vector<uint32_t> stages;
+  for (uint32_t i = 0; i < countOf(program.calls()); ++i)
+    stages.push_back(i == 0 ? 0 : stages.back() + (program.calls()->Get(i)->with_previous() ? 0 : 1));
+  return stages;
+}
+
+/// How many stages of a step can be handed to several threads: those of more than one unit. The others are done by whoever finishes the stage before.
+uint32_t dispatchesOf(const schema::Program& program, const rt::StepShape& step) {
+  std::vector<int64_t> units;
+  const std::vector<uint32_t> stages = stagesOf(program);
+  for (uint32_t i = 0; i < stages.size(); ++i) {
+    const schema::Call& call = *program.calls()->Get(i);
+    units.resize(stages[i] + 1);
+    units.back() += rt::evaluate(*call.rows(), step) == 0 ? 0 : rt::evaluate(*call.units(), step);
+  }
+  return static_cast<uint32_t>(llvm::count_if(units, [](int64_t count) { return count > 1; }));
+}
+
 Json describeProgram(const schema::Artifact& header, const schema::Program* program, bool calls) {
+  const std::vector<uint32_t> stages = stagesOf(*program);
+  const uint32_t outputs = std::min(1u, header.max_outputs());
+  const rt::StepShape prefill = {header.max_sequence(), 0, outputs};
   Json json = {{"architecture", schema::EnumNameArchitecture(program->architecture())},
                {"arena_bytes", program->arena_bytes()},
                {"weight_bytes", header.segments()->Get(program->weights_segment())->bytes()},
                {"calls", countOf(program->calls())},
+               {"stages", stages.empty() ? 0 : stages.back() + 1},
+               {"dispatches", {{"decode", dispatchesOf(*program, {1, 0, outputs})}, {"prefill", dispatchesOf(*program, prefill)}}},
                {"kernels", listOf(program->kernels(),
                                   [](const schema::Kernel* kernel) {
                                     return Json{{"name", textOf(kernel->name())}, {"family", textOf(kernel->family())}};
@@ -92,8 +120,8 @@ Json describeProgram(const schema::Artifact& header, const schema::Program* prog
                               {"offset", buffer->offset()},
                               {"bytes", buffer->bytes()}};
                 })}};
-  if (calls)
-    json["call_list"] = listOf(program->calls(), [&](const schema::Call* call) { return describeCall(*program, call); });
+  for (uint32_t i = 0; calls && i < stages.size(); ++i)
+    json["call_list"].push_back(describeCall(*program, program->calls()->Get(i), stages[i]));
   return json;
 }
 

@@ -78,12 +78,16 @@ std::string bufferTable(const Json& program) {
 }
 
 std::string callTable(const Json& program) {
-  TextTable table({"call of " + text(program["architecture"]), "kernel", "units", "arguments"});
+  TextTable table({"stage", "call of " + text(program["architecture"]), "kernel", "for one row", "units", "arguments"},
+                  {true, false, false, false, false, false});
+  Json stage;
   for (const Json& call : program["call_list"]) {
     std::string arguments;
     for (const Json& view : call["arguments"])
       arguments += (arguments.empty() ? "" : ", ") + text(view["buffer"]) + " " + text(view["element"]) + " " + shapeText(view["shape"]);
-    table.row({text(call["name"]), text(call["kernel"]), text(call["units"]), arguments});
+    table.row({call["stage"] == stage ? "" : text(call["stage"]), text(call["name"]), text(call["kernel"]),
+               call["kernel_one"] == call["kernel"] ? "" : text(call["kernel_one"]), text(call["units"]), arguments});
+    stage = call["stage"];
   }
   return table.text();
 }
@@ -91,8 +95,10 @@ std::string callTable(const Json& program) {
 std::string toText(const Json& json) {
   std::string result = overview(json) + "\n" + tensorTable(json["tensors"]) + "\n" + variantTable(json["variants"]);
   for (const Json& program : json["programs"]) {
-    result += "\nprogram of " + text(program["architecture"]) + ": " + text(program["calls"]) + " calls, arena " +
-              bytes(program["arena_bytes"]) + ", weights " + bytes(program["weight_bytes"]) + "\n";
+    result += "\nprogram of " + text(program["architecture"]) + ": " + text(program["calls"]) + " calls in " + text(program["stages"]) +
+              " stages, of which threads share " + text(program["dispatches"]["decode"]) + " to decode a token and " +
+              text(program["dispatches"]["prefill"]) + " in a full step; arena " + bytes(program["arena_bytes"]) + ", weights " +
+              bytes(program["weight_bytes"]) + "\n";
     result += "\n" + kernelTable(program) + "\n" + bufferTable(program);
     if (program.contains("call_list"))
       result += "\n" + callTable(program);

@@ -146,7 +146,7 @@ private:
     schema::Size units = sizeOf(call.getUnits().getResult(0)), rows = sizeOf(call.getRows().getResult(0));
     return schema::CreateCallDirect(builder, kernelIndex.lookup(call.getKernel()), kernelIndex.lookup(call.getKernelOne()), &views, &units,
                                     call.getName().str().c_str(), &rows, call.getRowMultiplyAdds(), call.getPositionMultiplyAdds(),
-                                    call.getWindow());
+                                    call.getWindow(), call.getWithPrevious());
   }
 
   std::pair<std::vector<Offset<schema::Port>>, std::vector<Offset<schema::Port>>> writePorts(kern::ProgramOp program) {

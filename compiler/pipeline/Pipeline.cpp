@@ -56,6 +56,7 @@ void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& optio
     lower.maxSequence = options.maxSequence;
     lower.cache = !options.cache.empty() ? options.cache : options.quant == "f32" ? "f32" : "f16";
     manager.addPass(createLowerToKernPass(lower));
+    manager.addPass(createFormStagesPass());
     manager.addPass(createPlanMemoryPass());
     break;
   }

@@ -64,10 +64,14 @@ def Kern_ViewOp : Kern_Op<"view", [Pure]> {
 
 def Kern_CallOp : Kern_Op<"call"> {
   let summary = "runs a kernel on views, outputs last; `kernel_one` where the call has one row";
-  let description = [{ The last three say how much arithmetic the call is (Call in artifact.fbs). }];
+  let description = [{
+    `row_multiply_adds`, `position_multiply_adds` and `window` say how much arithmetic the call is (Call in artifact.fbs). Calls in a row of
+    which all but the first are `with_previous` form a stage: they do not depend on each other, and threads take pieces of all of them.
+  }];
   let arguments = (ins Variadic<Kern_ViewType>:$views, FlatSymbolRefAttr:$kernel, FlatSymbolRefAttr:$kernel_one, I64Attr:$outputs,
                    AffineMapAttr:$units, AffineMapAttr:$rows, StrAttr:$name, DefaultValuedAttr<I64Attr, "0">:$row_multiply_adds,
-                   DefaultValuedAttr<I64Attr, "0">:$position_multiply_adds, DefaultValuedAttr<I64Attr, "0">:$window);
+                   DefaultValuedAttr<I64Attr, "0">:$position_multiply_adds, DefaultValuedAttr<I64Attr, "0">:$window,
+                   UnitAttr:$with_previous);
   let assemblyFormat = "$kernel `(` $views `)` attr-dict";
   let hasVerifier = 1;
 }

@@ -18,12 +18,22 @@ def LowerToKernPass : Pass<"lower-to-kern", "::mlir::ModuleOp"> {
   let dependentDialects = ["::quantc::kern::KernDialect"];
 }
 
+def FormStagesPass : Pass<"form-stages", "::mlir::ModuleOp"> {
+  let summary = "mark calls that can run at the same time as those before them";
+  let description = [{
+    A call joins the stage of the call before it if it neither reads what a call of that stage writes nor writes what one reads or writes. Buffers
+    count as a whole. The runtime divides the work of a stage among its threads at once, so the products of queries, keys and values are handed
+    over once.
+  }];
+  let dependentDialects = ["::quantc::kern::KernDialect"];
+}
+
 def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
   let summary = "give every buffer and constant its offset";
   let description = [{
-    State, inputs and outputs get places of their own; scratch buffers share bytes where they are not alive at the same time: largest first, each
-    at the lowest offset that is free during its life (Pisarchyk & Lee 2020, greedy by size). Offsets are multiples of 64. Sets
-    `kern.arena_bytes` and `kern.weight_bytes` of every program.
+    State, inputs and outputs get places of their own; scratch buffers share bytes where they are not alive at the same time, counted in stages:
+    largest first, each at the lowest offset that is free during its life (Pisarchyk & Lee 2020, greedy by size). Offsets are multiples of 64.
+    Sets `kern.arena_bytes` and `kern.weight_bytes` of every program.
   }];
   let dependentDialects = ["::quantc::kern::KernDialect"];
 }

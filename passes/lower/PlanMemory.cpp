@@ -14,7 +14,7 @@ using namespace mlir;
 constexpr int64_t kAlignment = 64;
 constexpr uint64_t kLargestBuffer = uint64_t{1} << 46;  // bytes; the address space of all targets holds it
 
-/// A buffer and the calls between which it is alive, both included.
+/// A buffer and the stages between which it is alive, both included.
 struct Lifetime {
   kern::BufferOp buffer;
   int64_t first, last;
@@ -101,17 +101,18 @@ private:
       indexOf[buffer.getResult()] = lifetimes.size();
       lifetimes.push_back({buffer, INT64_MAX, -1});
     }
-    int64_t index = 0;
+    int64_t stage = -1;
     for (auto call : program.getOps<kern::CallOp>()) {
+      if (stage < 0 || !call.getWithPrevious())
+        ++stage;
       for (Value view : call.getViews()) {
         auto it = indexOf.find(view.getDefiningOp<kern::ViewOp>().getBuffer());
         if (it == indexOf.end())
           continue;
         Lifetime& lifetime = lifetimes[it->second];
-        lifetime.first = std::min(lifetime.first, index);
-        lifetime.last = std::max(lifetime.last, index);
+        lifetime.first = std::min(lifetime.first, stage);
+        lifetime.last = std::max(lifetime.last, stage);
       }
-      ++index;
     }
     return lifetimes;
   }

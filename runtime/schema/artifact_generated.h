@@ -654,7 +654,8 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_ROWS = 14,
     VT_ROW_MULTIPLY_ADDS = 16,
     VT_POSITION_MULTIPLY_ADDS = 18,
-    VT_WINDOW = 20
+    VT_WINDOW = 20,
+    VT_WITH_PREVIOUS = 22
   };
   uint32_t kernel() const {
     return GetField<uint32_t>(VT_KERNEL, 0);
@@ -683,6 +684,9 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   uint32_t window() const {
     return GetField<uint32_t>(VT_WINDOW, 0);
   }
+  bool with_previous() const {
+    return GetField<uint8_t>(VT_WITH_PREVIOUS, 0) != 0;
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint32_t>(verifier, VT_KERNEL, 4) &&
@@ -697,6 +701,7 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint64_t>(verifier, VT_ROW_MULTIPLY_ADDS, 8) &&
            VerifyField<uint64_t>(verifier, VT_POSITION_MULTIPLY_ADDS, 8) &&
            VerifyField<uint32_t>(verifier, VT_WINDOW, 4) &&
+           VerifyField<uint8_t>(verifier, VT_WITH_PREVIOUS, 1) &&
            verifier.EndTable();
   }
 };
@@ -732,6 +737,9 @@ struct CallBuilder {
   void add_window(uint32_t window) {
     fbb_.AddElement<uint32_t>(Call::VT_WINDOW, window, 0);
   }
+  void add_with_previous(bool with_previous) {
+    fbb_.AddElement<uint8_t>(Call::VT_WITH_PREVIOUS, static_cast<uint8_t>(with_previous), 0);
+  }
   explicit CallBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -753,7 +761,8 @@ inline flatbuffers::Offset<Call> CreateCall(
     const quantc::schema::Size *rows = nullptr,
     uint64_t row_multiply_adds = 0,
     uint64_t position_multiply_adds = 0,
-    uint32_t window = 0) {
+    uint32_t window = 0,
+    bool with_previous = false) {
   CallBuilder builder_(_fbb);
   builder_.add_position_multiply_adds(position_multiply_adds);
   builder_.add_row_multiply_adds(row_multiply_adds);
@@ -764,6 +773,7 @@ inline flatbuffers::Offset<Call> CreateCall(
   builder_.add_arguments(arguments);
   builder_.add_kernel_one(kernel_one);
   builder_.add_kernel(kernel);
+  builder_.add_with_previous(with_previous);
   return builder_.Finish();
 }
 
@@ -777,7 +787,8 @@ inline flatbuffers::Offset<Call> CreateCallDirect(
     const quantc::schema::Size *rows = nullptr,
     uint64_t row_multiply_adds = 0,
     uint64_t position_multiply_adds = 0,
-    uint32_t window = 0) {
+    uint32_t window = 0,
+    bool with_previous = false) {
   auto arguments__ = arguments ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::View>>(*arguments) : 0;
   auto name__ = name ? _fbb.CreateString(name) : 0;
   return quantc::schema::CreateCall(
@@ -790,7 +801,8 @@ inline flatbuffers::Offset<Call> CreateCallDirect(
       rows,
       row_multiply_adds,
       position_multiply_adds,
-      window);
+      window,
+      with_previous);
 }
 
 struct Kernel FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

@@ -75,24 +75,77 @@ private:
   void* pointers_[kMaxArguments];
 };
 
-uint32_t pieces_for(const PlannedCall& call, const Step& step) {
-  if (step.threads == 1)
-    return 1;
+uint64_t cost_of(const PlannedCall& call, const Step& step) {
   const Work work = work_of(call, step.shape);
-  const uint64_t cost = work.bytes + work.multiply_adds / kMultiplyAddsPerCost;
-  if (cost >= kLongPieceCost * kMostPiecesPerThread * step.threads)
-    return kMostPiecesPerThread * step.threads;
-  return std::clamp<uint64_t>(cost / kLeastPieceCost, 1, step.threads);
+  return work.bytes + work.multiply_adds / kMultiplyAddsPerCost;
 }
 
-uint32_t pieces_of_call(void* context, uint32_t index) {
-  const Step& step = *static_cast<const Step*>(context);
-  const PlannedCall& call = step.plan.calls()[index];
-  if (evaluate(*call.rows, step.shape) == 0)
-    return 0;
-  const int64_t units = evaluate(*call.units, step.shape);
-  return static_cast<uint32_t>(std::min<int64_t>(units, pieces_for(call, step)));
+/// 0 for a call that has nothing to do in this step.
+int64_t units_of(const PlannedCall& call, const Step& step) {
+  return evaluate(*call.rows, step.shape) == 0 ? 0 : evaluate(*call.units, step.shape);
 }
+
+uint32_t pieces_for(uint64_t cost, uint32_t threads) {
+  if (threads == 1)
+    return 1;
+  if (cost >= kLongPieceCost * kMostPiecesPerThread * threads)
+    return kMostPiecesPerThread * threads;
+  return static_cast<uint32_t>(std::clamp<uint64_t>(cost / kLeastPieceCost, 1, threads));
+}
+
+uint32_t pieces_of_stage(void* context, uint32_t index) {
+  const Step& step = *static_cast<const Step*>(context);
+  const Stage stage = step.plan.stage(index);
+  int64_t units = 0;
+  uint64_t cost = 0;
+  for (uint32_t i = stage.begin; i < stage.end; ++i) {
+    units += units_of(step.plan.calls()[i], step);
+    cost += cost_of(step.plan.calls()[i], step);
+  }
+  return static_cast<uint32_t>(std::min<int64_t>(units, pieces_for(cost, step.threads)));
+}
+
+/// The parts of a stage's calls that belong to one of its pieces. The work of all calls is laid end to end and cut into equal parts, each at the
+/// unit in which it falls.
+class Piece {
+public:
+  Piece(const Step& step, Stage stage, uint32_t piece, uint32_t pieces)
+      : piece_(piece), pieces_(pieces), alone_(stage.end - stage.begin == 1) {
+    if (alone_ || pieces == 1)
+      return;
+    uint64_t total = 0;
+    for (uint32_t i = stage.begin; i < stage.end; ++i)
+      total += cost_of(step.plan.calls()[i], step);
+    begin_ = total / pieces * piece;
+    end_ = piece + 1 == pieces ? total : total / pieces * (piece + 1);
+  }
+
+  /// To be asked for every call of the stage, in order.
+  UnitRange next(const Step& step, const PlannedCall& call) {
+    const int64_t units = units_of(call, step);
+    if (alone_ || pieces_ == 1)
+      return unit_range(units, piece_, pieces_);
+    const uint64_t cost = cost_of(call, step);
+    const UnitRange range = {units_before(begin_, cost, units), units_before(end_, cost, units)};
+    done_ += cost;
+    return range;
+  }
+
+private:
+  int64_t units_before(uint64_t place, uint64_t cost, int64_t units) const {
+    if (place <= done_)
+      return 0;
+    if (place - done_ >= cost)
+      return units;
+    return std::min(units,
+                    static_cast<int64_t>(static_cast<double>(place - done_) / static_cast<double>(cost) * static_cast<double>(units)));
+  }
+
+  const uint32_t piece_, pieces_;
+  const bool alone_;
+  uint64_t begin_ = 0, end_ = 0;  // of the piece, in the work of the stage
+  uint64_t done_ = 0;             // work of the calls so far
+};
 
 uint64_t now_ns() {
   timespec time;
@@ -106,12 +159,9 @@ int call_kernel(const Step& step, const PlannedCall& call, UnitRange range) {
   return (one ? call.kernel_one : call.kernel)(arguments.pointers());
 }
 
-void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces, uint32_t thread) {
-  Step& step = *static_cast<Step*>(context);
-  const PlannedCall& call = step.plan.calls()[index];
-  const UnitRange range = unit_range(evaluate(*call.units, step.shape), piece, pieces);
+void run_call(Step& step, uint32_t index, UnitRange range, uint32_t thread) {
   const uint64_t begin = step.events.room ? now_ns() : 0;
-  const int result = call_kernel(step, call, range);
+  const int result = call_kernel(step, step.plan.calls()[index], range);
   if (step.events.room) {
     qc_event& event = step.events.room[step.events.count.fetch_add(1, std::memory_order_relaxed)];
     event = {begin, now_ns(), index, thread, static_cast<uint32_t>(range.begin), static_cast<uint32_t>(range.end - range.begin)};
@@ -119,6 +169,17 @@ void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces, u
   int none = 0;
   if (result != 0)
     step.failure.compare_exchange_strong(none, result);
+}
+
+void run_piece(void* context, uint32_t index, uint32_t piece, uint32_t pieces, uint32_t thread) {
+  Step& step = *static_cast<Step*>(context);
+  const Stage stage = step.plan.stage(index);
+  Piece parts(step, stage, piece, pieces);
+  for (uint32_t i = stage.begin; i < stage.end; ++i) {
+    const UnitRange range = parts.next(step, step.plan.calls()[i]);
+    if (range.begin < range.end)
+      run_call(step, i, range, thread);
+  }
 }
 
 }  // namespace
@@ -130,7 +191,7 @@ size_t events_per_step(const Plan& plan, uint32_t threads) {
 int run_step(const Plan& plan, uint8_t* arena, const StepShape& shape, ThreadPool& pool, EventLog& events) {
   events.count.store(0, std::memory_order_relaxed);
   Step step{plan, arena, shape, pool.threads(), events};
-  pool.run({&step, static_cast<uint32_t>(plan.calls().size()), pieces_of_call, run_piece});
+  pool.run({&step, plan.stage_count(), pieces_of_stage, run_piece});
   return step.failure.load();
 }
 

@@ -2,13 +2,15 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 #include "header_check.h"
 #include "resident.h"
 #include "work.h"
 
 namespace quantc::rt {
 
-static_assert(sizeof(PlannedCall) <= kPlannedCallBytes && sizeof(PlannedView) <= kPlannedViewBytes,
+static_assert(sizeof(PlannedCall) + sizeof(Stage) <= kPlannedCallBytes && sizeof(PlannedView) <= kPlannedViewBytes,
               "the bound on resident memory counts them");
 
 namespace {
@@ -75,7 +77,7 @@ qc_status Plan::build(const schema::Program& program, const schema::Variant& var
     return reinterpret_cast<Kernel>(reinterpret_cast<uintptr_t>(code) + variant.entries()->Get(kernel));
   };
   const uint32_t call_count = size_of(program.calls());
-  if (!calls_.allocate(call_count) || !views_.allocate(count_views(program)))
+  if (!calls_.allocate(call_count) || !stages_.allocate(call_count) || !views_.allocate(count_views(program)))
     return fail(error, QC_ERROR_MEMORY, "a plan of %u calls could not be held in memory; free some memory", call_count);
   weights_ = weights;
   PlannedView* next_view = views_.begin();
@@ -87,8 +89,17 @@ qc_status Plan::build(const schema::Program& program, const schema::Variant& var
       *next_view++ = plan_view(program, *call.arguments()->Get(a));
     calls_[i] = {entry(call.kernel()),           entry(call.kernel_one()), call.units(), call.rows(), views, arguments,
                  plan_cost(program, call, views)};
+    if (i == 0 || !call.with_previous())
+      stages_[stage_count_++].begin = i;
+    stages_[stage_count_ - 1].end = i + 1;
   }
   return QC_OK;
+}
+
+uint32_t Plan::stage_of(uint32_t call) const {
+  const Stage* const behind = std::upper_bound(stages_.begin(), stages_.begin() + stage_count_, call,
+                                               [](uint32_t index, const Stage& stage) { return index < stage.begin; });
+  return static_cast<uint32_t>(behind - stages_.begin()) - 1;
 }
 
 }  // namespace quantc::rt

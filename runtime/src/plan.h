@@ -40,6 +40,12 @@ struct PlannedCall {
   CallCost cost;
 };
 
+/// Calls that do not depend on each other: indices from `begin` up to `end`.
+struct Stage {
+  uint32_t begin;
+  uint32_t end;
+};
+
 class Plan {
 public:
   /// `weights` and `code` are the mapped segments. The header must outlive the plan.
@@ -47,11 +53,17 @@ public:
                   qc_error* error);
 
   const Array<PlannedCall>& calls() const { return calls_; }
+  uint32_t stage_count() const { return stage_count_; }
+  Stage stage(uint32_t index) const { return stages_[index]; }
+  /// The stage that a call belongs to.
+  uint32_t stage_of(uint32_t call) const;
   const uint8_t* weights() const { return weights_; }
 
 private:
   Array<PlannedCall> calls_;
   Array<PlannedView> views_;
+  Array<Stage> stages_;  // of which the first `stage_count_` are used
+  uint32_t stage_count_ = 0;
   const uint8_t* weights_ = nullptr;
 };
 

@@ -173,7 +173,8 @@ qc_status qc_session_get_call(const qc_session* session, uint32_t call, qc_call_
   const bool one = evaluate(*from.rows(), session->shape) == 1;
   const schema::Kernel& kernel = *program.kernels()->Get(one ? from.kernel_one() : from.kernel());
   const Work work = work_of(planned, session->shape);
-  *out_info = {text_of(from.name()), text_of(kernel.name()), text_of(kernel.family()), work.bytes, work.multiply_adds};
+  *out_info = {text_of(from.name()), text_of(kernel.name()), text_of(kernel.family()),
+               work.bytes,           work.multiply_adds,     session->model->plan.stage_of(call)};
   return QC_OK;
 }
 

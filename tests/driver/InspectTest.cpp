@@ -57,6 +57,22 @@ TEST_F(Inspect, TensorsAddUp) {
   EXPECT_EQ(linear, 4u * (2 * 256 * 256 + 2 * 128 * 256 + 3 * 768 * 256));
 }
 
+// Per layer: queries, keys and values; attention; its projection; gate and up; down. Norms of one token are nothing to share.
+TEST_F(Inspect, ALayerIsFiveDispatchesToDecodeAToken) {
+  constexpr int layers = 4;
+  for (const json& program : described({"--calls"})["programs"]) {
+    EXPECT_EQ(program["dispatches"]["decode"], 5 * layers + 1) << "and the head";
+    EXPECT_EQ(program["dispatches"]["prefill"], 7 * layers + 2) << "and the embedding and the head";
+    EXPECT_EQ(program["stages"], 7 * layers + 3);
+    EXPECT_EQ(program["calls"], 9 * layers + 3);
+    const json& calls = program["call_list"];
+    EXPECT_EQ(calls[2]["name"], "layers.0.self_attn.q_proj");
+    EXPECT_EQ(calls[4]["name"], "layers.0.self_attn.v_proj");
+    EXPECT_EQ(calls[2]["stage"], calls[4]["stage"]);
+    EXPECT_EQ(calls.back()["stage"], 7 * layers + 2);
+  }
+}
+
 TEST_F(Inspect, ArenaHoldsItsBuffers) {
   for (const json& program : described()["programs"]) {
     EXPECT_GT(program["calls"].get<int>(), 0);

@@ -43,7 +43,7 @@ Offset<schema::View> write_view(FlatBufferBuilder& builder, const ViewSpec& view
 Offset<schema::Call> write_call(FlatBufferBuilder& builder, const CallSpec& call) {
   const auto arguments = write_all(builder, call.arguments, write_view);
   return schema::CreateCall(builder, call.kernel, call.kernel_one, arguments, &call.units, builder.CreateString(call.name), &call.rows,
-                            call.row_multiply_adds, call.position_multiply_adds, call.window);
+                            call.row_multiply_adds, call.position_multiply_adds, call.window, call.with_previous);
 }
 
 Offset<schema::Buffer> write_buffer(FlatBufferBuilder& builder, const BufferSpec& buffer) {

@@ -40,6 +40,7 @@ struct CallSpec {
   Size units, rows;
   uint64_t row_multiply_adds = 0, position_multiply_adds = 0;
   uint32_t window = 0;
+  bool with_previous = false;
 };
 
 struct BufferSpec {

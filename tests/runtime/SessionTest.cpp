@@ -293,6 +293,61 @@ TEST(Session, DividesCallsByTheirWork) {
   EXPECT_EQ(pieces_of_work(uint64_t{1} << 40, 1), 1u);
 }
 
+/// The tiny model whose projection is done twice in one stage, the second time with `multiply_adds` and into a buffer of its own.
+ArtifactSpec model_with_a_shared_stage(uint64_t multiply_adds) {
+  ArtifactSpec spec = tiny_model();
+  ProgramSpec& program = spec.programs[0];
+  program.buffers.push_back({"again", schema::Space_output, program.arena_bytes, 320});
+  program.arena_bytes += 320;
+  for (ViewSpec& view : program.calls[kProject].arguments)
+    view.split_unit = 1;
+  program.calls[kProject].units = constant(kVocabulary);
+  CallSpec again = program.calls[kProject];
+  again.name = "again";
+  again.arguments.back().buffer = static_cast<uint32_t>(program.buffers.size() - 1);
+  again.row_multiply_adds = multiply_adds;
+  again.with_previous = true;
+  program.calls.push_back(again);
+  spec.outputs.push_back({"again", "again", schema::ElementType_f32, {outputs(), constant(kVocabulary)}});
+  return spec;
+}
+
+TEST(Session, DividesTheWorkOfAStageAsAWhole) {
+  for (const uint64_t multiply_adds : {uint64_t{1}, uint64_t{1} << 20, uint64_t{10} << 20}) {
+    for (const uint32_t threads : {1, 2, 3, 7}) {
+      Running running(model_with_a_shared_stage(multiply_adds), threads);
+      std::vector<qc_event> events(qc_session_events_per_step(running.session.get()));
+      qc_session_record(running.session.get(), events.data());
+      const auto logits = running.step({3, 1, 4}, QC_ROWS_ALL);
+      ASSERT_LE(qc_session_event_count(running.session.get()), events.size());
+      events.resize(qc_session_event_count(running.session.get()));
+      const void* again = nullptr;
+      size_t bytes = 0;
+      ASSERT_EQ(qc_session_get_output(running.session.get(), "again", &again, &bytes, nullptr), QC_OK);
+      const std::vector<std::vector<float>> expected = tiny_logits({3, 1, 4});
+      for (size_t row = 0; row < expected.size(); ++row) {
+        EXPECT_EQ(logits[row], expected[row]);
+        const float* values = static_cast<const float*>(again) + row * kLogitsStride;
+        EXPECT_EQ(std::vector<float>(values, values + kVocabulary), expected[row]);
+      }
+      uint32_t units[2] = {}, pieces[2] = {};
+      for (const qc_event& event : events) {
+        if (event.call >= kProject)
+          units[event.call - kProject] += event.units, ++pieces[event.call - kProject];
+      }
+      EXPECT_THAT(units, testing::Each(kVocabulary)) << threads << " threads";
+      if (multiply_adds == 10 << 20 && threads == 2)
+        EXPECT_THAT(pieces, testing::ElementsAre(1, 4)) << "the first piece is all of the short call and the beginning of the long one";
+      qc_call_info first = {}, second = {}, sum = {};
+      qc_session_get_call(running.session.get(), kProject, &first);
+      qc_session_get_call(running.session.get(), kProject + 1, &second);
+      qc_session_get_call(running.session.get(), kSum, &sum);
+      EXPECT_EQ(first.stage, second.stage);
+      EXPECT_EQ(first.stage, sum.stage + 1);
+    }
+  }
+}
+
 TEST(Session, StepsAllocateNothing) {
   Running running(tiny_model(), 3);
   EXPECT_GT(allocations, 0) << "opening allocates, so the counter counts";

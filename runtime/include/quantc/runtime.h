@@ -127,6 +127,7 @@ typedef struct qc_call_info {
   const char* family;     /* its family */
   uint64_t bytes;         /* read and written by the call in the last step, everything once: weights, activations, KV cache */
   uint64_t multiply_adds; /* of matrix products and attention in the last step */
+  uint32_t stage;         /* calls of one stage do not depend on each other and run at the same time */
 } qc_call_info;
 /* A call as it was in the session's last step. QC_ERROR_ARGUMENT when there is no such call. */
 qc_status qc_session_get_call(const qc_session* session, uint32_t call, qc_call_info* out_info);

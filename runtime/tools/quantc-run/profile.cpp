@@ -81,17 +81,34 @@ void Profile::add_step(PhaseFigures& figures) {
   std::sort(events_.begin(), end,
             [](const qc_event& a, const qc_event& b) { return std::pair(a.call, a.begin_ns) < std::pair(b.call, b.begin_ns); });
   for (auto event = events_.begin(); event != end;) {
+    // The calls of a stage run at the same time: each gets the part of the stage's time that it had of the threads'.
     qc_call_info call = {};
     qc_session_get_call(session_, event->call, &call);
-    const auto first = event;
-    uint64_t last_end = 0;
-    for (; event != end && event->call == first->call; ++event) {
-      last_end = std::max(last_end, event->end_ns);
-      figures.busy_ns[event->thread] += event->end_ns - event->begin_ns;
+    const uint32_t stage = call.stage;
+    uint64_t stage_begin = event->begin_ns, stage_end = 0, stage_busy = 0;
+    std::vector<std::pair<qc_call_info, uint64_t>> calls;  // and how long threads were busy with it
+    for (uint32_t last = UINT32_MAX; event != end; ++event) {
+      if (event->call != last) {
+        qc_session_get_call(session_, event->call, &call);
+        if (call.stage != stage)
+          break;
+        calls.emplace_back(call, 0);
+        last = event->call;
+      }
+      const uint64_t busy = event->end_ns - event->begin_ns;
+      stage_begin = std::min(stage_begin, event->begin_ns);
+      stage_end = std::max(stage_end, event->end_ns);
+      stage_busy += busy;
+      calls.back().second += busy;
+      figures.busy_ns[event->thread] += busy;
       if (trace_)
         add_to_trace(*event, call);
     }
-    figures.kernels[call.family][call.kernel].add({1, last_end - first->begin_ns, call.bytes, call.multiply_adds});
+    for (const auto& [info, busy] : calls) {
+      const double share = static_cast<double>(busy) / static_cast<double>(std::max<uint64_t>(stage_busy, 1));
+      const auto ns = static_cast<uint64_t>(share * static_cast<double>(stage_end - stage_begin));
+      figures.kernels[info.family][info.kernel].add({1, ns, info.bytes, info.multiply_adds});
+    }
   }
 }
 
