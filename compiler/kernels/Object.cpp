@@ -138,7 +138,8 @@ Facts factsOf(const TargetVariant& target) {
   const bool vectors = target.architecture != Architecture::riscv64 || hasVectors(target);
   const int lanes = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
   const bool half = target.architecture == Architecture::arm64 || halideTargetOf(target).has_feature(Halide::Target::F16C);
-  return {target.dotForm, target.layout, lanes, half};
+  const bool few = target.architecture == Architecture::x86_64 && !halideTargetOf(target).has_feature(Halide::Target::AVX512_Skylake);
+  return {target.dotForm, target.layout, lanes, few ? 16 : 32, half};
 }
 
 std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit, Rounding rounding) {
