@@ -120,7 +120,9 @@ size_t longest_text(const qc_tokenizer& t) {
 
 }  // namespace
 
-bool starts_with(text_span text, text_span start) { return text.size >= start.size && memcmp(text.data, start.data, start.size) == 0; }
+bool starts_with(text_span text, text_span start) {
+  return start.size == 0 || (text.size >= start.size && memcmp(text.data, start.data, start.size) == 0);
+}
 
 int32_t find_piece(const qc_tokenizer& t, text_span text) {
   const span<uint32_t>& order = t.pieces.order;

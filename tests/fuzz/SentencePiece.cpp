@@ -21,9 +21,9 @@ void run(std::string_view bytes) {
 std::string charsmap() {
   std::string trie(4 * 512, '\0');
   const auto setUnit = [&](size_t at, uint32_t unit) { std::memcpy(trie.data() + 4 * at, &unit, 4); };
-  setUnit(0, 256u << 10);           // the root's children are at 256 ^ label
+  setUnit(0, 256u << 10);                          // the root's children are at 256 ^ label
   setUnit(256 ^ 'A', 1u << 8 | 'A' | (1u << 10));  // has a leaf
-  setUnit((256 ^ 'A') ^ 1, 1u << 31);  // its value: the replacement at byte 0
+  setUnit((256 ^ 'A') ^ 1, 1u << 31);              // its value: the replacement at byte 0
   const uint32_t bytes = static_cast<uint32_t>(trie.size());
   return std::string(reinterpret_cast<const char*>(&bytes), 4) + trie + std::string("a\0", 2);
 }

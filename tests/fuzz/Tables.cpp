@@ -36,8 +36,8 @@ void render(const void* header, size_t headerBytes) {
   std::vector<char> text(1 << 12);
   size_t bytes = 0;
   qc_error error = {};
-  qc_chat_render(header, headerBytes, messages, std::size(messages), 1, scratch.data(), scratch.size() * 8, text.data(), text.size(), &bytes,
-                 &error);
+  qc_chat_render(header, headerBytes, messages, std::size(messages), 1, scratch.data(), scratch.size() * 8, text.data(), text.size(),
+                 &bytes, &error);
 }
 
 std::string headerOf(const TokenizerTables& tables) {
@@ -63,8 +63,8 @@ void run(std::string_view bytes) {
 
 std::vector<std::string> seeds() {
   const auto withChat = [](TokenizerTables tables) {
-    tables.chat = ChatEntry{compileChatTemplate("{% for m in messages %}{{ '<|' + m['role'] + '|>' + m.content | trim }}{% endfor %}"), "<s>",
-                            "</s>", ""};
+    tables.chat = ChatEntry{compileChatTemplate("{% for m in messages %}{{ '<|' + m['role'] + '|>' + m.content | trim }}{% endfor %}"),
+                            "<s>", "</s>", ""};
     return headerOf(tables);
   };
   std::vector<std::string> headers = {withChat(test::import(test::smallByteLevel())), headerOf(test::import(test::smallSentencePiece()))};
