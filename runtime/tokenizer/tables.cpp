@@ -152,7 +152,7 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
     return wrong;
   if (const char* wrong = read_normalizer(tables, t.classes, t.normalizer))
     return wrong;
-  if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256)
+  if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256 && t.byte_tokens.size != 512)
     return "has an incomplete list of bytes";
   if (!ids_fit(t.byte_tokens, t.vocabulary, -1))
     return "has tokens of bytes that are not in the vocabulary";

@@ -177,5 +177,35 @@ TEST(Folder, VocabularyAndMergesAreReadAsGpt2) {
   EXPECT_EQ(tokenizerFiles(folder.path).size(), 2u);
 }
 
+/// All bytes of words and of their ends, and a few merges: CLIP's vocabulary in small.
+Json smallClip() {
+  Json vocabulary;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    vocabulary[tokenizer_import::byteLevelCharacter(byte)] = byte;
+    vocabulary[tokenizer_import::byteLevelCharacter(byte) + "</w>"] = 256 + byte;
+  }
+  for (const char* token : {"ca", "cat</w>", "at", "at</w>", "<|startoftext|>", "<|endoftext|>"})
+    vocabulary[token] = vocabulary.size();
+  return vocabulary;
+}
+
+TEST(Folder, WordsThatEndWithATokenOfTheirOwnAreReadAsClip) {
+  TemporaryFolder folder;
+  folder.write("vocab.json", smallClip().dump());
+  folder.write("merges.txt", "#version: 0.2\nc a\na t\na t</w>\nca t</w>\n");
+  TokenizerTables tables;
+  ASSERT_TRUE(importTokenizer(folder.path, tables));
+  const auto tokenizer = load(tables);
+  constexpr int32_t end = 256, ca = 512, cat = 513, at = 514, atEnd = 515, start = 516, stop = 517;
+  EXPECT_EQ(tokenizer->encode("A  Cat", true), (Ids{start, end + 'a', cat, stop})) << "lower case, spaces are not kept";
+  EXPECT_EQ(tokenizer->encode("at cab"), (Ids{atEnd, ca, end + 'b'}));
+  EXPECT_EQ(tokenizer->encode("ate!"), (Ids{at, end + 'e', end + '!'}));
+  EXPECT_EQ(tokenizer->encode("2024"), (Ids{end + '2', end + '0', end + '2', end + '4'})) << "digits are words";
+  EXPECT_EQ(tokenizer->encode("\xC3\x89"), (Ids{0xC3, end + 0xA9}));
+  EXPECT_EQ(tokenizer->encode("cat<|endoftext|>"), (Ids{cat, stop}));
+  EXPECT_EQ(tokenizer->decode({start, end + 'a', cat, ca, end + 'b', stop}), "a cat cab ");
+  EXPECT_TRUE(qc_tokenizer_is_end(tokenizer->get(), stop) == 0) << "an encoder's text does not end a generation";
+}
+
 }  // namespace
 }  // namespace quantc::test
