@@ -270,17 +270,17 @@ private:
       return failing(", which calls itself");
     if (values.size() > called.parameters.size())
       return failing(" with more arguments than it has");
-    for (const auto& [parameter, value] : named)
-      if (std::none_of(called.parameters.begin(), called.parameters.end(), [&](const auto& one) { return one.first == parameter; }))
+    for (const auto& argument : named)
+      if (std::none_of(called.parameters.begin(), called.parameters.end(), [&](const auto& one) { return one.first == argument.first; }))
         return failing(" with arguments that it has not");
     ProgramBuilder::Caller caller = builder.enterMacro();
     const size_t back = std::exchange(position, called.body);
     called.open = true;
     Code code;
     for (size_t i = 0; i < called.parameters.size(); ++i) {
-      const auto& [parameter, absent] = called.parameters[i];
-      const auto given = std::find_if(named.begin(), named.end(), [&](const auto& one) { return one.first == parameter; });
-      append(code, i < values.size() ? values[i] : given != named.end() ? given->second : absent);
+      const auto& parameter = called.parameters[i];
+      const auto given = std::find_if(named.begin(), named.end(), [&](const auto& one) { return one.first == parameter.first; });
+      append(code, i < values.size() ? values[i] : given != named.end() ? given->second : parameter.second);
     }
     for (size_t i = called.parameters.size(); i > 0; --i)
       code.push_back(word(op::store, builder.declare(called.parameters[i - 1].first)));
