@@ -7,7 +7,6 @@
 
 #include "compiler/kernels/CacheElement.h"
 #include "compiler/kernels/Dot.h"
-#include "compiler/kernels/IntegerDot.h"
 #include "compiler/kernels/Quantize.h"
 #include "compiler/kernels/Rotate.h"
 #include "compiler/kernels/Scalar.h"
@@ -25,11 +24,12 @@ public:
         quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
     const Weights first(params, facts);
     const Activations activations(params, *first.scheme);
+    integers = activations.quantized;
     activations.appendInputs(family.inputs);
     for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
       const Weights weights = i ? Weights(params, facts, i) : first;
       weights.appendInputs(family.inputs);
-      dots.emplace_back(activations, weights, facts);
+      dots.emplace_back(activations, weights, facts, many);
     }
     const Operands operands(params, params.textOr("operands", ""), family.inputs);
     std::vector<Expr> values;
@@ -106,18 +106,22 @@ private:
           .unroll(token);
       vectorizeRows(stage, row, rows, facts);
     };
-    const int perBlock = tokensPerBlock(facts);
-    if (many)
-      cut(result.specialize(tokens >= perBlock), perBlock);
+    if (many) {
+      const TokenBlock most = tokenBlock(facts, integers);
+      cut(result.specialize(tokens >= most.tokens), most.tokens);
+      if (most.together < most.tokens)
+        cut(result.specialize(tokens >= most.together), most.together);
+    }
     cut(result, 1);
     for (Dot& dot : dots)
-      dot.computeAt(LoopLevel(result, block), many ? perBlock : 1, facts);
+      dot.computeAt(LoopLevel(result, block), facts);
   }
 
   const Params& params;
   const Facts& facts;
   const int rows;
   const bool many, quantizes;
+  bool integers = false;
   Var n, t;
   Func result;
   Family family;

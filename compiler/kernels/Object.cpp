@@ -1,5 +1,6 @@
 #include "compiler/kernels/Object.h"
 
+#include <algorithm>
 #include <cassert>
 #include <memory>
 
@@ -114,7 +115,8 @@ void restrictFeatures(llvm::Module& module, const TargetVariant& target) {
     module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(context, value));
   };
   set("halide_mattrs", features);
-  set("halide_mcpu_target", "x86-64");
+  if (target.architecture == Architecture::x86_64)
+    set("halide_mcpu_target", "x86-64");
   for (llvm::Function& function : module) {
     function.removeFnAttr("target-features");
     function.removeFnAttr("target-cpu");
@@ -136,7 +138,10 @@ Halide::Target halideTargetOf(const TargetVariant& target, Rounding rounding) {
 
 Facts factsOf(const TargetVariant& target) {
   const bool vectors = target.architecture != Architecture::riscv64 || hasVectors(target);
-  const int lanes = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
+  // Halide's target may be of a kind that has longer vectors than the variant (restrictFeatures).
+  const bool wide = std::find(target.cpuFeatures.begin(), target.cpuFeatures.end(), "avx512f") != target.cpuFeatures.end();
+  const int natural = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
+  const int lanes = target.architecture == Architecture::x86_64 && !wide ? std::min(natural, 8) : natural;
   const bool half = target.architecture == Architecture::arm64 || halideTargetOf(target).has_feature(Halide::Target::F16C);
   return {target.dotForm, target.layout, lanes, half};
 }
@@ -147,7 +152,7 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
   if (target.architecture == Architecture::riscv64)
     code = withoutVectorLength(*code, hasVectors(target));
   moveHeapToStack(*code);
-  if (target.architecture == Architecture::x86_64)
+  if (target.architecture != Architecture::riscv64)
     restrictFeatures(*code, target);
   if (rounding == Rounding::strict)
     checkStrict(*code);
