@@ -26,7 +26,7 @@ std::string sha256Hex(const std::string& text) {
 }
 
 std::string targetText(const TargetVariant& target) {
-  std::string features;
+  std::string features = " " + target.tune;
   for (const std::string& feature : target.cpuFeatures)
     features += " " + feature;
   return std::string(architectureName(target.architecture)) + " " + target.name + " " + target.halideTarget + " " +

@@ -30,7 +30,7 @@ void Activations::appendInputs(std::vector<ImageParam>& inputs) const {
 
 Dot::Dot(const Activations& activations, const Weights& weights, const Facts& facts, bool many)
     : r("r"), u("u"), t("t"), value_("dot"), tiles(weights.tiles()), rowsPerTile(facts.layout.rowsPerTile),
-      block(many ? tokenBlock(facts, activations.quantized) : TokenBlock{1, 1, 1}) {
+      block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1}) {
   value_(r, u, t) = 0.0f;
   if (activations.quantized)
     sumGroups(activations, weights, facts, many);
@@ -51,7 +51,7 @@ void Dot::sumGroups(const Activations& activations, const Weights& weights, cons
     --block.groups;
   Expr sum = integer.sum(r, along, u, t);
   if (integer.offset == kSumFactor)
-    sum = sum - activations.sums(along, t);
+    sum = sum - cast(sum.type(), activations.sums(along, t));
   else if (integer.offset)
     sum = sum - (integer.offset / kSumFactor) * activations.sums(along, t);
   Expr exact = integer.floatZero != 0 ? reinterpret<float>(sum) - integer.floatZero : cast<float>(sum);

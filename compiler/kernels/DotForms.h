@@ -15,7 +15,7 @@ IntegerDot fours(const Codes& codes, bool many);
 /// dot4u: four u8 * s8 in 32 bits (x86 with VNNI).
 IntegerDot raisedFours(const Codes& codes);
 /// outer: lanes are rows (RVV, and no vectors at all).
-IntegerDot outer(const Codes& codes, const Facts& facts);
+IntegerDot outer(const Codes& codes, const Facts& facts, bool many);
 
 /// Adds up neighbouring lanes (j, r) of `from`: sum(r) = from(0, r) + ... + from(count - 1, r).
 Halide::Func sumLanes(const Codes& codes, const Halide::Func& from, int count);

@@ -47,8 +47,7 @@ IntegerDot fours(const Codes& codes, bool many) {
   auto column = [&](const Expr& i, const Expr& run, const Expr& part) { return (run * perByte + part) * kFour + i; };
   if (!many || !codes.nibbles()) {
     dot.sum = sumFours(codes, floatZero(1), [&](const Expr& i, const Expr& run, const Expr& part) {
-      return cast<int32_t>(cast<int8_t>(codes.code(i, run, part))) *
-             cast<int32_t>(activation(column(i, run, part), codes.g, codes.t));
+      return cast<int32_t>(cast<int8_t>(codes.code(i, run, part))) * cast<int32_t>(activation(column(i, run, part), codes.g, codes.t));
     });
     dot.offset = codes.offset();
     dot.floatZero = 0x1.8p23f;
@@ -56,7 +55,8 @@ IntegerDot fours(const Codes& codes, bool many) {
   }
   Func code("code");
   Expr byte = codes.weights.values(i, codes.r, four / 2, codes.g, codes.u) ^ cast<uint8_t>(0x88);
-  code(i, codes.r, four, codes.g, codes.u) = reinterpret<int8_t>(select(four % 2 == 0, byte << cast<uint8_t>(4), byte & cast<uint8_t>(0xf0)));
+  code(i, codes.r, four, codes.g, codes.u) =
+      reinterpret<int8_t>(select(four % 2 == 0, byte << cast<uint8_t>(4), byte & cast<uint8_t>(0xf0)));
   code.bound(i, 0, kFour).bound(four, 0, kGroup / kFour).vectorize(i).vectorize(codes.r, codes.rows).unroll(four);
   dot.staged = {code};
   dot.sum = sumFours(codes, floatZero(16), [&](const Expr& i, const Expr& run, const Expr& part) {

@@ -14,7 +14,13 @@ IntegerDot widening(const Codes& codes) {
     lane(j, codes.r, codes.g, codes.u, codes.t) = cast<int16_t>(0);
     lane(j, codes.r, codes.g, codes.u, codes.t) += codes.product<int16_t>(j, k.y, k.x);
     lane.bound(j, 0, codes.interleave).vectorize(j).vectorize(codes.r, codes.rows).unroll(codes.t);
-    lane.update().reorder({j, codes.r, codes.t, k.x, k.y}).vectorize(j).vectorize(codes.r, codes.rows).unroll(codes.t).unroll(k.x).unroll(k.y);
+    lane.update()
+        .reorder({j, codes.r, codes.t, k.x, k.y})
+        .vectorize(j)
+        .vectorize(codes.r, codes.rows)
+        .unroll(codes.t)
+        .unroll(k.x)
+        .unroll(k.y);
     return {sumLanes(codes, lane, codes.interleave), codes.offset(), 0, {lane}};
   }
   const int count = codes.interleave / 2;

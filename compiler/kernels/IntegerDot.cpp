@@ -6,11 +6,13 @@ namespace quantc::kernels {
 
 using namespace Halide;
 
-TokenBlock tokenBlock(const Facts& facts, bool quantized) {
+TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
+  constexpr TokenBlock four = {4, 4, 1, 4}, eight = {8, 8, 1, 8};
   switch (facts.dotForm) {
-  case DotForm::dot4: return quantized ? TokenBlock{16, 4, 8} : TokenBlock{4, 4, 1};
-  case DotForm::dot4u: return {8, 8, 1};
-  default: return {4, 4, 1};
+  case DotForm::dot4: return scheme.quantized() ? TokenBlock{32, 4, 16, 4} : four;
+  case DotForm::dot4u: return eight;
+  case DotForm::outer: return facts.vectors() && scheme.bits == 4 ? TokenBlock{8, 8, 1, 4} : four;
+  default: return four;
   }
 }
 
@@ -22,7 +24,7 @@ IntegerDot integerDot(const Weights& weights, const ImageParam& activations, con
   case DotForm::widen: dot = widening(codes); break;
   case DotForm::dot4: dot = fours(codes, many); break;
   case DotForm::dot4u: dot = raisedFours(codes); break;
-  case DotForm::outer: dot = outer(codes, facts); break;
+  case DotForm::outer: dot = outer(codes, facts, many); break;
   }
   keepOnStack(dot.sum);
   for (const std::vector<Func>* funcs : {&dot.steps, &dot.loads, &dot.staged})

@@ -7,15 +7,15 @@
 namespace quantc::kernels {
 
 /// How many tokens and groups a kernel for many tokens works on together. A block's tokens share what is unpacked of some groups; of these, some
-/// at a time keep their sums in registers.
+/// at a time keep their sums in registers. Where there are not enough tokens, blocks are of `fewer`.
 struct TokenBlock {
-  int tokens, together, groups;
+  int tokens, together, groups, fewer;
 };
-TokenBlock tokenBlock(const Facts& facts, bool quantized);
+TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme);
 
 struct IntegerDot {
-  /// sum(r, g, u, t): int32 sum over group g of code * activation for row r of tile u and token t. The codes may be counted from 0, that is
-  /// `offset` too high: the caller takes offset times the sum of the activations away.
+  /// sum(r, g, u, t): sum over group g of code * activation for row r of tile u and token t. The codes may be counted from 0, that is `offset` too
+  /// high: the caller takes offset times the sum of the activations away. int32, or int16 that may have wrapped and is right thereafter.
   Halide::Func sum;
   int offset = 0;
   float floatZero = 0;                 ///< other than 0: `sum` is the bits of a float32, the sum (a whole number) and this together

@@ -23,8 +23,8 @@ public:
       : params(params), facts(facts), rows(facts.layout.rowsPerTile), many(params.choice("tokens", {"one", "many"}) == "many"),
         quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
     const Weights first(params, facts);
-    const Activations activations(params, *first.scheme);
-    integers = activations.quantized;
+    scheme = first.scheme;
+    const Activations activations(params, *scheme);
     activations.appendInputs(family.inputs);
     for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
       const Weights weights = i ? Weights(params, facts, i) : first;
@@ -102,15 +102,17 @@ private:
     auto cut = [&](Stage stage, int perBlock) {
       stage.split(n, tile, row, rows, TailStrategy::RoundUp)
           .split(t, block, token, perBlock, TailStrategy::ShiftInwards)
-          .reorder(row, token, block, tile)
-          .unroll(token);
+          .reorder(row, token, block, tile);
+      if (perBlock <= 8)
+        stage.unroll(token);
       vectorizeRows(stage, row, rows, facts);
     };
     if (many) {
-      const TokenBlock most = tokenBlock(facts, integers);
-      cut(result.specialize(tokens >= most.tokens), most.tokens);
-      if (most.together < most.tokens)
-        cut(result.specialize(tokens >= most.together), most.together);
+      const TokenBlock most = tokenBlock(facts, *scheme);
+      int size = most.tokens;
+      for (; size > most.fewer; size /= 4)
+        cut(result.specialize(tokens >= size), size);
+      cut(result.specialize(tokens >= most.fewer), most.fewer);
     }
     cut(result, 1);
     for (Dot& dot : dots)
@@ -121,7 +123,7 @@ private:
   const Facts& facts;
   const int rows;
   const bool many, quantizes;
-  bool integers = false;
+  const Scheme* scheme = nullptr;
   Var n, t;
   Func result;
   Family family;

@@ -104,19 +104,27 @@ void moveHeapToStack(llvm::Module& module) {
   }
 }
 
+void setFlag(llvm::Module& module, const char* flag, const std::string& value) {
+  module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(module.getContext(), value));
+}
+
+/// Orders instructions for a processor; which ones there are stays as it is.
+void tuneFor(llvm::Module& module, const TargetVariant& target) {
+  if (target.tune.empty())
+    return;
+  for (llvm::Function& function : module)
+    function.addFnAttr("tune-cpu", target.tune);
+}
+
 /// Lets LLVM use what the runtime asks the processor for and nothing else: Halide's targets of the newer kinds name whole processors, which have
 /// more than their kernels need. Halide only picks patterns by them.
 void restrictFeatures(llvm::Module& module, const TargetVariant& target) {
   std::string features;
   for (const std::string& feature : target.cpuFeatures)
     features += (features.empty() ? "+" : ",+") + (feature == "sse41" ? std::string("sse4.1") : feature);
-  llvm::LLVMContext& context = module.getContext();
-  auto set = [&](const char* flag, const std::string& value) {
-    module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(context, value));
-  };
-  set("halide_mattrs", features);
+  setFlag(module, "halide_mattrs", features);
   if (target.architecture == Architecture::x86_64)
-    set("halide_mcpu_target", "x86-64");
+    setFlag(module, "halide_mcpu_target", "x86-64");
   for (llvm::Function& function : module) {
     function.removeFnAttr("target-features");
     function.removeFnAttr("target-cpu");
@@ -154,6 +162,7 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
   moveHeapToStack(*code);
   if (target.architecture != Architecture::riscv64)
     restrictFeatures(*code, target);
+  tuneFor(*code, target);
   if (rounding == Rounding::strict)
     checkStrict(*code);
   addHelpers(*code);

@@ -33,7 +33,7 @@ const std::vector<Row>& rows() {
       {"arm64", "baseline", "int8", {"smull2?", "smlal2?", "sadalp"}},
       {"arm64", "dotprod", "int4", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
       {"arm64", "dotprod", "int8", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
-      {"riscv64", "rvv", "int4", {"vwmul(su)?\\.v[vx]", "vwmacc(su)?\\.v[vx]"}},
+      {"riscv64", "rvv", "int4", {"vwmacc(su)?\\.v[vx]", "vfwcvt\\.f\\.x\\.v"}},
       {"riscv64", "rvv", "int8", {"vwmul\\.v[vx]", "vwadd\\.[vw]v"}},
       {"riscv64", "baseline", "int4", {"mulw?"}},
       {"riscv64", "baseline", "int8", {"mulw?"}},
