@@ -13,6 +13,7 @@ namespace quantc {
 struct EmitOptions {
   int jobs = 1;             ///< threads; the bytes do not depend on it
   std::string kernelCache;  ///< folder of generated objects, may be empty
+  std::string variant;      ///< the only code variant to make, for tests; empty: all of every architecture
   std::string source;       ///< base name of the model, for provenance
   std::string options;      ///< the options that decide the bytes, for provenance
   /// Called now and then with the share done (0 to 1) of what is going on.

@@ -44,6 +44,9 @@ std::optional<Kind> scalarKind(Operation* op) {
       .Case([](math::LogOp) { return Kind::log; })
       .Case([](math::TanhOp) { return Kind::tanh; })
       .Case([](math::ErfOp) { return Kind::erf; })
+      .Case([](math::FloorOp) { return Kind::floor; })
+      .Case([](math::CeilOp) { return Kind::ceil; })
+      .Case([](math::RoundEvenOp) { return Kind::round; })
       .Default([](Operation*) { return std::nullopt; });
 }
 
@@ -152,7 +155,8 @@ GeneratedCode generateCode(ModuleOp module, const EmitOptions& options, EmitRepo
   }
   for (auto program : module.getOps<kern::ProgramOp>())
     for (const TargetVariant& target : variantsOf(architectureOf(program)))
-      code.variants.push_back({target, {}});
+      if (options.variant.empty() || options.variant == target.name)
+        code.variants.push_back({target, {}});
 
   size_t perVariant = code.specs.size(), count = perVariant * code.variants.size();
   std::vector<kernels::KernelObject> objects(count);

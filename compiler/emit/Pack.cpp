@@ -1,5 +1,6 @@
 #include "compiler/emit/Pack.h"
 
+#include <cstring>
 #include <future>
 
 #include "compiler/support/Error.h"
@@ -34,6 +35,26 @@ std::pair<int64_t, int64_t> matrixShape(Attribute expr) {
   return {rows, type.getNumElements() / std::max<int64_t>(rows, 1)};
 }
 
+/// The four bytes of every element, as they are: float32, which may be infinite, or int32.
+std::vector<uint8_t> bytesOf(DenseElementsAttr values, int64_t begin, int64_t end) {
+  std::vector<uint8_t> bytes(static_cast<size_t>(end - begin) * 4);
+  auto put = [&](int64_t i, uint32_t bits) { std::memcpy(bytes.data() + (i - begin) * 4, &bits, 4); };
+  if (isa<FloatType>(values.getElementType())) {
+    auto floats = values.getValues<APFloat>();
+    for (int64_t i = begin; i < end; ++i) {
+      APFloat value = *(floats.begin() + i);
+      bool losesInfo;
+      value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
+      put(i, static_cast<uint32_t>(value.bitcastToAPInt().getZExtValue()));
+    }
+  } else {
+    auto integers = values.getValues<APInt>();
+    for (int64_t i = begin; i < end; ++i)
+      put(i, static_cast<uint32_t>((*(integers.begin() + i)).getSExtValue()));
+  }
+  return bytes;
+}
+
 class Packer {
 public:
   Packer(const WeightLayout& layout, const WeightReader& reader, const ByteSink& sink) : layout(layout), reader(reader), sink(sink) {}
@@ -54,6 +75,10 @@ public:
     int64_t unit = constant.getPacked() ? layout.rowsPerTile : 1;
     int64_t begin = task.first * unit, end = std::min(rows, task.last * unit);
     Packed packed;
+    if (auto literal = dyn_cast<tfm::LiteralAttr>(constant.getExpr()); literal && !constant.getPacked()) {
+      packed.values = bytesOf(literal.getValues(), begin * columns, end * columns);
+      return packed;
+    }
     if (!constant.getPacked()) {
       std::vector<float> floats = readFloats(constant, begin, end, columns);
       auto bytes = reinterpret_cast<const uint8_t*>(floats.data());

@@ -40,6 +40,13 @@
 //             up to the end of the last; what lies there does not matter. Needs 8 bytes of stack per position and query that is taken together.
 //             params: head_dim, group (query heads per KV head), heads_per_unit (a divisor of group: heads of one unit), scale,
 //             mask=causal|full|tensor, max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
+//   The generic families compute what has no kernel of its own. Their arrays are f32 or i32, of any strides; the parameters name each by two letters:
+//   f or i, and the innermost stride: 1, 0 (one element repeated) or s (free).
+//   strided   n inputs of `rank` dimensions -> out of the same extents. params: rank, operands, result, op=program (with a program) or
+//             copy, bool, select, a comparison or an operation on integers, type=f|i that op computes with
+//   reduce    x (`reduced` dimensions, then `rank` others) -> out (the others). params: reduced, rank, operands (x and out), kind=sum|mean|prod|max|min
+//   contract  a (k, m, batch...); b (n, k, batch...) -> out (n, m, batch...). params: batch (dimensions), operands (a, b and out)
+//   gather    x (inner, axis, outer); indices (k) -> out (inner, k, outer). params: operands (x, indices and out)
 //   cache is f32 or f16 (as u16 bits): the element of KV caches.
 #pragma once
 
@@ -54,7 +61,29 @@ namespace quantc::kernels {
 
 /// One value of a scalar program; operands are indices of earlier values.
 struct ScalarOp {
-  enum class Kind : uint8_t { input, constant, add, sub, mul, div, max, min, neg, abs, sqrt, exp, log, tanh, erf, less, equal, select };
+  enum class Kind : uint8_t {
+    input,
+    constant,
+    add,
+    sub,
+    mul,
+    div,
+    max,
+    min,
+    neg,
+    abs,
+    sqrt,
+    exp,
+    log,
+    tanh,
+    erf,
+    less,
+    equal,
+    select,
+    floor,
+    ceil,
+    round
+  };
   Kind kind;
   int a = -1, b = -1, c = -1;  ///< operands; for `input` a is the input's index
   float value = 0;             ///< of a constant

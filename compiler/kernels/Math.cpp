@@ -40,6 +40,19 @@ Expr negated(const Expr& x) { return floatOf(bitsOf(x) ^ bits(kSignBit)); }
 
 Expr roundToInt(const Expr& x) { return reinterpret<int32_t>(bitsOf(x + kRoundingShift) - bits(0x4b400000)); }
 
+Expr roundOf(const Expr& x) {
+  Expr a = magnitudeOf(x);
+  constexpr float kWhole = 0x1p23f;  // from here on there are integers alone
+  return select(a < kWhole, withSignOf((a + kWhole) - kWhole, x), x);
+}
+
+Expr floorOf(const Expr& x) {
+  Expr rounded = roundOf(x);
+  return select(rounded > x, rounded - 1.0f, rounded);
+}
+
+Expr ceilOf(const Expr& x) { return negated(floorOf(negated(x))); }
+
 Expr floatFromHalfBits(const Expr& half, bool hardware) {
   if (hardware)
     return cast<float>(reinterpret(Float(16), half));

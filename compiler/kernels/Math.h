@@ -24,6 +24,11 @@ Halide::Expr floatFromHalfBits(const Halide::Expr& half, bool hardware);
 /// float32 to binary16 (uint16 bits), rounded to nearest even; too large a number gives infinity.
 Halide::Expr halfBitsFromFloat(const Halide::Expr& x, bool hardware);
 
+/// Integers as float32: the nearest, ties to even; the largest not above; the least not below.
+Halide::Expr roundOf(const Halide::Expr& x);
+Halide::Expr floorOf(const Halide::Expr& x);
+Halide::Expr ceilOf(const Halide::Expr& x);
+
 /// e^x: 0 below -104, infinity above 88.73; at most 1 ulp.
 Halide::Expr expOf(const Halide::Expr& x);
 /// Natural logarithm; -infinity at 0, NaN below; at most 1 ulp.

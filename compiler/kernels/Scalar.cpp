@@ -43,6 +43,9 @@ Expr evaluate(const Params& params, const ScalarProgram& program, const std::vec
     case Kind::log: value = logOf(operand(op.a)); break;
     case Kind::tanh: value = tanhOf(operand(op.a)); break;
     case Kind::erf: value = erfOf(operand(op.a)); break;
+    case Kind::floor: value = floorOf(operand(op.a)); break;
+    case Kind::ceil: value = ceilOf(operand(op.a)); break;
+    case Kind::round: value = roundOf(operand(op.a)); break;
     case Kind::less: value = select(strict_float(operand(op.a) < operand(op.b)), 1.0f, 0.0f); break;
     case Kind::equal: value = select(strict_float(operand(op.a) == operand(op.b)), 1.0f, 0.0f); break;
     case Kind::select: value = select(strict_float(operand(op.a) != 0.0f), operand(op.b), operand(op.c)); break;

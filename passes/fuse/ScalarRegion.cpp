@@ -35,10 +35,26 @@ Value geluTanh(OpBuilder& builder, Location loc, Value x) {
   return halfTimesOnePlus(builder, loc, x, builder.create<math::TanhOp>(loc, scaled));
 }
 
+/// e^(exponent log|x|), with the sign of odd powers of negative numbers.
+Value anyPower(OpBuilder& builder, Location loc, Value x, Value exponent) {
+  Value zero = constant(builder, loc, 0), one = constant(builder, loc, 1);
+  auto equal = [&](Value a, Value b) -> Value { return builder.create<arith::CmpFOp>(loc, arith::CmpFPredicate::OEQ, a, b); };
+  auto choose = [&](Value condition, Value a, Value b) -> Value { return builder.create<arith::SelectOp>(loc, condition, a, b); };
+  Value product = builder.create<arith::MulFOp>(loc, exponent, builder.create<math::LogOp>(loc, builder.create<math::AbsFOp>(loc, x)));
+  Value magnitude = builder.create<math::ExpOp>(loc, product);
+  Value half = builder.create<arith::MulFOp>(loc, exponent, constant(builder, loc, 0.5f));
+  Value even = equal(builder.create<math::FloorOp>(loc, half), half);
+  Value whole = equal(builder.create<math::FloorOp>(loc, exponent), exponent);
+  Value odd = choose(whole, builder.create<arith::NegFOp>(loc, magnitude), builder.create<arith::DivFOp>(loc, zero, zero));
+  Value negative = builder.create<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, x, zero);
+  Value result = choose(negative, choose(even, magnitude, odd), magnitude);
+  return choose(equal(exponent, zero), one, result);
+}
+
 Value power(OpBuilder& builder, Location loc, Value x, Value exponent) {
   FloatAttr value;
   if (!matchPattern(exponent, m_Constant(&value)))
-    return {};
+    return anyPower(builder, loc, x, exponent);
   double e = value.getValueAsDouble();
   if (e == 2)
     return builder.create<arith::MulFOp>(loc, x, x);
@@ -48,7 +64,7 @@ Value power(OpBuilder& builder, Location loc, Value x, Value exponent) {
     return builder.create<math::SqrtOp>(loc, x);
   if (e == -0.5)
     return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), builder.create<math::SqrtOp>(loc, x));
-  return {};
+  return anyPower(builder, loc, x, exponent);
 }
 
 }  // namespace
@@ -63,6 +79,9 @@ Value emitUnary(OpBuilder& builder, Location loc, tfm::UnaryKind kind, Value x) 
   case tfm::UnaryKind::log: return builder.create<math::LogOp>(loc, x);
   case tfm::UnaryKind::tanh: return builder.create<math::TanhOp>(loc, x);
   case tfm::UnaryKind::erf: return builder.create<math::ErfOp>(loc, x);
+  case tfm::UnaryKind::floor: return builder.create<math::FloorOp>(loc, x);
+  case tfm::UnaryKind::ceil: return builder.create<math::CeilOp>(loc, x);
+  case tfm::UnaryKind::round: return builder.create<math::RoundEvenOp>(loc, x);
   case tfm::UnaryKind::sigmoid: return builder.create<arith::DivFOp>(loc, constant(builder, loc, 1), onePlusExpOfMinus(builder, loc, x));
   case tfm::UnaryKind::silu: return builder.create<arith::DivFOp>(loc, x, onePlusExpOfMinus(builder, loc, x));
   case tfm::UnaryKind::gelu: {

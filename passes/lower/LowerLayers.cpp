@@ -42,7 +42,7 @@ LogicalResult Lowering::lowerNorm(Operation* op, StringRef kind, float epsilon) 
   return success();
 }
 
-LogicalResult Lowering::elementwiseInput(Value value, Value result, SmallVectorImpl<Value>& views, std::string& operands) {
+LogicalResult Lowering::elementwiseInput(Value value, Value result, SmallVectorImpl<Value>& views, std::string& operands, bool mayCopy) {
   std::optional<Matrix> matrix = matrixOf(result);
   if (!matrix)
     return failure();
@@ -53,8 +53,15 @@ LogicalResult Lowering::elementwiseInput(Value value, Value result, SmallVectorI
       return success();
     }
   }
-  std::optional<Storage> storage = findFloats(value);
-  if (!storage || matrixOf(*storage) != *matrix)
+  std::optional<Storage> storage = held(value);
+  bool fits = storage && storage->element.isF32() && matrixOf(*storage) == *matrix;
+  if (!fits && mayCopy) {
+    std::optional<StridedTensor> from = stridedOf(value);
+    storage = kb.createStorage("repeated", f32(), matrix->rows, matrix->width, kern::Space::arena, true);
+    std::optional<StridedTensor> to = stridedStorage(*storage, tfm::dimsOf(cast<RankedTensorType>(result.getType())));
+    fits = from && to && succeeded(callStrided(value.getLoc(), "copy", "", nullptr, {*from}, *to));
+  }
+  if (!fits)
     return failure();
   operands += 'f';
   views.push_back(kb.rowViews(*storage, KernBuilder::Split::none).front());
@@ -67,7 +74,7 @@ LogicalResult Lowering::lowerOp(tfm::FusedOp op) {
   SmallVector<Value> inputs;
   std::string operands;
   for (Value input : op.getInputs())
-    if (failed(elementwiseInput(input, op.getResult(), inputs, operands)))
+    if (failed(elementwiseInput(input, op.getResult(), inputs, operands, false)))
       return failure();
   return lowerMap(op, inputs, operands);
 }

@@ -18,7 +18,7 @@ std::optional<Lowering::Product> Lowering::productOf(tfm::FusedOp op) {
     product.weights.push_back(*weight);
   }
   for (Value value : op.getInputs().drop_front(op.productInputs()))
-    if (failed(elementwiseInput(value, op.getResult(), product.epilogue, product.operands)))
+    if (failed(elementwiseInput(value, op.getResult(), product.epilogue, product.operands, true)))
       return std::nullopt;
   const Constant& weight = product.weights.front();
   product.params = {{"scheme", weight.scheme->name}, {"operands", product.operands}, {"products", std::to_string(op.getProducts())}};

@@ -78,9 +78,14 @@ std::optional<Storage> Lowering::create(Value value, Operation* op) {
   return storages[value] = kb.createStorage(nameOf(op), element, matrix->rows, matrix->width, space);
 }
 
-std::optional<Storage> Lowering::find(Value value) {
+std::optional<Storage> Lowering::held(Value value) {
   auto it = storages.find(value);
   return it == storages.end() ? std::nullopt : std::optional<Storage>(it->second);
+}
+
+std::optional<Storage> Lowering::find(Value value) {
+  std::optional<Storage> storage = held(value);
+  return storage ? storage : copied(value);
 }
 
 std::optional<Storage> Lowering::findFloats(Value value) {
@@ -109,6 +114,14 @@ LogicalResult Lowering::lowerArgument(BlockArgument argument, unsigned index) {
 }
 
 LogicalResult Lowering::lower(Operation* op) {
+  if (succeeded(lowerSpecial(op)))
+    return success();
+  for (Value result : op->getResults())
+    storages.erase(result);
+  return lowerGeneric(op);
+}
+
+LogicalResult Lowering::lowerSpecial(Operation* op) {
   return llvm::TypeSwitch<Operation*, LogicalResult>(op)
       .Case<tfm::WeightOp, tfm::ConstantOp>([](auto) { return success(); })
       .Case<tfm::CastOp>([&](tfm::CastOp cast) { return success(exprOf(cast.getResult()) != Attribute()); })
@@ -187,7 +200,7 @@ LogicalResult Lowering::lowerOp(tfm::PositionRowsOp op) {
 }
 
 LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
-  std::optional<Storage> found = find(op.getOperand());
+  std::optional<Storage> found = held(op.getOperand());
   if (!found || matrixOf(op.getResult()) != matrixOf(*found) || typeOf(op.getResult()).getElementType() != found->element)
     return failure();
   storages[op.getResult()] = *found;
@@ -195,7 +208,7 @@ LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
 }
 
 LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
-  std::optional<Storage> found = find(op.getOperand());
+  std::optional<Storage> found = held(op.getOperand());
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(op.getOperand()));
   int64_t axis = op.getAxis(), rowAxis = typeOf(op.getOperand()).getRank() - 2;
@@ -223,11 +236,21 @@ Storage Lowering::asOutput(const Storage& storage, StringRef name, Location loc)
 
 LogicalResult Lowering::lowerOp(func::ReturnOp op) {
   for (auto [i, value] : llvm::enumerate(op.getOperands())) {
-    std::optional<Storage> storage = findFloats(value);
-    if (!storage)
-      return failure();
     auto name = function.getResultAttrOfType<StringAttr>(i, "tfm.name");
-    Storage output = asOutput(*storage, name.getValue(), op.getLoc());
+    std::optional<Storage> storage = held(value);
+    Storage output;
+    if (storage && storage->element.isF32()) {
+      output = asOutput(*storage, name.getValue(), op.getLoc());
+    } else {
+      std::optional<StridedTensor> from = stridedOf(value);
+      std::optional<Matrix> matrix = matrixOf(value);
+      if (!from || !matrix)
+        return failure();
+      output = kb.createStorage(name.getValue(), from->element, matrix->rows, matrix->width, kern::Space::output, true);
+      std::optional<StridedTensor> to = stridedStorage(output, from->extents);
+      if (!to || failed(callStrided(op.getLoc(), "copy", "", nullptr, {*from}, *to)))
+        return failure();
+    }
     returned.insert(output.buffer);
     kb.port(name.getValue(), output.buffer, output.element, tfm::dimsOf(typeOf(value)), true);
   }

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/lower/KernBuilder.h"
+#include "passes/lower/StridedTensor.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace quantc {
@@ -62,12 +63,15 @@ private:
   bool isResult(Value value);
   /// Storage of what an operation computes: float32, or quantized activations.
   std::optional<Storage> create(Value value, mlir::Operation* op);
+  /// What an operation computed as rows; `find` copies into rows what lies otherwise.
+  std::optional<Storage> held(Value value);
   std::optional<Storage> find(Value value);
   std::optional<Storage> findFloats(Value value);
   /// float32 rows that are the tokens of the step, in their order.
   std::optional<Storage> findTokens(Value value);
   LogicalResult lowerArgument(mlir::BlockArgument argument, unsigned index);
   LogicalResult lower(mlir::Operation* op);
+  LogicalResult lowerSpecial(mlir::Operation* op);
 
   // Lowering.cpp: weights
 
@@ -96,8 +100,9 @@ private:
   LogicalResult lowerOp(tfm::LayerNormOp op) { return lowerNorm(op, "layer", op.getEpsilon().convertToFloat()); }
   LogicalResult lowerNorm(mlir::Operation* op, mlir::StringRef kind, float epsilon);
   LogicalResult lowerOp(tfm::FusedOp op);
-  /// Appends the view of an elementwise input and its letter in `operands` (Kernel.h, families map and matmul).
-  LogicalResult elementwiseInput(Value value, Value result, mlir::SmallVectorImpl<Value>& views, std::string& operands);
+  /// Appends the view of an elementwise input and its letter in `operands` (Kernel.h, families map and matmul); `mayCopy`: what is neither of them is
+  /// repeated to the result's shape first.
+  LogicalResult elementwiseInput(Value value, Value result, mlir::SmallVectorImpl<Value>& views, std::string& operands, bool mayCopy);
   LogicalResult lowerMap(tfm::FusedOp op, mlir::ArrayRef<Value> inputs, const std::string& operands);
   LogicalResult lowerMatmul(tfm::FusedOp op);
 
@@ -154,10 +159,40 @@ private:
   /// One float per position that is added to the scores of all queries. Null when the mask is no row of integers.
   Value paddingRow(Value mask, mlir::AffineExpr positions, mlir::Location loc);
 
+  // LowerGeneric.cpp: what has no kernel of its own, on tensors of any shape and strides
+
+  using Tensors = mlir::ArrayRef<StridedTensor>;
+  std::optional<StridedTensor> stridedOf(Value value);
+  std::optional<StridedTensor> stridedStorage(const Storage& storage, mlir::ArrayRef<mlir::AffineExpr> dims);
+  std::optional<StridedTensor> stridedConstant(Value value);
+  mlir::Attribute int32Literal(mlir::DenseIntElementsAttr values);
+  /// Rows that are a copy of a view.
+  std::optional<Storage> copied(Value value);
+  std::optional<StridedTensor> temporary(const llvm::Twine& name, mlir::Type element, mlir::ArrayRef<mlir::AffineExpr> extents);
+  std::optional<StridedTensor> createStrided(Value value, mlir::Operation* op);
+  LogicalResult lowerGeneric(mlir::Operation* op);
+  LogicalResult lowerInto(mlir::Operation* op, Tensors in, const StridedTensor& out);
+  LogicalResult lowerSoftmax(tfm::SoftmaxOp op, const StridedTensor& x, const StridedTensor& out);
+  LogicalResult lowerNormInto(mlir::Location loc, Tensors in, bool centered, float epsilon, const StridedTensor& out);
+  LogicalResult lowerGather(mlir::Location loc, const StridedTensor& x, const StridedTensor& indices, int64_t axis,
+                            const StridedTensor& out);
+  LogicalResult lowerIota(tfm::IotaOp op);
+  /// One call of the family `strided` (Kernel.h); inputs broadcast to `out`.
+  LogicalResult callStrided(mlir::Location loc, mlir::StringRef op, mlir::StringRef type, mlir::Region* program, Tensors inputs,
+                            const StridedTensor& out);
+  LogicalResult callProgram(mlir::Location loc, Tensors inputs, const StridedTensor& out,
+                            llvm::function_ref<Value(mlir::OpBuilder&, mlir::ValueRange)> body);
+  LogicalResult callReduce(mlir::Location loc, mlir::StringRef kind, const StridedTensor& input, mlir::ArrayRef<int64_t> axes,
+                           const StridedTensor& out);
+  LogicalResult callContract(mlir::Location loc, StridedTensor a, StridedTensor b, StridedTensor out);
+  LogicalResult callGeneric(mlir::Location loc, mlir::StringRef family, const Params& params, mlir::Region* program, Tensors inputs,
+                            const StridedTensor& out);
+
   KernBuilder kb;
   mlir::func::FuncOp function;
   std::string cacheScheme;
   llvm::DenseMap<Value, Storage> storages;
+  llvm::DenseMap<Value, StridedTensor> views;
   llvm::DenseMap<Value, KvCache> caches;
   llvm::DenseMap<Value, Value> paddingRows;
   llvm::DenseSet<Value> returned;

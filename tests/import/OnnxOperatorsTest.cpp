@@ -269,7 +269,7 @@ TEST_F(OnnxOperators, ShapesFromOutsideAreChecked) {
   OnnxBuilder norm;
   give(norm, {"2", "4"}, std::vector<double>(8, 1));
   norm.floats("w", {2}, {1, 1});
-  EXPECT_THAT(errorOf(norm, "SimplifiedLayerNormalization", {"x", "w"}), HasSubstr("not as long as the last dimension"));
+  EXPECT_THAT(errorOf(norm, "SimplifiedLayerNormalization", {"x", "w"}), HasSubstr("which do not fit together"));
 }
 
 TEST_F(OnnxOperators, GeluInItsForms) {

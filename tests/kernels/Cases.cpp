@@ -536,6 +536,7 @@ std::vector<Case> allCases(const WeightLayout& layout) {
   addRope(cases);
   addAppend(cases);
   addAttention(cases);
+  addGenericCases(cases);
   return cases;
 }
 

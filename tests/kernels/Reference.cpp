@@ -86,6 +86,9 @@ float refProgram(const kernels::ScalarProgram& program, const std::vector<float>
     case Kind::log: v.push_back(refLog(a)); break;
     case Kind::tanh: v.push_back(refTanh(a)); break;
     case Kind::erf: v.push_back(refErf(a)); break;
+    case Kind::floor: v.push_back(std::floor(a)); break;
+    case Kind::ceil: v.push_back(std::ceil(a)); break;
+    case Kind::round: v.push_back(std::nearbyint(a)); break;
     case Kind::less: v.push_back(a < b ? 1 : 0); break;
     case Kind::equal: v.push_back(a == b ? 1 : 0); break;
     case Kind::select: v.push_back(a != 0 ? b : c); break;

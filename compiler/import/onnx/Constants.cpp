@@ -16,6 +16,10 @@ Type elementOf(int64_t dataType, MLIRContext* context) {
   case onnx::TensorProto::INT16: return IntegerType::get(context, 16);
   case onnx::TensorProto::INT32: return IntegerType::get(context, 32);
   case onnx::TensorProto::INT64: return IntegerType::get(context, 64);
+  case onnx::TensorProto::UINT8: return IntegerType::get(context, 8, IntegerType::Unsigned);
+  case onnx::TensorProto::UINT16: return IntegerType::get(context, 16, IntegerType::Unsigned);
+  case onnx::TensorProto::UINT32: return IntegerType::get(context, 32, IntegerType::Unsigned);
+  case onnx::TensorProto::UINT64: return IntegerType::get(context, 64, IntegerType::Unsigned);
   case onnx::TensorProto::BOOL: return IntegerType::get(context, 1);
   default: return {};
   }

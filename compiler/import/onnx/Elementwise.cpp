@@ -134,6 +134,8 @@ void importCastLike(Node& node) { castTo(node, node.type(1).getElementType()); }
 void importIdentity(Node& node) {
   if (node.outputs() > 1 && !node.outputName(1).empty())  // the mask of Dropout
     node.fail("has a second output, which is not supported; export the model for inference");
+  if (node.has(2) && constantOf(node.knownScalar(2)) != 0)  // training_mode of Dropout
+    node.fail("may be in training mode; export the model for inference");
   if (const Known* known = node.known(0))
     return node.set(0, node.type(0), *known);
   node.set(0, node.value(0));
@@ -141,10 +143,15 @@ void importIdentity(Node& node) {
 
 void importClip(Node& node) {
   Value value = node.value(0);
+  Type element = node.type(0).getElementType();
   if (node.has(1))
     value = createBinary(node, BinaryKind::max, value, node.value(1));
+  else if (node.find("min"))  // before opset 11
+    value = createBinary(node, BinaryKind::max, value, node.scalar(node.attribute("min", 0.0f), element));
   if (node.has(2))
     value = createBinary(node, BinaryKind::min, value, node.value(2));
+  else if (node.find("max"))
+    value = createBinary(node, BinaryKind::min, value, node.scalar(node.attribute("max", 0.0f), element));
   node.set(0, value);
 }
 

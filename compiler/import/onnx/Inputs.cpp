@@ -20,8 +20,9 @@ public:
     for (const onnx::ValueInfoProto& input : model_.proto.graph().input())
       if (!model_.weights->find(input.name()))  // old models list initializers too
         inputs_.push_back(&input);
-    const onnx::ValueInfoProto& ids = findIds();
-    bindIds(ids);
+    const onnx::ValueInfoProto* ids = findIds();
+    if (ids)
+      bindIds(*ids);
     for (const onnx::ValueInfoProto* input : inputs_)
       hasPast_ |= roleOf(*input, ids) == InputRole::past;
     std::vector<Input> result;
@@ -43,22 +44,28 @@ private:
     return type == onnx::TensorProto::INT64 || type == onnx::TensorProto::INT32;
   }
 
-  const onnx::ValueInfoProto& findIds() const {
+  /// nullptr for a model that takes no tokens: no integer input [batch, sequence] of any length.
+  const onnx::ValueInfoProto* findIds() const {
     std::vector<const onnx::ValueInfoProto*> candidates;
     for (const onnx::ValueInfoProto* input : inputs_) {
-      if (isInteger(*input) && rankOf(*input) == 2)
+      if (!isInteger(*input) || rankOf(*input) != 2)
+        continue;
+      if (input->name() == "input_ids")
+        return input;
+      if (!input->type().tensor_type().shape().dim(1).has_dim_value())
         candidates.push_back(input);
     }
-    for (const onnx::ValueInfoProto* input : candidates)
-      if (candidates.size() == 1 || input->name() == "input_ids")
-        return *input;
-    throw UserError(model_.path.string(),
-                    "has no input of token ids, expected an integer input [batch, sequence] named input_ids; export a language model");
+    if (candidates.size() > 1)
+      throw UserError(model_.path.string(), "has " + std::to_string(candidates.size()) +
+                                                " inputs that can be token ids, expected one named input_ids among them; rename it");
+    return candidates.empty() ? nullptr : candidates.front();
   }
 
-  InputRole roleOf(const onnx::ValueInfoProto& input, const onnx::ValueInfoProto& ids) const {
-    if (&input == &ids)
+  InputRole roleOf(const onnx::ValueInfoProto& input, const onnx::ValueInfoProto* ids) const {
+    if (&input == ids)
       return InputRole::ids;
+    if (!ids)
+      return InputRole::other;
     if (isInteger(input) && rankOf(input) == 2)
       return input.name() == "position_ids" ? InputRole::positions : input.name() == "attention_mask" ? InputRole::mask : InputRole::other;
     // A float tensor with a dynamic dimension that is neither batch nor sequence holds what earlier steps left.
@@ -77,6 +84,7 @@ private:
     if (shape.dim(1).has_dim_value())
       fail(ids, "has a fixed length of " + std::to_string(shape.dim(1).dim_value()) +
                     " tokens, expected a dynamic one; export with a dynamic sequence");
+    hasIds_ = hasSequence_ = true;
     batch_ = shape.dim(0).dim_param();
     sequence_ = shape.dim(1).dim_param();
     if (!batch_.empty())
@@ -97,6 +105,14 @@ private:
     case InputRole::past: return past;
     case InputRole::other: break;
     }
+    // Without tokens, the only dynamic dimension besides the batch is what a step has any number of.
+    if (sequence_.empty() && !hasSequence_) {
+      hasSequence_ = true;
+      sequence_ = input.type().tensor_type().shape().dim(axis).dim_param();
+      return sequence;
+    }
+    if (!hasIds_ && input.type().tensor_type().shape().dim(axis).dim_param() == sequence_)
+      return sequence;
     fail(input, "has dynamic dimension " + std::to_string(axis) + ", whose meaning is not known; export the model without this input");
   }
 
@@ -132,7 +148,7 @@ private:
   MLIRContext* context_;
   std::vector<const onnx::ValueInfoProto*> inputs_;
   std::string batch_, sequence_;
-  bool hasPast_ = false;
+  bool hasPast_ = false, hasIds_ = false, hasSequence_ = false;
   std::map<std::string, AffineExpr> named_;
 };
 

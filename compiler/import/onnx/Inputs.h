@@ -15,7 +15,7 @@ struct Input {
 };
 
 /// Roles follow from element types, ranks and shared dimension names; among integer inputs of one shape the names of Optimum decide (input_ids,
-/// attention_mask, position_ids). Batch is 1. Throws UserError for an input whose dimensions cannot be told.
+/// attention_mask, position_ids). A model without token ids takes its inputs as they are, all of them `other`. Batch is 1. Throws UserError for an input whose dimensions cannot be told.
 std::vector<Input> readInputs(const OnnxModel& model, mlir::MLIRContext* context);
 
 }  // namespace quantc::onnx_import

@@ -1,4 +1,5 @@
 // Matrix products.
+#include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
 
 namespace quantc::onnx_import {
@@ -6,32 +7,6 @@ namespace quantc::onnx_import {
 using namespace mlir;
 
 namespace {
-
-Value matmul(Node& node, Value lhs, Value rhs) {
-  auto left = cast<RankedTensorType>(lhs.getType()), right = cast<RankedTensorType>(rhs.getType());
-  if (left.getRank() < 1 || right.getRank() < 1)
-    node.fail("needs matrices; the model is damaged, export it again");
-  SmallVector<AffineExpr> a = tfm::dimsOf(left), b = tfm::dimsOf(right);
-  bool vectorA = a.size() == 1, vectorB = b.size() == 1;
-  if (vectorA)
-    a.insert(a.begin(), constantExpr(1, node.context()));
-  if (vectorB)
-    b.push_back(constantExpr(1, node.context()));
-  if (a.back() != b[b.size() - 2])
-    node.fail("multiplies matrices whose inner dimensions differ; the model is damaged, export it again");
-  Type element = left.getElementType();
-  RankedTensorType leading =
-      node.broadcastType({node.tensorType(ArrayRef(a).drop_back(2), element), node.tensorType(ArrayRef(b).drop_back(2), element)}, element);
-  SmallVector<AffineExpr> dims = tfm::dimsOf(leading);
-  dims.push_back(a[a.size() - 2]);
-  dims.push_back(b.back());
-  Value product = node.create<tfm::MatmulOp>(node.tensorType(dims, element), node.reshape(lhs, a), node.reshape(rhs, b));
-  if (vectorB)
-    dims.pop_back();
-  if (vectorA)
-    dims.erase(dims.end() - (vectorB ? 1 : 2));
-  return node.reshape(product, dims);
-}
 
 Value transposed(Node& node, Value value) {
   auto type = cast<RankedTensorType>(value.getType());
@@ -46,7 +21,7 @@ Value scaled(Node& node, Value value, float factor) {
 
 }  // namespace
 
-void importMatMul(Node& node) { node.set(0, matmul(node, node.value(0), node.value(1))); }
+void importMatMul(Node& node) { node.set(0, Maker(node).matmul(node.value(0), node.value(1))); }
 
 void importGemm(Node& node) {
   if (node.type(0).getRank() != 2 || node.type(1).getRank() != 2)
@@ -56,7 +31,7 @@ void importGemm(Node& node) {
     a = transposed(node, a);
   if (node.attribute("transB", int64_t(0)))
     b = transposed(node, b);
-  Value result = scaled(node, matmul(node, a, b), node.attribute("alpha", 1.0f));
+  Value result = scaled(node, Maker(node).matmul(a, b), node.attribute("alpha", 1.0f));
   if (node.has(2)) {
     Value bias = scaled(node, node.value(2), node.attribute("beta", 1.0f));
     auto type = cast<RankedTensorType>(result.getType());
@@ -64,6 +39,29 @@ void importGemm(Node& node) {
         node.create<tfm::BinaryOp>(node.broadcastType({type, node.type(2)}, type.getElementType()), tfm::BinaryKind::add, result, bias);
   }
   node.set(0, result);
+}
+
+/// com.microsoft: alpha * transposed products.
+void importFusedMatMul(Node& node) {
+  Maker make(node);
+  if (node.attribute("transBatchA", int64_t(0)) || node.attribute("transBatchB", int64_t(0)))
+    node.fail("transposes batches, which is not supported; export the model without it");
+  auto operand = [&](unsigned input, const char* transposes) {
+    Value x = node.value(input);
+    return node.attribute(transposes, int64_t(0)) && make.type(x).getRank() > 1 ? make.transposeLast(x) : x;
+  };
+  node.set(0, make.mul(make.matmul(operand(0, "transA"), operand(1, "transB")), node.attribute("alpha", 1.0f)));
+}
+
+void importGemmFastGelu(Node& node) {
+  Maker make(node);
+  Value product = make.matmul(node.value(0), node.value(1));
+  node.set(0, make.unary(tfm::UnaryKind::gelu_tanh, node.has(2) ? make.add(product, node.value(2)) : product));
+}
+
+void importBiasGelu(Node& node) {
+  Maker make(node);
+  node.set(0, make.unary(tfm::UnaryKind::gelu, make.add(node.value(0), node.value(1))));
 }
 
 }  // namespace quantc::onnx_import

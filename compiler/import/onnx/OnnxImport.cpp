@@ -18,11 +18,15 @@ namespace {
 
 bool isArgument(InputRole role) { return role != InputRole::positions; }
 
-/// Integers arrive as i32, whatever the graph takes.
-RankedTensorType argumentType(const Input& input) {
-  Type element = input.type.getElementType();
-  return isa<IntegerType>(element) ? tfm::withElement(input.type, IntegerType::get(input.type.getContext(), 32)) : input.type;
+/// Callers see f32 and i32, whatever the graph computes with.
+RankedTensorType portType(RankedTensorType type) {
+  Type element = type.getElementType();
+  return tfm::withElement(type,
+                          isa<IntegerType>(element) ? Type(IntegerType::get(type.getContext(), 32)) : Float32Type::get(type.getContext()));
 }
+
+/// Caches become no ports: they keep the graph's type.
+RankedTensorType argumentType(const Input& input) { return input.role == InputRole::past ? input.type : portType(input.type); }
 
 /// The graph's view of positions, which are no argument: they count from `past`.
 Value derivedInput(OpBuilder& builder, Location loc, const Input& input) {
@@ -64,7 +68,7 @@ func::FuncOp createMain(OpBuilder& builder, Location loc, ArrayRef<Input> inputs
   return main;
 }
 
-void createReturn(GraphImporter& importer, OpBuilder& builder, func::FuncOp main) {
+void createReturn(GraphImporter& importer, OpBuilder& builder, func::FuncOp main, bool hasCaches) {
   const OnnxModel& model = importer.model();
   SmallVector<Value> results;
   SmallVector<Type> types;
@@ -73,7 +77,10 @@ void createReturn(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
     if (!tensor)
       throw UserError(model.path.string() + ":" + output.name(),
                       "is an output that nothing computes; the model is damaged, export it again");
-    results.push_back(importer.materialize(*tensor, main.getLoc()));
+    Value value = importer.materialize(*tensor, main.getLoc());
+    RankedTensorType type = portType(tensor->type);
+    bool isCache = hasCaches && isa<FloatType>(tensor->type.getElementType());
+    results.push_back(isCache || value.getType() == type ? value : builder.create<tfm::CastOp>(main.getLoc(), type, value).getResult());
     types.push_back(results.back().getType());
   }
   builder.create<func::ReturnOp>(main.getLoc(), results);
@@ -119,7 +126,14 @@ std::optional<int64_t> positionRows(func::FuncOp main) {
   return rows;
 }
 
+/// Whether a step is always the same: no dimension depends on how many tokens there are.
+bool isFixed(func::FuncOp main) {
+  return llvm::all_of(main.getArgumentTypes(), [](Type type) { return cast<RankedTensorType>(type).hasStaticShape(); });
+}
+
 int64_t contextOf(func::FuncOp main, const std::filesystem::path& file, const ImportOptions& options) {
+  if (isFixed(main))
+    return 1;
   if (auto rows = positionRows(main)) {
     if (options.context > *rows)
       throw UserError(file.string(), "has embeddings of " + std::to_string(*rows) + " positions, a context of " +
@@ -160,7 +174,7 @@ OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::pa
   defineInputs(importer, builder, main, inputs);
   importer.importNodes();
   builder.setInsertionPointToEnd(&main.getBody().front());
-  createReturn(importer, builder, main);
+  createReturn(importer, builder, main, llvm::any_of(inputs, [](const Input& input) { return input.role == InputRole::past; }));
 
   ModuleOp result = *module;
   result->setAttr("tfm.name", builder.getStringAttr(nameOf(file)));

@@ -14,7 +14,8 @@ namespace quantc {
 
 namespace {
 
-constexpr int64_t kOldestOpset = 11, kNewestOpset = 21;
+constexpr int64_t kNewestIr = 13;
+constexpr int64_t kOldestOpset = 7, kNewestOpset = 25;
 constexpr uint64_t kLargestHeader = uint64_t(1) << 30;
 constexpr uint32_t kGraphField = 7, kInitializerField = 5;
 
@@ -62,6 +63,9 @@ OnnxModel readOnnxModel(const std::filesystem::path& path) {
                                        " are read; export the weights as initializers");
   if (!model.proto.ParseFromArray(header.data(), static_cast<int>(header.size())) || model.proto.graph().output_size() == 0)
     throw UserError(path.string(), "is not an ONNX model; export it again");
+  if (model.proto.ir_version() > kNewestIr)
+    throw UserError(path.string(), "has IR version " + std::to_string(model.proto.ir_version()) + ", supported are those up to " +
+                                       std::to_string(kNewestIr) + "; export it again with one of these");
   model.opset = opsetOf(model);
   if (model.opset < kOldestOpset || model.opset > kNewestOpset)
     throw UserError(path.string(), "has opset " + std::to_string(model.opset) + ", supported are " + std::to_string(kOldestOpset) + " to " +

@@ -13,6 +13,50 @@ template <tfm::UnaryKind kind> void unary(Node& node) { importUnary(node, kind);
 template <tfm::BinaryKind kind> void binary(Node& node) { importBinary(node, kind); }
 template <tfm::ReduceKind kind> void reduce(Node& node) { importReduce(node, kind); }
 
+/// `name` is what stands behind "Reduce".
+void importReduceOf(Node& node, const char* name);
+inline void reduceOfL1(Node& node) { importReduceOf(node, "L1"); }
+inline void reduceOfL2(Node& node) { importReduceOf(node, "L2"); }
+inline void reduceOfLogSum(Node& node) { importReduceOf(node, "LogSum"); }
+inline void reduceOfLogSumExp(Node& node) { importReduceOf(node, "LogSumExp"); }
+inline void reduceOfSumSquare(Node& node) { importReduceOf(node, "SumSquare"); }
+
+// Compositions.cpp
+void importAcosh(Node& node);
+void importArgMax(Node& node);
+void importArgMin(Node& node);
+void importAsinh(Node& node);
+void importAtanh(Node& node);
+void importCelu(Node& node);
+void importCosh(Node& node);
+void importCumSum(Node& node);
+void importDepthToSpace(Node& node);
+void importElu(Node& node);
+void importEyeLike(Node& node);
+void importHardSigmoid(Node& node);
+void importHardSwish(Node& node);
+void importIsInf(Node& node);
+void importIsNaN(Node& node);
+void importLeakyRelu(Node& node);
+void importLogSoftmax(Node& node);
+void importMean(Node& node);
+void importMish(Node& node);
+void importMod(Node& node);
+void importOneHot(Node& node);
+void importPRelu(Node& node);
+void importPad(Node& node);
+void importSelu(Node& node);
+void importShrink(Node& node);
+void importSign(Node& node);
+void importSinh(Node& node);
+void importSoftplus(Node& node);
+void importSoftsign(Node& node);
+void importSpaceToDepth(Node& node);
+void importSwish(Node& node);
+void importTan(Node& node);
+void importThresholdedRelu(Node& node);
+void importTile(Node& node);
+
 void importCast(Node& node);
 void importCastLike(Node& node);
 void importClip(Node& node);
@@ -43,6 +87,24 @@ void importTranspose(Node& node);
 void importTrilu(Node& node);
 void importUnsqueeze(Node& node);
 void importWhere(Node& node);
+
+// Attention.cpp, Norms.cpp, LinearAlgebra.cpp
+void importContribAttention(Node& node);
+void importAttention(Node& node);
+void importRotaryEmbedding(Node& node);
+void importContribRotaryEmbedding(Node& node);
+void importMultiHeadAttention(Node& node);
+void importGroupQueryAttention(Node& node);
+void importSkipLayerNormalization(Node& node);
+void importSkipSimplifiedLayerNormalization(Node& node);
+void importEmbedLayerNormalization(Node& node);
+void importInstanceNormalization(Node& node);
+void importBatchNormalization(Node& node);
+void importMeanVarianceNormalization(Node& node);
+void importLpNormalization(Node& node);
+void importFusedMatMul(Node& node);
+void importGemmFastGelu(Node& node);
+void importBiasGelu(Node& node);
 
 /// Element type of an onnx::TensorProto::DataType; null for one that is not supported.
 mlir::Type elementOf(int64_t dataType, mlir::MLIRContext* context);

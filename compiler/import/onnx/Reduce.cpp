@@ -1,42 +1,9 @@
-// Reductions, softmax and norms.
+// Reductions and softmax.
 #include "compiler/import/onnx/Ops.h"
 
 namespace quantc::onnx_import {
 
 using namespace mlir;
-
-namespace {
-
-void needNoOtherOutputs(Node& node) {
-  for (unsigned i = 1; i < node.outputs(); ++i)
-    if (!node.outputName(i).empty())
-      node.fail("has a second output, which is not supported; export the model for inference");
-}
-
-/// Norms over the last axis alone are transformers'.
-void needLastAxis(Node& node) {
-  int64_t rank = node.type(0).getRank();
-  if (node.axis(node.attribute("axis", int64_t(-1)), rank) != rank - 1)
-    node.fail("normalizes more than the last axis, which is not supported; export the model without it");
-}
-
-/// Input i as a vector as long as the last dimension of input 0.
-Value vectorInput(Node& node, unsigned i) {
-  AffineExpr width = tfm::dimsOf(node.type(0)).back();
-  if (tfm::productOf(tfm::dimsOf(node.type(i)), node.context()) != width || node.type(i).getRank() == 0)
-    node.fail("has a weight or bias that is not as long as the last dimension; the model is damaged, export it again");
-  return node.reshape(node.value(i), width);
-}
-
-/// A vector of one value as long as the last dimension of input 0.
-Value vectorOf(Node& node, float value) {
-  RankedTensorType type = node.type(0);
-  auto vector = RankedTensorType::get({type.getShape().back()}, type.getElementType());
-  return node.create<tfm::ConstantOp>(vector,
-                                      DenseElementsAttr::get(vector, Attribute(node.builder().getFloatAttr(type.getElementType(), value))));
-}
-
-}  // namespace
 
 void importReduce(Node& node, tfm::ReduceKind kind) {
   RankedTensorType type = node.type(0);
@@ -70,21 +37,6 @@ void importSoftmax(Node& node) {
   flat.push_back(inner);
   Value value = node.reshape(node.value(0), flat);
   node.set(0, node.reshape(node.create<tfm::SoftmaxOp>(cast<RankedTensorType>(value.getType()), value, axis), dims));
-}
-
-void importLayerNormalization(Node& node) {
-  needNoOtherOutputs(node);
-  needLastAxis(node);
-  Value bias = node.has(2) ? vectorInput(node, 2) : vectorOf(node, 0);
-  node.set(0, node.create<tfm::LayerNormOp>(node.type(0), node.value(0), vectorInput(node, 1), bias,
-                                            node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f))));
-}
-
-void importRmsNormalization(Node& node) {
-  needNoOtherOutputs(node);
-  needLastAxis(node);
-  node.set(0, node.create<tfm::RmsNormOp>(node.type(0), node.value(0), vectorInput(node, 1),
-                                          node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f))));
 }
 
 }  // namespace quantc::onnx_import

@@ -163,8 +163,13 @@ AffineExpr foldBinary(BinaryKind kind, AffineExpr a, AffineExpr b) {
   case BinaryKind::and_: return left && right ? constantExpr(*left && *right, context) : AffineExpr();
   case BinaryKind::or_: return left && right ? constantExpr(*left || *right, context) : AffineExpr();
   case BinaryKind::xor_: return left && right ? constantExpr(!*left != !*right, context) : AffineExpr();
-  case BinaryKind::pow:
-  case BinaryKind::mod: return {};
+  case BinaryKind::mod: {  // has the divisor's sign
+    if (!left || !right || *right == 0 || *right == -1)
+      return {};
+    int64_t rest = *left % *right;
+    return constantExpr(rest != 0 && (rest < 0) != (*right < 0) ? rest + *right : rest, context);
+  }
+  case BinaryKind::pow: return {};
   }
   return {};
 }

@@ -1,0 +1,432 @@
+// Attention and rotary embeddings as operators: ONNX's own and those of com.microsoft, imported as what they mean.
+#include <cmath>
+#include <limits>
+
+#include "compiler/import/onnx/Maker.h"
+#include "compiler/import/onnx/Ops.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+using tfm::BinaryKind;
+using tfm::UnaryKind;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Scores {
+  double scale = 1, softcap = 0;
+  bool capsFirst = false;              ///< the scores are capped before anything is added to them
+  Value bias;                          ///< added to the scaled scores; may be null
+  std::optional<AffineExpr> diagonal;  ///< position of the first query: a query sees keys up to its own
+  int64_t window = 0;                  ///< keys that a query sees, its own the last; 0: all
+  double hidden = -kInfinity;          ///< what is added for keys that a query does not see
+};
+
+/// [batch, rows, heads * d] as [batch, heads, rows, d].
+Value splitHeads(Node& node, const Maker& make, Value x, int64_t heads) {
+  auto width = constantOf(make.dim(x, -1));
+  if (make.type(x).getRank() != 3 || !width || heads < 1 || *width % heads != 0)
+    node.fail("has tensors that " + std::to_string(heads) + " heads do not divide; the model is damaged, export it again");
+  Value apart = make.reshape(x, {make.dim(x, 0), make.dim(x, 1), make.number(heads), make.number(*width / heads)});
+  return make.transpose(apart, {0, 2, 1, 3});
+}
+
+Value joinHeads(Node& node, const Maker& make, Value x) {
+  Value moved = make.transpose(x, {0, 2, 1, 3});
+  AffineExpr width = foldBinary(BinaryKind::mul, make.dim(moved, 2), make.dim(moved, 3));
+  if (!width)
+    node.fail("has a dynamic number of heads; export the model again");
+  return make.reshape(moved, {make.dim(moved, 0), make.dim(moved, 1), width});
+}
+
+/// Every head of keys or values as often as it has queries.
+Value repeatHeads(Node& node, const Maker& make, Value x, int64_t heads) {
+  auto own = constantOf(make.dim(x, 1));
+  if (!own || *own < 1 || heads % *own != 0)
+    node.fail("has " + std::to_string(heads) +
+              " heads of queries, which its heads of keys do not divide; the model is damaged, export it again");
+  if (*own == heads)
+    return x;
+  SmallVector<AffineExpr> d = make.dims(x);
+  Value apart = make.reshape(x, {d[0], d[1], make.number(1), d[2], d[3]});
+  return make.reshape(make.broadcast(apart, {d[0], d[1], make.number(heads / *own), d[2], d[3]}), {d[0], make.number(heads), d[2], d[3]});
+}
+
+/// 0 where a query may look, `hidden` where not: [rows, keys].
+Value causalBias(const Maker& make, const Scores& scores, AffineExpr rows, AffineExpr keys) {
+  Value row = make.reshape(make.iota(rows, *scores.diagonal), {rows, make.number(1)}), column = make.iota(keys, make.number(0));
+  Value seen = make.binary(BinaryKind::less_equal, column, row);
+  if (scores.window > 0)
+    seen =
+        make.binary(BinaryKind::and_, seen, make.binary(BinaryKind::greater, column, make.add(row, -static_cast<double>(scores.window))));
+  Value zero = make.cast(make.like(0, row), make.f32());
+  return make.select(seen, make.like(0, zero), scores.hidden);
+}
+
+struct AttentionValues {
+  Value result, scaled, masked, capped, weights;
+};
+
+/// q [b, heads, s, d], k [b, kv heads, t, d], v [b, kv heads, t, e], in float32.
+AttentionValues attention(Node& node, const Maker& make, Value q, Value k, Value v, const Scores& scores) {
+  auto heads = constantOf(make.dim(q, 1));
+  if (!heads)
+    node.fail("has a dynamic number of heads; export the model again");
+  AttentionValues values;
+  k = repeatHeads(node, make, k, *heads);
+  v = repeatHeads(node, make, v, *heads);
+  values.scaled = make.mul(make.matmul(q, make.transposeLast(k)), scores.scale);
+  auto capped = [&](Value x) { return make.mul(make.unary(UnaryKind::tanh, make.mul(x, 1 / scores.softcap)), scores.softcap); };
+  values.masked = scores.softcap > 0 && scores.capsFirst ? capped(values.scaled) : values.scaled;
+  if (scores.diagonal)
+    values.masked = make.add(values.masked, causalBias(make, scores, make.dim(q, 2), make.dim(k, 2)));
+  if (scores.bias)
+    values.masked = make.add(values.masked, scores.bias);
+  values.capped = values.masked;
+  if (scores.softcap > 0 && !scores.capsFirst)
+    values.capped = capped(values.masked);
+  values.weights = make.softmax(values.capped, -1);
+  values.result = make.matmul(values.weights, v);
+  return values;
+}
+
+double scaleOf(Node& node, const Maker& make, Value q) {
+  float given = node.attribute("scale", 0.0f);
+  auto width = constantOf(make.dim(q, -1));
+  if (given == 0 && (!width || *width < 1))
+    node.fail("has heads of a dynamic width; export the model again");
+  return given != 0 ? given : 1 / std::sqrt(static_cast<double>(*width));
+}
+
+bool wanted(Node& node, unsigned output) { return output < node.outputs() && !node.outputName(output).empty(); }
+
+/// The mask of the operator: true or added, of as many dimensions as it has, as something that is added.
+Value biasOf(Node& node, const Maker& make, Value mask, double hidden, AffineExpr keys) {
+  Value bias = mask;
+  if (make.type(mask).getElementType().isInteger(1)) {
+    Value zero = node.scalar(0, make.f32());
+    bias = make.select(mask, zero, hidden);
+  }
+  bias = make.toFloat(bias);
+  auto have = constantOf(make.dim(bias, -1)), need = constantOf(keys);
+  if (have && need && *have < *need && *have != 1) {  // what the mask does not reach is not seen
+    SmallVector<AffineExpr> rest = make.dims(bias);
+    rest.back() = make.number(*need - *have);
+    bias = make.concat({bias, make.broadcast(make.like(hidden, bias), rest)}, -1);
+  }
+  return bias;
+}
+
+/// x rotated by tables [b or 1, rows, 1, rotary / 2]; x is [b, rows, heads, d].
+Value rotate(Node& node, const Maker& make, Value x, Value cosines, Value sines, bool interleaved) {
+  auto half = constantOf(make.dim(cosines, -1)), width = constantOf(make.dim(x, -1));
+  if (!half || !width || 2 * *half > *width)
+    node.fail("rotates more elements than a head has; the model is damaged, export it again");
+  SmallVector<AffineExpr> d = make.dims(x);
+  Value turning = make.slice(x, 3, 0, 2 * *half), first, second;
+  if (interleaved) {
+    Value pairs = make.reshape(turning, {d[0], d[1], d[2], make.number(*half), make.number(2)});
+    SmallVector<AffineExpr> flat = {d[0], d[1], d[2], make.number(*half)};
+    first = make.reshape(make.slice(pairs, 4, 0, 1), flat);
+    second = make.reshape(make.slice(pairs, 4, 1, 1), flat);
+  } else {
+    first = make.slice(turning, 3, 0, *half);
+    second = make.slice(turning, 3, *half, *half);
+  }
+  Value a = make.sub(make.mul(first, cosines), make.mul(second, sines)), b = make.add(make.mul(first, sines), make.mul(second, cosines));
+  Value rotated;
+  if (interleaved) {
+    SmallVector<AffineExpr> one = {d[0], d[1], d[2], make.number(*half), make.number(1)};
+    rotated = make.reshape(make.concat({make.reshape(a, one), make.reshape(b, one)}, 4), {d[0], d[1], d[2], make.number(2 * *half)});
+  } else {
+    rotated = make.concat({a, b}, 3);
+  }
+  return 2 * *half == *width ? rotated : make.concat({rotated, make.slice(x, 3, 2 * *half, *width - 2 * *half)}, 3);
+}
+
+/// Rows of a table [positions, half] as rotate takes them.
+Value rotaryRows(Node& node, const Maker& make, Value table, Value positions) {
+  if (make.type(table).getRank() != 2 || make.type(positions).getRank() != 2)
+    node.fail("has tables or positions that are no matrices; the model is damaged, export it again");
+  Value rows = make.gather(table, positions, 0);  // [b, rows, half]
+  return make.reshape(rows, {make.dim(rows, 0), make.dim(rows, 1), make.number(1), make.dim(rows, 2)});
+}
+
+}  // namespace
+
+void importAttention(Node& node) {
+  Maker make(node);
+  Value q = make.toFloat(node.value(0)), k = make.toFloat(node.value(1)), v = make.toFloat(node.value(2));
+  bool flat = make.type(q).getRank() == 3;
+  if (flat) {
+    int64_t heads = node.attribute("q_num_heads", int64_t(0)), kvHeads = node.attribute("kv_num_heads", int64_t(0));
+    q = splitHeads(node, make, q, heads);
+    k = splitHeads(node, make, k, kvHeads);
+    v = splitHeads(node, make, v, kvHeads);
+  }
+  AffineExpr past = make.number(0);
+  if (node.has(4) && node.has(5)) {
+    past = make.dim(node.value(4), 2);
+    k = make.concat({make.toFloat(node.value(4)), k}, 2);
+    v = make.concat({make.toFloat(node.value(5)), v}, 2);
+  }
+  if (node.has(6))
+    node.fail("has lengths of keys that are computed from the input, which is not supported; export the model with a mask");
+  if (wanted(node, 1))
+    node.set(1, make.cast(k, node.type(1).getElementType()));
+  if (wanted(node, 2))
+    node.set(2, make.cast(v, node.type(2).getElementType()));
+  Scores scores;
+  scores.scale = scaleOf(node, make, q);
+  scores.softcap = node.attribute("softcap", 0.0f);
+  if (node.has(3))
+    scores.bias = biasOf(node, make, node.value(3), -kInfinity, make.dim(k, 2));
+  if (node.attribute("is_causal", int64_t(0)))
+    scores.diagonal = past;
+  AttentionValues values = attention(node, make, q, k, v, scores);
+  Type element = node.type(0).getElementType();
+  node.set(0, make.cast(flat ? joinHeads(node, make, values.result) : values.result, element));
+  if (wanted(node, 3)) {
+    Value stages[] = {values.scaled, values.masked, values.capped, values.weights};
+    int64_t mode = node.attribute("qk_matmul_output_mode", int64_t(0));
+    if (mode < 0 || mode > 3)
+      node.fail("has qk_matmul_output_mode " + std::to_string(mode) + ", expected 0 to 3; the model is damaged, export it again");
+    node.set(3, make.cast(stages[mode], element));
+  }
+}
+
+void importRotaryEmbedding(Node& node) {
+  Maker make(node);
+  Value x = node.value(0), cosines = node.value(1), sines = node.value(2);
+  bool flat = make.type(x).getRank() == 3, interleaved = node.attribute("interleaved", int64_t(0)) != 0;
+  Value heads = flat ? splitHeads(node, make, x, node.attribute("num_heads", int64_t(0))) : x;
+  if (make.type(heads).getRank() != 4)
+    node.fail("needs a tensor of 3 or 4 dimensions; the model is damaged, export it again");
+  auto table = [&](Value rows) {
+    return node.has(3) ? rotaryRows(node, make, rows, node.value(3))
+                       : make.reshape(rows, {make.dim(rows, 0), make.dim(rows, 1), make.number(1), make.dim(rows, 2)});
+  };
+  if (make.type(cosines).getRank() != (node.has(3) ? 2 : 3) || cosines.getType() != sines.getType())
+    node.fail("has tables of an unexpected shape; the model is damaged, export it again");
+  Value rotated = rotate(node, make, make.transpose(heads, {0, 2, 1, 3}), table(cosines), table(sines), interleaved);
+  rotated = make.transpose(rotated, {0, 2, 1, 3});
+  node.set(0, flat ? joinHeads(node, make, rotated) : rotated);
+}
+
+/// com.microsoft: positions before the tables; one position is that of the first row.
+void importContribRotaryEmbedding(Node& node) {
+  Maker make(node);
+  Value x = node.value(0), positions = node.value(1), cosines = node.value(2), sines = node.value(3);
+  bool flat = make.type(x).getRank() == 3, interleaved = node.attribute("interleaved", int64_t(0)) != 0;
+  int64_t count = node.attribute("num_heads", int64_t(0));
+  auto half = constantOf(make.dim(cosines, -1)), width = constantOf(make.dim(x, -1));
+  if (flat && count == 0 && half && width && *half > 0)
+    count = *width / (2 * *half);
+  Value heads = flat ? splitHeads(node, make, x, count) : x;
+  if (make.type(heads).getRank() != 4)
+    node.fail("needs a tensor of 3 or 4 dimensions; the model is damaged, export it again");
+  if (make.type(positions).getRank() == 1) {
+    AffineExpr rows = make.dim(heads, 2);
+    Value line = make.cast(make.iota(rows, make.number(0)), make.type(positions).getElementType());
+    positions = make.reshape(make.add(line, make.reshape(positions, {make.number(1)})), {make.number(1), rows});
+  }
+  Value moved = make.transpose(heads, {0, 2, 1, 3});
+  Value rotated =
+      rotate(node, make, moved, rotaryRows(node, make, cosines, positions), rotaryRows(node, make, sines, positions), interleaved);
+  rotated = make.transpose(rotated, {0, 2, 1, 3});
+  node.set(0, flat ? joinHeads(node, make, rotated) : rotated);
+}
+
+namespace {
+
+/// com.microsoft's mask_index: [b, t] of ones and zeros, [b, s, t] the same by query, or [b] lengths.
+Value contribMask(Node& node, const Maker& make, unsigned input, AffineExpr keys, double hidden) {
+  Value mask = node.value(input);
+  SmallVector<AffineExpr> d = make.dims(mask);
+  Value seen;
+  if (d.size() == 1 && constantOf(d[0]) == 1) {
+    Value length = make.reshape(mask, {make.number(1), make.number(1)});
+    Value places = make.cast(make.iota(keys, make.number(0)), make.type(mask).getElementType());
+    seen = make.binary(BinaryKind::less, make.reshape(places, {make.number(1), keys}), length);
+  } else if (d.size() == 2 || d.size() == 3) {
+    seen = make.cast(mask, node.builder().getI1Type());
+  } else {
+    node.fail("has a mask of a form that is not supported; export the model with a mask of ones and zeros [batch, keys]");
+  }
+  d = make.dims(seen);
+  Value wide = d.size() == 2 ? make.reshape(seen, {d[0], make.number(1), make.number(1), d[1]})
+                             : make.reshape(seen, {d[0], make.number(1), d[1], d[2]});
+  return make.select(wide, node.scalar(0, make.f32()), hidden);
+}
+
+void addBias(const Maker& make, Scores& scores, Value bias) { scores.bias = scores.bias ? make.add(scores.bias, bias) : bias; }
+
+}  // namespace
+
+/// com.microsoft: input, weights, bias, mask_index, past, attention_bias.
+void importContribAttention(Node& node) {
+  Maker make(node);
+  Value x = node.value(0), product = make.matmul(x, node.value(1));
+  if (node.has(2))
+    product = make.add(product, node.value(2));
+  int64_t heads = node.attribute("num_heads", int64_t(0));
+  auto width = constantOf(make.dim(product, -1));
+  SmallVector<int64_t> sizes = node.attributeInts("qkv_hidden_sizes").value_or(SmallVector<int64_t>());
+  if (!width || heads < 1 || (sizes.empty() && *width % 3 != 0) ||
+      (!sizes.empty() && (sizes.size() != 3 || sizes[0] + sizes[1] + sizes[2] != *width)))
+    node.fail("has weights that are not those of queries, keys and values; the model is damaged, export it again");
+  if (sizes.empty())
+    sizes.assign(3, *width / 3);
+  Value q = splitHeads(node, make, make.slice(product, 2, 0, sizes[0]), heads);
+  Value k = splitHeads(node, make, make.slice(product, 2, sizes[0], sizes[1]), heads);
+  Value v = splitHeads(node, make, make.slice(product, 2, sizes[0] + sizes[1], sizes[2]), heads);
+  AffineExpr past = make.number(0);
+  if (node.has(4)) {
+    Value both = node.value(4);
+    SmallVector<AffineExpr> d = make.dims(both);
+    if (d.size() != 5 || constantOf(d[0]) != 2)
+      node.fail("has a past that is not [2, batch, heads, positions, width]; the model is damaged, export it again");
+    ArrayRef<AffineExpr> inner = ArrayRef(d).drop_front();
+    past = d[3];
+    k = make.concat({make.reshape(make.slice(both, 0, 0, 1), inner), k}, 2);
+    v = make.concat({make.reshape(make.slice(both, 0, 1, 1), inner), v}, 2);
+  }
+  if (wanted(node, 1)) {
+    auto stacked = [&](Value value) {
+      SmallVector<AffineExpr> d = make.dims(value);
+      d.insert(d.begin(), make.number(1));
+      return make.reshape(value, d);
+    };
+    node.set(1, make.concat({stacked(k), stacked(v)}, 0));
+  }
+  Scores scores;
+  scores.scale = scaleOf(node, make, q);
+  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
+  if (node.has(3))
+    scores.bias = contribMask(node, make, 3, make.dim(k, 2), scores.hidden);
+  if (node.has(5))
+    addBias(make, scores, node.value(5));
+  if (node.attribute("unidirectional", int64_t(0)))
+    scores.diagonal = past;
+  node.set(0, joinHeads(node, make, attention(node, make, q, k, v, scores).result));
+}
+
+/// com.microsoft: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value.
+void importMultiHeadAttention(Node& node) {
+  Maker make(node);
+  int64_t heads = node.attribute("num_heads", int64_t(0));
+  Value q = node.value(0), k, v;
+  SmallVector<Value> biases(3);
+  if (make.type(q).getRank() == 5) {  // [b, s, heads, 3, d]
+    SmallVector<AffineExpr> d = make.dims(q);
+    AffineExpr width = foldBinary(BinaryKind::mul, d[2], d[4]);
+    auto part = [&](int64_t i) { return make.reshape(make.slice(q, 3, i, 1), {d[0], d[1], width}); };
+    k = part(1);
+    v = part(2);
+    q = part(0);
+  } else if (node.has(1) && make.type(node.value(1)).getRank() == 5) {  // [b, t, heads, 2, d]
+    Value both = node.value(1);
+    SmallVector<AffineExpr> d = make.dims(both);
+    AffineExpr width = foldBinary(BinaryKind::mul, d[2], d[4]);
+    k = make.reshape(make.slice(both, 3, 0, 1), {d[0], d[1], width});
+    v = make.reshape(make.slice(both, 3, 1, 1), {d[0], d[1], width});
+  } else {
+    k = node.value(1);
+    v = node.value(2);
+  }
+  if (node.has(3)) {
+    auto width = constantOf(make.dim(node.value(3), 0)), own = constantOf(make.dim(q, -1));
+    if (!width || !own || *width < 2 * *own)
+      node.fail("has a bias that is not those of queries, keys and values; the model is damaged, export it again");
+    biases[0] = make.slice(node.value(3), 0, 0, *own);
+    biases[1] = make.slice(node.value(3), 0, *own, *own);
+    biases[2] = make.slice(node.value(3), 0, 2 * *own, *width - 2 * *own);
+  }
+  auto headsOf = [&](Value x, Value bias) {
+    if (make.type(x).getRank() == 4)  // keys and values of a cross-attention, by heads already
+      return x;
+    return splitHeads(node, make, bias ? make.add(x, bias) : x, heads);
+  };
+  q = headsOf(q, biases[0]);
+  k = headsOf(k, biases[1]);
+  v = headsOf(v, biases[2]);
+  AffineExpr past = make.number(0);
+  if (node.has(6) && node.has(7)) {
+    past = make.dim(node.value(6), 2);
+    k = make.concat({node.value(6), k}, 2);
+    v = make.concat({node.value(7), v}, 2);
+  }
+  if (wanted(node, 1))
+    node.set(1, k);
+  if (wanted(node, 2))
+    node.set(2, v);
+  Scores scores;
+  scores.scale = scaleOf(node, make, q);
+  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
+  if (node.has(4))
+    scores.bias = contribMask(node, make, 4, make.dim(k, 2), scores.hidden);
+  if (node.has(5))
+    addBias(make, scores, node.value(5));
+  if (node.attribute("unidirectional", int64_t(0)))
+    scores.diagonal = past;
+  AttentionValues values = attention(node, make, q, k, v, scores);
+  node.set(0, joinHeads(node, make, values.result));
+  if (wanted(node, 3))
+    node.set(3, values.scaled);
+}
+
+/// com.microsoft: query, key, value, past_key, past_value, seqlens_k, total_sequence_length, cos_cache, sin_cache, position_ids, attention_bias.
+void importGroupQueryAttention(Node& node) {
+  Maker make(node);
+  int64_t heads = node.attribute("num_heads", int64_t(0)), kvHeads = node.attribute("kv_num_heads", int64_t(0));
+  Value q = node.value(0), k, v;
+  if (heads < 1 || kvHeads < 1)
+    node.fail("has no numbers of heads; the model is damaged, export it again");
+  if (node.has(1)) {
+    k = node.value(1);
+    v = node.value(2);
+  } else {
+    auto width = constantOf(make.dim(q, -1));
+    if (!width || *width % (heads + 2 * kvHeads) != 0)
+      node.fail("has packed tensors that its heads do not divide; the model is damaged, export it again");
+    int64_t d = *width / (heads + 2 * kvHeads);
+    k = make.slice(q, 2, heads * d, kvHeads * d);
+    v = make.slice(q, 2, (heads + kvHeads) * d, kvHeads * d);
+    q = make.slice(q, 2, 0, heads * d);
+  }
+  q = splitHeads(node, make, q, heads);
+  k = splitHeads(node, make, k, kvHeads);
+  v = splitHeads(node, make, v, kvHeads);
+  AffineExpr past = node.has(3) ? make.dim(node.value(3), 2) : make.number(0), rows = make.dim(q, 2);
+  if (node.attribute("do_rotary", int64_t(0))) {
+    bool interleaved = node.attribute("rotary_interleaved", int64_t(0)) != 0;
+    Value positions = node.has(9) ? node.value(9) : make.reshape(make.iota(rows, past), {make.number(1), rows});
+    Value cosines = rotaryRows(node, make, node.value(7), positions), sines = rotaryRows(node, make, node.value(8), positions);
+    auto turn = [&](Value x) {
+      return make.transpose(rotate(node, make, make.transpose(x, {0, 2, 1, 3}), cosines, sines, interleaved), {0, 2, 1, 3});
+    };
+    q = turn(q);
+    k = turn(k);
+  }
+  if (node.has(3) && node.has(4)) {
+    k = make.concat({node.value(3), k}, 2);
+    v = make.concat({node.value(4), v}, 2);
+  }
+  if (wanted(node, 1))
+    node.set(1, k);
+  if (wanted(node, 2))
+    node.set(2, v);
+  Scores scores;
+  scores.scale = scaleOf(node, make, q);
+  scores.softcap = node.attribute("softcap", 0.0f);
+  scores.capsFirst = true;
+  scores.diagonal = past;
+  scores.window = std::max<int64_t>(0, node.attribute("local_window_size", int64_t(-1)));
+  if (node.has(10))
+    addBias(make, scores, node.value(10));
+  node.set(0, joinHeads(node, make, attention(node, make, q, k, v, scores).result));
+}
+
+}  // namespace quantc::onnx_import

@@ -1,0 +1,388 @@
+// Operators that are formulas of simpler ones.
+#include <cmath>
+#include <limits>
+
+#include "compiler/import/onnx/Maker.h"
+#include "compiler/import/onnx/Ops.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+using tfm::BinaryKind;
+using tfm::ReduceKind;
+using tfm::UnaryKind;
+
+namespace {
+
+Value positive(const Maker& make, Value x) { return make.binary(BinaryKind::greater, x, 0.0); }
+Value expOf(const Maker& make, Value x) { return make.unary(UnaryKind::exp, x); }
+Value logOf(const Maker& make, Value x) { return make.unary(UnaryKind::log, x); }
+/// Neither overflows nor loses small x: max(x, 0) + log(1 + e^-|x|).
+Value softplus(const Maker& make, Value x) {
+  Value small = expOf(make, make.unary(UnaryKind::neg, make.unary(UnaryKind::abs, x)));
+  return make.add(make.unary(UnaryKind::relu, x), logOf(make, make.add(small, 1)));
+}
+Value clamped(const Maker& make, Value x, double least, double most) {
+  return make.binary(BinaryKind::min, make.binary(BinaryKind::max, x, least), most);
+}
+Value asinhOf(const Maker& make, Value x) {
+  Value a = make.unary(UnaryKind::abs, x);
+  Value magnitude = logOf(make, make.add(a, make.unary(UnaryKind::sqrt, make.add(make.mul(a, a), 1))));
+  return make.select(positive(make, x), magnitude, make.unary(UnaryKind::neg, magnitude));
+}
+
+}  // namespace
+
+void importLeakyRelu(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.select(positive(make, x), x, make.mul(x, node.attribute("alpha", 0.01f))));
+}
+
+void importPRelu(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.select(make.binary(BinaryKind::less, x, 0.0), make.mul(x, node.value(1)), x));
+}
+
+void importElu(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.select(positive(make, x), x, make.mul(make.add(expOf(make, x), -1), node.attribute("alpha", 1.0f))));
+}
+
+void importSelu(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  Value negative = make.mul(make.add(expOf(make, x), -1), node.attribute("alpha", 1.67326319217681884765625f));
+  node.set(0, make.mul(make.select(positive(make, x), x, negative), node.attribute("gamma", 1.05070102214813232421875f)));
+}
+
+void importCelu(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  double alpha = node.attribute("alpha", 1.0f);
+  Value negative = make.mul(make.add(expOf(make, make.mul(x, 1 / alpha)), -1), alpha);
+  node.set(0, make.add(make.unary(UnaryKind::relu, x), make.binary(BinaryKind::min, negative, 0.0)));
+}
+
+void importThresholdedRelu(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.select(make.binary(BinaryKind::greater, x, node.attribute("alpha", 1.0f)), x, 0.0));
+}
+
+void importHardSigmoid(Node& node) {
+  Maker make(node);
+  node.set(0, clamped(make, make.add(make.mul(node.value(0), node.attribute("alpha", 0.2f)), node.attribute("beta", 0.5f)), 0, 1));
+}
+
+void importHardSwish(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.mul(x, clamped(make, make.add(make.mul(x, 1.0 / 6), 0.5), 0, 1)));
+}
+
+void importSoftplus(Node& node) {
+  Maker make(node);
+  node.set(0, softplus(make, node.value(0)));
+}
+
+void importSoftsign(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.div(x, make.add(make.unary(UnaryKind::abs, x), 1)));
+}
+
+void importMish(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.mul(x, make.unary(UnaryKind::tanh, softplus(make, x))));
+}
+
+void importSwish(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.mul(x, make.unary(UnaryKind::sigmoid, make.mul(x, node.attribute("alpha", 1.0f)))));
+}
+
+void importShrink(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  double lambda = node.attribute("lambd", 0.5f), bias = node.attribute("bias", 0.0f);
+  Value low = make.select(make.binary(BinaryKind::less, x, -lambda), make.add(x, bias), 0.0);
+  node.set(0, make.select(make.binary(BinaryKind::greater, x, lambda), make.add(x, -bias), low));
+}
+
+void importSign(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  Value low = make.select(make.binary(BinaryKind::less, x, 0.0), make.like(-1, x), 0.0);
+  node.set(0, make.select(positive(make, x), make.like(1, x), low));
+}
+
+void importSinh(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.mul(make.sub(expOf(make, x), expOf(make, make.unary(UnaryKind::neg, x))), 0.5));
+}
+
+void importCosh(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.mul(make.add(expOf(make, x), expOf(make, make.unary(UnaryKind::neg, x))), 0.5));
+}
+
+void importAsinh(Node& node) {
+  Maker make(node);
+  node.set(0, asinhOf(make, node.value(0)));
+}
+
+void importAcosh(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, logOf(make, make.add(x, make.unary(UnaryKind::sqrt, make.add(make.mul(x, x), -1)))));
+}
+
+void importAtanh(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.mul(logOf(make, make.div(make.add(x, 1), make.sub(make.like(1, x), x))), 0.5));
+}
+
+void importTan(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.div(make.unary(UnaryKind::sin, x), make.unary(UnaryKind::cos, x)));
+}
+
+void importMean(Node& node) {
+  Maker make(node);
+  Value sum = node.value(0);
+  for (unsigned i = 1; i < node.inputs(); ++i)
+    sum = make.add(sum, node.value(i));
+  node.set(0, make.mul(sum, 1.0 / node.inputs()));
+}
+
+void importIsNaN(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  node.set(0, make.unary(UnaryKind::not_, make.binary(BinaryKind::equal, x, x)));
+}
+
+void importIsInf(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  const double infinity = std::numeric_limits<double>::infinity();
+  Value up = make.binary(BinaryKind::equal, x, infinity), down = make.binary(BinaryKind::equal, x, -infinity);
+  bool wantsUp = node.attribute("detect_positive", int64_t(1)) != 0, wantsDown = node.attribute("detect_negative", int64_t(1)) != 0;
+  Value both = make.binary(BinaryKind::or_, up, down);
+  node.set(0, wantsUp && wantsDown ? both : wantsUp ? up : wantsDown ? down : make.binary(BinaryKind::and_, up, down));
+}
+
+void importMod(Node& node) {
+  Maker make(node);
+  if (node.known(0) && node.known(1))
+    return importBinary(node, BinaryKind::mod);
+  Value a = node.value(0), b = node.value(1);
+  if (isa<FloatType>(node.type(0).getElementType()))
+    node.fail("divides floating-point numbers with remainder, which is not supported; export the model without it");
+  bool truncates = node.attribute("fmod", int64_t(0)) != 0;
+  node.set(0, truncates ? make.sub(a, make.mul(make.div(a, b), b)) : make.binary(BinaryKind::mod, a, b));
+}
+
+void importLogSoftmax(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  int64_t rank = node.type(0).getRank(), axis = node.axis(node.attribute("axis", int64_t(node.opset() < 13 ? 1 : -1)), rank);
+  SmallVector<int64_t> axes{axis};
+  if (node.opset() < 13)  // everything from the axis on is one vector
+    axes.assign(llvm::seq<int64_t>(axis, rank).begin(), llvm::seq<int64_t>(axis, rank).end());
+  Value shifted = make.sub(x, make.reduce(ReduceKind::max, x, axes));
+  node.set(0, make.sub(shifted, logOf(make, make.reduce(ReduceKind::sum, expOf(make, shifted), axes))));
+}
+
+void importTile(Node& node) {
+  Maker make(node);
+  SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0)), apart, repeated, result;
+  SmallVector<int64_t> repeats = node.constants(1, "repeats");
+  if (repeats.size() != dims.size())
+    node.fail("has " + std::to_string(repeats.size()) + " repeats, its tensor " + std::to_string(dims.size()) +
+              " dimensions; the model is damaged, export it again");
+  for (auto [dim, count] : llvm::zip(dims, repeats)) {
+    if (count < 0)
+      node.fail("has a negative repeat; the model is damaged, export it again");
+    apart.append({make.number(1), dim});
+    repeated.append({make.number(count), dim});
+    AffineExpr whole = foldBinary(BinaryKind::mul, dim, make.number(count));
+    if (!whole)
+      node.fail("makes a tensor that is too large; the model is damaged, export it again");
+    result.push_back(whole);
+  }
+  node.set(0, make.reshape(make.broadcast(make.reshape(node.value(0), apart), repeated), result));
+}
+
+/// [n, c, h, w] with blocks of pixels moved between channels and image.
+static void importDepthSpace(Node& node, bool toSpace) {
+  Maker make(node);
+  SmallVector<AffineExpr> d = tfm::dimsOf(node.type(0));
+  int64_t block = node.attribute("blocksize", int64_t(0));
+  auto channels = d.size() == 4 ? constantOf(d[1]) : std::nullopt, height = d.size() == 4 ? constantOf(d[2]) : std::nullopt,
+       width = d.size() == 4 ? constantOf(d[3]) : std::nullopt;
+  if (!channels || !height || !width || block < 1 || block > 4096 ||
+      (toSpace ? *channels % (block * block) : *height % block + *width % block))
+    node.fail("needs an image of constant size that its blocks divide; export the model again");
+  const onnx::AttributeProto* mode = node.find("mode");
+  bool crd = mode && mode->s() == "CRD";
+  int64_t b = block;
+  auto n = [&](int64_t value) { return make.number(value); };
+  if (toSpace) {
+    int64_t c = *channels / (b * b);
+    Value apart = make.reshape(node.value(0), crd ? ArrayRef<AffineExpr>{d[0], n(c), n(b), n(b), d[2], d[3]}
+                                                  : ArrayRef<AffineExpr>{d[0], n(b), n(b), n(c), d[2], d[3]});
+    Value moved = make.transpose(apart, crd ? ArrayRef<int64_t>{0, 1, 4, 2, 5, 3} : ArrayRef<int64_t>{0, 3, 4, 1, 5, 2});
+    return node.set(0, make.reshape(moved, {d[0], n(c), n(*height * b), n(*width * b)}));
+  }
+  Value apart = make.reshape(node.value(0), {d[0], d[1], n(*height / b), n(b), n(*width / b), n(b)});
+  node.set(0, make.reshape(make.transpose(apart, {0, 3, 5, 1, 2, 4}), {d[0], n(*channels * b * b), n(*height / b), n(*width / b)}));
+}
+
+void importDepthToSpace(Node& node) { importDepthSpace(node, true); }
+void importSpaceToDepth(Node& node) { importDepthSpace(node, false); }
+
+/// Sums of absolute values, squares, exponentials, and their logarithms and roots.
+void importReduceOf(Node& node, const char* name) {
+  Maker make(node);
+  StringRef kind = name;
+  RankedTensorType type = node.type(0);
+  SmallVector<int64_t> axes = node.axes(1, type.getRank());
+  Value x = node.value(0);
+  bool noop = axes.empty() && node.attribute("noop_with_empty_axes", int64_t(0)) != 0;
+  if (axes.empty())
+    axes.assign(llvm::seq<int64_t>(0, type.getRank()).begin(), llvm::seq<int64_t>(0, type.getRank()).end());
+  bool keep = node.attribute("keepdims", int64_t(1)) != 0;
+  auto sum = [&](Value value) { return noop ? value : make.reduce(ReduceKind::sum, value, axes, keep); };
+  if (kind == "L1")
+    return node.set(0, sum(make.unary(UnaryKind::abs, x)));
+  if (kind == "SumSquare")
+    return node.set(0, sum(make.mul(x, x)));
+  if (kind == "L2")
+    return node.set(0, make.unary(UnaryKind::sqrt, sum(make.mul(x, x))));
+  if (kind == "LogSum")
+    return node.set(0, logOf(make, sum(x)));
+  Value largest = noop ? x : make.reduce(ReduceKind::max, x, axes, true);
+  Value logarithm =
+      logOf(make, noop ? expOf(make, make.sub(x, largest)) : make.reduce(ReduceKind::sum, expOf(make, make.sub(x, largest)), axes, true));
+  Value result = make.add(logarithm, largest);
+  node.set(0, keep || noop ? result : make.reshape(result, make.dims(make.reduce(ReduceKind::max, x, axes, false))));
+}
+
+void importArg(Node& node, bool largest) {
+  Maker make(node);
+  Value x = node.value(0);
+  int64_t rank = node.type(0).getRank(), axis = node.axis(node.attribute("axis", int64_t(0)), rank);
+  bool last = node.attribute("select_last_index", int64_t(0)) != 0, keep = node.attribute("keepdims", int64_t(1)) != 0;
+  Value best = make.reduce(largest ? ReduceKind::max : ReduceKind::min, x, axis);
+  SmallVector<AffineExpr> line(rank, make.number(1));
+  line[axis] = make.dim(x, axis);
+  Value places = make.reshape(make.iota(line[axis], make.number(0)), line);
+  Value chosen = make.select(make.binary(BinaryKind::equal, x, best), places, last ? -1.0 : static_cast<double>(INT32_MAX));
+  node.set(0, make.reduce(last ? ReduceKind::max : ReduceKind::min, chosen, axis, keep));
+}
+
+void importArgMax(Node& node) { importArg(node, true); }
+void importArgMin(Node& node) { importArg(node, false); }
+
+/// A product with a triangle of ones.
+void importCumSum(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  int64_t rank = node.type(0).getRank();
+  auto given = constantOf(node.knownScalar(1));
+  if (!given || rank == 0 || !isa<FloatType>(node.type(0).getElementType()))
+    node.fail("has an axis that is computed from the input, or adds integers; export the model without it");
+  int64_t axis = node.axis(*given, rank);
+  bool exclusive = node.attribute("exclusive", int64_t(0)) != 0, reverse = node.attribute("reverse", int64_t(0)) != 0;
+  AffineExpr extent = make.dim(x, axis);
+  Value row = make.reshape(make.iota(extent, make.number(0)), {extent, make.number(1)}), column = make.iota(extent, make.number(0));
+  BinaryKind kind = reverse     ? (exclusive ? BinaryKind::greater : BinaryKind::greater_equal)
+                    : exclusive ? BinaryKind::less
+                                : BinaryKind::less_equal;
+  Value triangle = make.cast(make.binary(kind, row, column), node.type(0).getElementType());
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  std::swap(order[axis], order[rank - 1]);
+  Value moved = axis == rank - 1 ? x : make.transpose(x, order);
+  Value sums = make.matmul(moved, triangle);
+  node.set(0, axis == rank - 1 ? sums : make.transpose(sums, order));
+}
+
+void importEyeLike(Node& node) {
+  Maker make(node);
+  SmallVector<AffineExpr> d = tfm::dimsOf(node.type(0));
+  if (d.size() != 2)
+    node.fail("needs a matrix; the model is damaged, export it again");
+  Type element = node.find("dtype") ? elementOf(node.attribute("dtype", int64_t(1)), node.context()) : node.type(0).getElementType();
+  if (!element)
+    node.fail("has elements of a type that is not supported; export the model in float32");
+  Value row = make.reshape(make.iota(d[0], make.number(node.attribute("k", int64_t(0)))), {d[0], make.number(1)});
+  node.set(0, make.cast(make.binary(BinaryKind::equal, row, make.iota(d[1], make.number(0))), element));
+}
+
+void importOneHot(Node& node) {
+  Maker make(node);
+  auto depth = node.knownScalar(1);
+  if (!depth)
+    node.fail("has a depth that is computed from the input; export the model with a constant one");
+  Value indices = make.cast(node.value(0), IntegerType::get(node.context(), 64)), values = node.value(2);
+  int64_t rank = node.type(0).getRank() + 1, axis = node.axis(node.attribute("axis", int64_t(-1)), rank);
+  SmallVector<AffineExpr> apart = make.dims(indices), line(rank, make.number(1));
+  apart.insert(apart.begin() + axis, make.number(1));
+  line[axis] = depth;
+  Value index = make.reshape(indices, apart), place = make.reshape(make.iota(depth, make.number(0)), line);
+  Value wrapped = make.select(make.binary(BinaryKind::less, index, 0.0), make.add(index, constantOf(depth).value_or(0)), index);
+  Value off = make.reshape(make.slice(values, 0, 0, 1), {}), on = make.reshape(make.slice(values, 0, 1, 1), {});
+  node.set(0, make.select(make.binary(BinaryKind::equal, wrapped, place), on, off));
+}
+
+void importPad(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  int64_t rank = node.type(0).getRank();
+  const onnx::AttributeProto* mode = node.find("mode");
+  if (mode && mode->s() != "constant")
+    node.fail("pads by mode " + mode->s() + ", supported is constant; export the model without it");
+  SmallVector<int64_t> pads = node.constants(1, "pads"), axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (node.has(3)) {
+    axes = node.constants(3, "axes");
+    for (int64_t& axis : axes)
+      axis = node.axis(axis, rank);
+  }
+  if (pads.size() != 2 * axes.size())
+    node.fail("has " + std::to_string(pads.size()) + " pads for " + std::to_string(axes.size()) +
+              " axes; the model is damaged, export it again");
+  Value fill = node.has(2) ? make.reshape(node.value(2), {}) : make.like(0, x);
+  for (auto [i, axis] : llvm::enumerate(axes)) {
+    int64_t before = pads[i], after = pads[axes.size() + i];
+    for (int64_t* end : {&before, &after})
+      if (*end < 0) {
+        auto extent = constantOf(make.dim(x, axis));
+        if (!extent || *extent < -*end)
+          node.fail("cuts off more than its tensor has; the model is damaged, export it again");
+        x = make.slice(x, axis, end == &before ? -*end : 0, *extent + *end);
+        *end = 0;
+      }
+    SmallVector<Value> parts{x};
+    SmallVector<AffineExpr> dims = make.dims(x);
+    for (int64_t* end : {&before, &after}) {
+      if (*end == 0)
+        continue;
+      dims[axis] = make.number(*end);
+      node.tensorType(dims, make.type(x).getElementType());
+      parts.insert(end == &before ? parts.begin() : parts.end(), make.broadcast(fill, dims));
+    }
+    x = make.concat(parts, axis);
+  }
+  node.set(0, x);
+}
+
+}  // namespace quantc::onnx_import

@@ -1,0 +1,184 @@
+// Norms. Those of the last dimension by vectors are operations of their own; others are formulas.
+#include "compiler/import/onnx/Maker.h"
+#include "compiler/import/onnx/Ops.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+using tfm::ReduceKind;
+using tfm::UnaryKind;
+
+namespace {
+
+bool wanted(Node& node, unsigned output) { return output < node.outputs() && !node.outputName(output).empty(); }
+
+/// `x` as a vector as long as the last dimension of `like`; null when it is none.
+Value asVector(const Maker& make, Node& node, Value x, Value like) {
+  AffineExpr width = make.dims(like).back();
+  if (make.type(x).getRank() == 0 || make.dims(x).back() != width || tfm::productOf(make.dims(x), node.context()) != width)
+    return {};
+  return make.reshape(x, width);
+}
+
+/// A vector of one value as long as the last dimension of `like`.
+Value vectorOf(Node& node, const Maker& make, float value, Value like) {
+  RankedTensorType type = make.type(like);
+  auto vector = RankedTensorType::get({type.getShape().back()}, type.getElementType());
+  return node.create<tfm::ConstantOp>(vector,
+                                      DenseElementsAttr::get(vector, Attribute(node.builder().getFloatAttr(type.getElementType(), value))));
+}
+
+struct Normalized {
+  Value result, mean, inverse;  ///< mean is null without centering
+};
+
+/// Over all dimensions from `axis` on; `weight` and `bias` broadcast to x, either may be null.
+Normalized normalize(Node& node, const Maker& make, Value x, int64_t axis, Value weight, Value bias, float epsilon, bool centered) {
+  auto axes = llvm::to_vector(llvm::seq<int64_t>(axis, make.type(x).getRank()));
+  Normalized norm;
+  if (centered) {
+    norm.mean = make.reduce(ReduceKind::mean, x, axes);
+    x = make.sub(x, norm.mean);
+  }
+  Value variance = make.reduce(ReduceKind::mean, make.mul(x, x), axes);
+  norm.inverse = make.div(1, make.unary(UnaryKind::sqrt, make.add(variance, epsilon)));
+  norm.result = make.mul(x, norm.inverse);
+  if (weight)
+    norm.result = make.mul(norm.result, make.cast(weight, make.type(x).getElementType()));
+  if (bias)
+    norm.result = make.add(norm.result, make.cast(bias, make.type(x).getElementType()));
+  return norm;
+}
+
+/// Output 0, and mean and inverse deviation where they are wanted.
+void setNorm(Node& node, const Maker& make, Value x, int64_t axis, Value weight, Value bias, bool centered, int meanOutput,
+             int inverseOutput) {
+  float epsilon = node.attribute("epsilon", 1e-5f);
+  bool mean = meanOutput >= 0 && wanted(node, meanOutput), inverse = inverseOutput >= 0 && wanted(node, inverseOutput);
+  bool last = axis == make.type(x).getRank() - 1 && !mean && !inverse && make.type(x).getElementType().isF32();
+  Value vector = last && weight ? asVector(make, node, weight, x) : Value(), shift = last && bias ? asVector(make, node, bias, x) : Value();
+  if (last && !ShapedType::isDynamic(make.type(x).getShape().back()) && (vector || !weight) && (shift || !bias)) {
+    if (!vector)
+      vector = vectorOf(node, make, 1, x);
+    if (centered && !shift)
+      shift = vectorOf(node, make, 0, x);
+    FloatAttr attribute = node.builder().getF32FloatAttr(epsilon);
+    if (centered)
+      return node.set(0, node.create<tfm::LayerNormOp>(make.type(x), x, vector, shift, attribute));
+    Value scaled = node.create<tfm::RmsNormOp>(make.type(x), x, vector, attribute);
+    return node.set(0, shift ? make.add(scaled, shift) : scaled);
+  }
+  Normalized norm = normalize(node, make, x, axis, weight, bias, epsilon, centered);
+  node.set(0, norm.result);
+  if (mean)
+    node.set(meanOutput, norm.mean);
+  if (inverse)
+    node.set(inverseOutput, norm.inverse);
+}
+
+Value inputOr(Node& node, unsigned input) { return node.has(input) ? node.value(input) : Value(); }
+
+}  // namespace
+
+void importLayerNormalization(Node& node) {
+  Maker make(node);
+  int64_t axis = node.axis(node.attribute("axis", int64_t(-1)), node.type(0).getRank());
+  setNorm(node, make, node.value(0), axis, node.value(1), inputOr(node, 2), true, 1, 2);
+}
+
+void importRmsNormalization(Node& node) {
+  Maker make(node);
+  int64_t axis = node.axis(node.attribute("axis", int64_t(-1)), node.type(0).getRank());
+  setNorm(node, make, node.value(0), axis, node.value(1), {}, false, -1, 1);
+}
+
+/// com.microsoft: the norm of input + skip + bias.
+static void importSkipNorm(Node& node, Value weight, Value shift, Value bias, bool centered) {
+  Maker make(node);
+  Value sum = make.add(node.value(0), node.value(1));
+  if (bias)
+    sum = make.add(sum, bias);
+  if (wanted(node, 3))
+    node.set(3, sum);
+  setNorm(node, make, sum, make.type(sum).getRank() - 1, weight, shift, centered, 1, 2);
+}
+
+void importSkipLayerNormalization(Node& node) { importSkipNorm(node, node.value(2), inputOr(node, 3), inputOr(node, 4), true); }
+
+void importSkipSimplifiedLayerNormalization(Node& node) { importSkipNorm(node, node.value(2), {}, inputOr(node, 3), false); }
+
+/// com.microsoft: input_ids, segment_ids, word, position and segment embeddings, gamma, beta, mask, position_ids.
+void importEmbedLayerNormalization(Node& node) {
+  Maker make(node);
+  Value ids = node.value(0), words = node.value(2), positions = node.value(3);
+  Value sum = make.gather(words, ids, 0);
+  if (node.has(8)) {
+    sum = make.add(sum, make.gather(positions, node.value(8), 0));
+  } else {
+    AffineExpr rows = make.dim(ids, 1);
+    sum = make.add(sum, make.gather(positions, make.reshape(make.iota(rows, make.number(0)), {make.number(1), rows}), 0));
+  }
+  if (node.has(1) && node.has(4))
+    sum = make.add(sum, make.gather(node.value(4), node.value(1), 0));
+  if (wanted(node, 2))
+    node.set(2, sum);
+  if (wanted(node, 1)) {  // how many tokens every sequence has
+    Type i32 = IntegerType::get(node.context(), 32);
+    if (node.has(7)) {
+      node.set(1, make.reduce(ReduceKind::sum, make.cast(node.value(7), i32), 1, false));
+    } else {
+      Value zeros = node.scalar(0, i32);
+      node.set(1, make.broadcast(zeros, make.dim(ids, 0)));
+    }
+  }
+  node.set(0, normalize(node, make, sum, 2, node.value(5), node.value(6), node.attribute("epsilon", 1e-12f), true).result);
+}
+
+/// [n, c, ...] over all but the first two dimensions.
+void importInstanceNormalization(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  SmallVector<AffineExpr> line(make.type(x).getRank(), make.number(1));
+  if (line.size() < 3)
+    node.fail("needs a tensor of at least 3 dimensions; the model is damaged, export it again");
+  line[1] = make.dim(x, 1);
+  node.set(0, normalize(node, make, x, 2, make.reshape(node.value(1), line), make.reshape(node.value(2), line),
+                        node.attribute("epsilon", 1e-5f), true)
+                  .result);
+}
+
+/// By running mean and variance.
+void importBatchNormalization(Node& node) {
+  Maker make(node);
+  if (node.attribute("training_mode", int64_t(0)))
+    node.fail("is in training mode; export the model for inference");
+  Value x = node.value(0);
+  SmallVector<AffineExpr> line(make.type(x).getRank(), make.number(1));
+  if (line.size() > 1)
+    line[1] = make.dim(x, 1);
+  auto channel = [&](unsigned input) { return line.size() > 1 ? make.reshape(node.value(input), line) : node.value(input); };
+  Value deviation = make.unary(UnaryKind::sqrt, make.add(channel(4), node.attribute("epsilon", 1e-5f)));
+  node.set(0, make.add(make.mul(make.div(make.sub(x, channel(3)), deviation), channel(1)), channel(2)));
+}
+
+void importMeanVarianceNormalization(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  SmallVector<int64_t> axes = node.attributeInts("axes").value_or(SmallVector<int64_t>{0, 2, 3});
+  for (int64_t& axis : axes)
+    axis = node.axis(axis, make.type(x).getRank());
+  Value centered = make.sub(x, make.reduce(ReduceKind::mean, x, axes));
+  Value deviation = make.unary(UnaryKind::sqrt, make.reduce(ReduceKind::mean, make.mul(centered, centered), axes));
+  node.set(0, make.div(centered, make.add(deviation, 1e-9)));
+}
+
+void importLpNormalization(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  int64_t axis = node.axis(node.attribute("axis", int64_t(-1)), make.type(x).getRank());
+  bool absolute = node.attribute("p", int64_t(2)) == 1;
+  Value sum = make.reduce(ReduceKind::sum, absolute ? make.unary(UnaryKind::abs, x) : make.mul(x, x), axis);
+  node.set(0, make.div(x, absolute ? sum : make.unary(UnaryKind::sqrt, sum)));
+}
+
+}  // namespace quantc::onnx_import
