@@ -53,7 +53,9 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
     Operation* reader = *op->user_begin();
     auto rope = dyn_cast<tfm::RopeOp>(reader);
     auto append = dyn_cast<tfm::CacheAppendOp>(reader);
-    if ((rope || append) && productWithin(reader, rope ? rope.getHeadDim() : append.getHeadDim()) == op)
+    auto write = dyn_cast<tfm::SourceWriteOp>(reader);
+    int64_t headDim = rope ? rope.getHeadDim() : append ? append.getHeadDim() : write ? write.getHeadDim() : 0;
+    if (headDim && productWithin(reader, headDim) == op)
       return success();  // with its reader
   }
   std::optional<Product> product = productOf(op);

@@ -50,7 +50,9 @@ std::optional<Matrix> Lowering::matrixOf(Value value) {
     return std::nullopt;
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(value));
   int64_t width = 1;
-  if (!typeOf(value).getElementType().isInteger() && !dims.empty()) {
+  // Sound has a number per row: its last dimension is no constant.
+  bool perRow = typeOf(value).getElementType().isF32() && !dims.empty() && !isa<AffineConstantExpr>(dims.back());
+  if (!typeOf(value).getElementType().isInteger() && !dims.empty() && !perRow) {
     auto last = dyn_cast<AffineConstantExpr>(dims.pop_back_val());
     if (!last || last.getValue() < 1)
       return std::nullopt;
@@ -116,7 +118,8 @@ LogicalResult Lowering::lower(Operation* op) {
         return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
       })
       .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
-            tfm::PositionRowsOp, tfm::ReshapeOp, tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+            tfm::SourceWriteOp, tfm::SourceReadOp, tfm::WindowsOp, tfm::GlobalNormOp, tfm::TransposeOp, tfm::PositionRowsOp, tfm::ReshapeOp,
+            tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
       .Default([](Operation*) { return failure(); });
 }
 
@@ -195,6 +198,10 @@ LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
 }
 
 LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
+  // Positions of channels, which the transpose behind it reads.
+  if (static_cast<int64_t>(op.getAxis()) == typeOf(op.getOperand()).getRank() - 1 &&
+      llvm::all_of(op->getUsers(), [](Operation* user) { return isa<tfm::TransposeOp>(user); }))
+    return success();
   std::optional<Storage> found = find(op.getOperand());
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(op.getOperand()));

@@ -30,6 +30,9 @@ struct KvCache {
   }
 };
 
+/// The function that encodes a sequence for the steps of @main.
+constexpr llvm::StringLiteral kEncodeFunction = "encode";
+
 /// Whether a result named logits has the rows that the caller asks for: the model generates text token by token.
 bool givesLogits(mlir::func::FuncOp function);
 
@@ -39,9 +42,9 @@ std::string nameOf(mlir::Operation* op);
 class Lowering {
 public:
   /// `cache` names how keys and values are held: f32 or f16 (compiler/kernels/CacheElement.h).
-  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, int64_t maxSequence, int64_t context,
-           std::string cache)
-      : kb(module, architecture, maxSequence, context), function(function), cacheScheme(std::move(cache)) {}
+  /// A function called encode becomes the program that runs before the steps.
+  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, const StepLimits& limits, std::string cache)
+      : kb(module, architecture, limits, function.getSymName() == kEncodeFunction), function(function), cacheScheme(std::move(cache)) {}
 
   /// Appends what has no kernel to `unsupported`.
   void run(mlir::SmallVectorImpl<mlir::Operation*>& unsupported);
@@ -131,6 +134,8 @@ private:
   LogicalResult callAttention(tfm::AttentionOp op, const Storage& query, mlir::AffineExpr first, mlir::ArrayRef<Value> keysValuesMask,
                               mlir::StringRef mask, int64_t maxPositions);
   mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);
+  /// A buffer of state for keys (`transposed`) or values; nothing when it would be too large or the name is taken.
+  std::optional<KvCache> createCache(mlir::StringRef name, bool transposed, int64_t heads, int64_t headDim, int64_t positions);
   /// Where a step's new rows go: (head_dim, heads, positions) beginning at `past`.
   Value appendView(const KvCache& cache, mlir::AffineExpr rows);
   Value tableView(tfm::RopeOp op, bool sine);
@@ -141,6 +146,22 @@ private:
   std::string cacheParam(Value view);
   /// View (positions, rows) of a mask with a row per token and a column per position of the context. Null when it is none.
   Value maskView(Value mask);
+
+  // LowerSource.cpp: what an encoder leaves for the steps
+
+  LogicalResult lowerOp(tfm::SourceWriteOp op);
+  LogicalResult lowerOp(tfm::SourceReadOp op);
+  /// View (distances, heads) of an attention's bias; the coordinate is the distance. Null when it has too few.
+  Value biasView(tfm::AttentionOp op, int64_t before, int64_t after);
+
+  // LowerSequence.cpp: convolutions along a sequence, and what is between them
+
+  LogicalResult lowerOp(tfm::WindowsOp op);
+  LogicalResult lowerOp(tfm::GlobalNormOp op);
+  /// Channels before positions, as they come in, to rows of channels.
+  LogicalResult lowerOp(tfm::TransposeOp op);
+  /// A copy without gaps between rows, with rows of zeros before and behind it.
+  Storage paddedCopy(const Storage& storage, int64_t before, int64_t after, mlir::Location loc);
 
   // LowerBidirectional.cpp: attention over keys and values of the same step
 

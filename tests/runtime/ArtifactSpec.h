@@ -11,12 +11,14 @@ namespace quantc::test {
 
 using schema::Size;
 
-inline Size constant(int64_t value) { return Size(value, 0, 0, 0); }
-inline Size sequence(int32_t times = 1) { return Size(0, times, 0, 0); }
-inline Size past(int32_t times = 1) { return Size(0, 0, times, 0); }
-inline Size outputs(int32_t times = 1) { return Size(0, 0, 0, times); }
+inline Size constant(int64_t value) { return Size(value, 0, 0, 0, 0); }
+inline Size sequence(int32_t times = 1) { return Size(0, times, 0, 0, 0); }
+inline Size past(int32_t times = 1) { return Size(0, 0, times, 0, 0); }
+inline Size outputs(int32_t times = 1) { return Size(0, 0, 0, times, 0); }
+inline Size source(int32_t times = 1) { return Size(0, 0, 0, 0, times); }
 inline Size sum(const Size& a, const Size& b) {
-  return Size(a.constant() + b.constant(), a.sequence() + b.sequence(), a.past() + b.past(), a.outputs() + b.outputs());
+  return Size(a.constant() + b.constant(), a.sequence() + b.sequence(), a.past() + b.past(), a.outputs() + b.outputs(),
+              a.source() + b.source());
 }
 
 struct DimSpec {
