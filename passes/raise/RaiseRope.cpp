@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Evaluation.h"
@@ -116,7 +117,7 @@ struct Frequencies {
 };
 
 /// Reads the frequencies at position 1 and the scale at position 0, and checks them at every small step. A reason in `why` otherwise.
-std::optional<Frequencies> readFrequencies(const Rotation& rotation, Evaluator& evaluator, std::string& why) {
+std::optional<Frequencies> readFrequencies(const Rotation& rotation, bool inEncoder, Evaluator& evaluator, std::string& why) {
   int64_t dim = typeOf(rotation.x).getShape().back(), half = dim / 2;
   Value angleValue = anglesOf(rotation.cosine);
   if (!angleValue) {
@@ -125,6 +126,8 @@ std::optional<Frequencies> readFrequencies(const Rotation& rotation, Evaluator& 
   }
   std::optional<Frequencies> found;
   for (tfm::StepSize step : evaluator.smallSteps()) {
+    if (inEncoder && step.past > 0)
+      continue;  // it takes a whole sequence
     auto angles = evaluator.evaluate(angleValue, step), cosine = evaluator.evaluate(rotation.cosine, step),
          sine = evaluator.evaluate(rotation.sine, step);
     if (!angles || !cosine || !sine) {
@@ -180,7 +183,8 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
     if (type != op.getType() || rowAxis < 0 || !holdsHeads(type, rowAxis))
       return rewriter.notifyMatchFailure(op, "operand does not hold heads of rows");
     std::string why;
-    auto frequencies = readFrequencies(*rotation, evaluator, why);
+    bool inEncoder = op->getParentOfType<func::FuncOp>().getSymName() == "encode";
+    auto frequencies = readFrequencies(*rotation, inEncoder, evaluator, why);
     if (!frequencies)
       return rewriter.notifyMatchFailure(op, why);
     int64_t headDim = type.getShape().back();

@@ -10,6 +10,7 @@
 #include "compiler/weights/OnnxFile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc {
 
@@ -246,6 +247,10 @@ private:
     for (const onnx::ValueInfoProto& input : decoder_.proto.graph().input())
       if (isFloat(input) && rankOf(input) == 3 && !decoder_.weights->find(input.name()))
         define(first, input.name(), rows);
+    // Only the shape of the decoder's own tokens may matter: they do not exist yet.
+    for (const onnx::ValueInfoProto& input : decoder_.proto.graph().input())
+      if (!isFloat(input) && rankOf(input) == 2 && !decoder_.weights->find(input.name()))
+        define(first, input.name(), noTokens(bitsOf(input)));
     SmallVector<std::string> wanted;
     for (auto& [cache, output] : crosses_)
       wanted.push_back(branchOutput(output));
@@ -255,9 +260,35 @@ private:
       Tensor* tensor = first.find(name);
       if (!tensor)
         fail(decoder_, "computes no '" + name + "'; the model is damaged, export it again");
-      writeSource(cross.first, first.materialize(*tensor, encode.getLoc()));
+      Value heads = first.materialize(*tensor, encode.getLoc());
+      if (dependsOnTokens(heads))
+        fail(decoder_, "computes " + nameOf(cross.first) + " from the decoder's tokens, expected the encoder's output alone" + kExport);
+      writeSource(cross.first, heads);
     }
     builder_.create<func::ReturnOp>(encode.getLoc());
+  }
+
+  /// [1, past], which nothing can be computed with in an encoder.
+  Value noTokens(int64_t bits) {
+    Location loc = NameLoc::get(builder_.getStringAttr("no_tokens"));
+    Type element = builder_.getIntegerType(static_cast<unsigned>(bits));
+    AffineExpr past = symbol(Symbol::past);
+    noTokens_ = builder_.create<tfm::IotaOp>(loc, tfm::makeTensorType(past, element), AffineMapAttr::get(tfm::symbolicMap(past, &context_)),
+                                             builder_.getI64IntegerAttr(1));
+    return builder_.create<tfm::ReshapeOp>(loc, tfm::makeTensorType({number(1), past}, element), noTokens_);
+  }
+
+  bool dependsOnTokens(Value value) const {
+    SmallVector<Value> pending{value};
+    llvm::SmallPtrSet<Operation*, 32> seen;
+    while (!pending.empty()) {
+      Value next = pending.pop_back_val();
+      if (next == noTokens_)
+        return true;
+      if (Operation* op = next.getDefiningOp(); op && seen.insert(op).second)
+        pending.append(op->operand_begin(), op->operand_end());
+    }
+    return false;
   }
 
   /// What the first branch calls an output of the decoder.
@@ -332,6 +363,7 @@ private:
   std::vector<std::pair<Cache, std::string>> crosses_;  // and the decoder's output that first holds it
   std::string sound_;                                   // the input; empty: none
   AffineExpr samples_;
+  Value noTokens_;
   int64_t vocabulary_ = 0;
 };
 
