@@ -145,6 +145,11 @@ EmitReport emitArtifact(ModuleOp module, const fs::path& output, const EmitOptio
     tokenizer.emplace();
     if (!importTokenizer(folder.getValue().str(), *tokenizer))
       tokenizer.reset();
+    // A decoder that begins with a token of its own ends with one too, by convention this where no file names another.
+    if (tokenizer && tokenizer->eos.empty() && module->hasAttr("tfm.start"))
+      for (const SpecialTokenEntry& special : tokenizer->specials)
+        if (special.text == "</s>")
+          tokenizer->eos.push_back(special.id);
   }
 
   HeaderParts parts;

@@ -208,7 +208,7 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
 
 LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query, AffineExpr first, ArrayRef<Value> keysValuesMask,
                                       StringRef mask, int64_t maxPositions) {
-  std::optional<Storage> out = create(op.getResult(), op);
+  std::optional<Storage> result = create(op.getResult(), op), out = result;
   if (!out || matrixOf(*out) != matrixOf(query))
     return failure();
   // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
@@ -217,6 +217,8 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), headDim = op.getHeadDim();
   int64_t group = heads / kvHeads,
           headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads && group * maxPositions <= kMostScores ? group : 1;
+  if (out->quantized() && !fitsOnStack(out->rows, headDim * headsPerUnit))
+    out = kb.createStorage(nameOf(op) + ".floats", f32(), out->rows, out->width, kern::Space::arena);
   SmallVector<Value> inputs = {headView(query, heads, headDim, first, 1, headsPerUnit)};
   llvm::append_range(inputs, keysValuesMask);
   Params params = {{"head_dim", std::to_string(headDim)},
@@ -243,6 +245,8 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
   work.overSource = static_cast<bool>(op.getKey().getDefiningOp<tfm::SourceReadOp>());
   kb.call(op.getLoc(), many, one, inputs, headViews(*out, heads, headDim, first, headsPerUnit), kb.constantExpr(heads / headsPerUnit),
           out->rows, work);
+  if (result->quantized() && !out->quantized())
+    quantizeInto(*out, *result, op.getLoc());
   return success();
 }
 

@@ -216,6 +216,16 @@ LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
   return success();
 }
 
+bool Lowering::fitsOnStack(AffineExpr rows, int64_t columns) {
+  constexpr int64_t kMostBytes = 64 * 1024;
+  return kb.largest(rows) <= kMostBytes / 4 / columns;
+}
+
+void Lowering::quantizeInto(const Storage& from, const Storage& to, Location loc) {
+  auto kernel = kb.kernel("map", {{"operands", "f"}, {"quantize", "1"}}, nullptr);
+  kb.call(loc, kernel, kernel, kb.rowViews(from, KernBuilder::Split::none), kb.rowViews(to, KernBuilder::Split::rows), to.rows, to.rows);
+}
+
 Storage Lowering::asOutput(const Storage& storage, StringRef name, Location loc) {
   auto buffer = storage.buffer.getDefiningOp<kern::BufferOp>();
   if (buffer && buffer.getSpace() == kern::Space::output && storage.firstRow == kb.constantExpr(0) && !returned.contains(storage.buffer))

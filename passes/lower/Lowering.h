@@ -88,6 +88,11 @@ private:
   Storage asOutput(const Storage& storage, mlir::StringRef name, mlir::Location loc);
   LogicalResult lowerOp(mlir::func::ReturnOp op);
 
+  /// Whether what a kernel computes of so many columns before it quantizes or rotates them fits on a thread's stack, for all rows of a call.
+  bool fitsOnStack(mlir::AffineExpr rows, int64_t columns);
+  /// float32 rows to what they are quantized to.
+  void quantizeInto(const Storage& from, const Storage& to, mlir::Location loc);
+
   // LowerLayers.cpp: embedding, norms, products, elementwise
 
   LogicalResult lowerOp(tfm::EmbedOp op);
