@@ -40,6 +40,8 @@
 //             A causal query at position p sees K's positions 0..p. Needs 8 bytes of stack per position and query that is taken together.
 //             params: head_dim, group (query heads per KV head), heads_per_unit (a divisor of group: heads of one unit), scale,
 //             mask=causal|full|tensor, bias=0|1 (absent: 0), max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
+//   statistics x f32 (width, s) -> out f32 (width, 2): mean and 1 / sqrt(variance + epsilon) over all rows of the column's group, cropped in whole
+//             groups. params: channels (of a group), epsilon
 //   cache is f32 or f16 (as u16 bits): the element of KV caches.
 #pragma once
 

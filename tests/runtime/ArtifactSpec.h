@@ -58,6 +58,7 @@ struct ProgramSpec {
   std::vector<CallSpec> calls;
   uint64_t arena_bytes;
   std::vector<std::string> kernels;
+  schema::ProgramKind kind = schema::ProgramKind_step;
 };
 
 struct VariantSpec {
@@ -67,6 +68,7 @@ struct VariantSpec {
   uint32_t priority, segment;
   std::vector<uint64_t> entries;
   uint32_t program;
+  int32_t encode_program = -1;
 };
 
 struct SegmentSpec {
@@ -91,6 +93,9 @@ struct ArtifactSpec {
   std::vector<SegmentSpec> segments;
   std::vector<PortSpec> inputs, outputs;
   uint64_t resident_bound;
+  uint32_t max_source = 0;
+  std::vector<PortSpec> encode_inputs = {};
+  std::vector<int32_t> start = {};
 };
 
 /// The whole file, with prefix and hashes as they must be.
