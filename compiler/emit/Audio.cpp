@@ -18,9 +18,7 @@ constexpr double kPi = 3.14159265358979323846;
 // The mel scale of Slaney's Auditory Toolbox (1998): linear below 1 kHz, logarithmic above.
 constexpr double kLinearHertz = 1000, kLinearMel = 15, kHertzPerMel = 200.0 / 3;
 double logStep() { return std::log(6.4) / 27; }
-double melOf(double hertz) {
-  return hertz < kLinearHertz ? hertz / kHertzPerMel : kLinearMel + std::log(hertz / kLinearHertz) / logStep();
-}
+double melOf(double hertz) { return hertz < kLinearHertz ? hertz / kHertzPerMel : kLinearMel + std::log(hertz / kLinearHertz) / logStep(); }
 double hertzOf(double mel) { return mel < kLinearMel ? mel * kHertzPerMel : kLinearHertz * std::exp(logStep() * (mel - kLinearMel)); }
 
 /// Triangles of equal area between neighbours of equal distance in mel, [mels, bins].
@@ -40,8 +38,8 @@ std::vector<float> melFilters(int64_t mels, int64_t bins, double sampleRate) {
 
 flatbuffers::Offset<schema::LogMel> writeLogMel(flatbuffers::FlatBufferBuilder& builder, ArrayRef<int64_t> sizes, double sampleRate) {
   constexpr int64_t kMostFrame = 4096, kMostMels = 512;
-  if (sizes.size() != 3 || sizes[0] < 4 || sizes[0] > kMostFrame || sizes[0] % 4 != 0 || sizes[1] < 1 || sizes[1] > sizes[0] || sizes[2] < 1 ||
-      sizes[2] > kMostMels)
+  if (sizes.size() != 3 || sizes[0] < 4 || sizes[0] > kMostFrame || sizes[0] % 4 != 0 || sizes[1] < 1 || sizes[1] > sizes[0] ||
+      sizes[2] < 1 || sizes[2] > kMostMels)
     throw UserError("", "module attribute tfm.log_mel is not samples per frame, between frames, and filters in range");
   const int64_t frame = sizes[0];
   std::vector<float> window, cosines;
@@ -67,8 +65,8 @@ flatbuffers::Offset<schema::Audio> writeAudio(flatbuffers::FlatBufferBuilder& bu
   flatbuffers::Offset<schema::LogMel> logMel;
   if (auto sizes = module->getAttrOfType<DenseI64ArrayAttr>("tfm.log_mel"))
     logMel = writeLogMel(builder, sizes.asArrayRef(), static_cast<double>(rate.getInt()));
-  return schema::CreateAudioDirect(builder, input.getValue().str().c_str(), static_cast<uint32_t>(rate.getInt()), module->hasAttr("tfm.whole"),
-                                   logMel);
+  return schema::CreateAudioDirect(builder, input.getValue().str().c_str(), static_cast<uint32_t>(rate.getInt()),
+                                   module->hasAttr("tfm.whole"), logMel);
 }
 
 }  // namespace quantc

@@ -92,7 +92,8 @@ tfm::FusedOp Lowering::productWithin(Operation* reader, int64_t headDim) {
     return {};
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   auto type = cast<RankedTensorType>(op.getResult().getType());
-  if (!matrix || matrix->rows != kb.symbol(tfm::Symbol::sequence) || !fitsOnStack(matrix->rows, headDim) || matrix->width % headDim != 0 || !type.getElementType().isF32())
+  if (!matrix || matrix->rows != kb.symbol(tfm::Symbol::sequence) || !fitsOnStack(matrix->rows, headDim) || matrix->width % headDim != 0 ||
+      !type.getElementType().isF32())
     return {};
   for (Value input : op.getInputs().drop_front(op.productInputs()))
     if (!exprOf(input))

@@ -40,8 +40,8 @@ Storage Lowering::paddedCopy(const Storage& storage, int64_t before, int64_t aft
   fill(zero, before);
   fill(storage.rows + before, after);
   auto copy = kb.kernel("map", {{"operands", "f"}, {"quantize", "0"}}, nullptr);
-  Value to = kb.view(whole.buffer, f32(), 0,
-                     {kb.wholeDim(storage.width, 1), {zero, kb.constantExpr(before), storage.rows, whole.rowStride}}, 1);
+  Value to =
+      kb.view(whole.buffer, f32(), 0, {kb.wholeDim(storage.width, 1), {zero, kb.constantExpr(before), storage.rows, whole.rowStride}}, 1);
   kb.call(loc, copy, copy, kb.rowViews(storage, KernBuilder::Split::none), to, storage.rows, storage.rows);
   return whole;
 }
@@ -67,8 +67,8 @@ LogicalResult Lowering::lowerOp(tfm::GlobalNormOp op) {
     return failure();
   int64_t width = found->width;
   Storage statistics = kb.createStorage(nameOf(op) + ".statistics", f32(), kb.constantExpr(2), width, kern::Space::arena);
-  auto measure = kb.kernel(
-      "statistics", {{"channels", std::to_string(width)}, {"epsilon", formatNumber(op.getEpsilon().convertToFloat())}}, nullptr);
+  auto measure =
+      kb.kernel("statistics", {{"channels", std::to_string(width)}, {"epsilon", formatNumber(op.getEpsilon().convertToFloat())}}, nullptr);
   Value out = kb.view(statistics.buffer, f32(), 0, {kb.wholeDim(width, 1), kb.wholeDim(2, statistics.rowStride)}, 0, width);
   kb.call(op.getLoc(), measure, measure, kb.rowViews(*found, KernBuilder::Split::none), out, kb.constantExpr(1), found->rows);
 

@@ -1,8 +1,8 @@
 // [1, channels, positions] is what ONNX has between convolutions; rows of channels are what everything else works on. Transposes of the two move behind
 // elementwise operations until they meet one that undoes them.
+#include "passes/raise/SinkTranspose.h"
 #include "mlir/IR/PatternMatch.h"
 #include "passes/raise/Matching.h"
-#include "passes/raise/SinkTranspose.h"
 
 namespace quantc {
 
@@ -61,7 +61,8 @@ struct BelowBinary : OpRewritePattern<tfm::BinaryOp> {
     else if (typeOf(other).hasStaticShape() && typeOf(other).getNumElements() == 1)
       moved = makeReshape(rewriter, op.getLoc(), other, RankedTensorType::get({}, typeOf(other).getElementType()));
     else if (isPerChannel(typeOf(other), type))
-      moved = makeReshape(rewriter, op.getLoc(), other, RankedTensorType::get({typeOf(other).getNumElements()}, typeOf(other).getElementType()));
+      moved = makeReshape(rewriter, op.getLoc(), other,
+                          RankedTensorType::get({typeOf(other).getNumElements()}, typeOf(other).getElementType()));
     if (!moved)
       return rewriter.notifyMatchFailure(op, "other operand is not the same for all positions");
     Value lhs = left ? swapped : moved, rhs = left ? moved : swapped;

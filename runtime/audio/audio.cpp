@@ -64,7 +64,9 @@ qc_status qc_audio_open(const void* header, size_t, qc_audio* out_audio, qc_erro
   return QC_OK;
 }
 
-uint64_t qc_audio_elements(const qc_audio* audio, uint32_t positions) { return elements_of(*find_input(artifact_of(*audio), audio->input), positions); }
+uint64_t qc_audio_elements(const qc_audio* audio, uint32_t positions) {
+  return elements_of(*find_input(artifact_of(*audio), audio->input), positions);
+}
 
 uint32_t qc_audio_positions(const qc_audio* audio, uint64_t samples) {
   const uint64_t most = artifact_of(*audio).max_source();

@@ -45,7 +45,8 @@ void power_of(const schema::LogMel& tables, const qc_wav& wav, int64_t middle, i
   const float* cosines = tables.cosines()->data();
   double even[kMostFrame / 2 + 1], odd[kMostFrame / 2 + 1];  // x(i) + x(n - i), and x(i) - x(n - i)
   const auto windowed = [&](int64_t i) {
-    return static_cast<double>(sample_at(wav, middle - half + i, count)) * static_cast<double>(tables.window()->Get(static_cast<uint32_t>(i)));
+    return static_cast<double>(sample_at(wav, middle - half + i, count)) *
+           static_cast<double>(tables.window()->Get(static_cast<uint32_t>(i)));
   };
   for (int64_t i = 0; i <= half; ++i) {
     const bool single = i == 0 || i == half;
@@ -71,8 +72,9 @@ void power_of(const schema::LogMel& tables, const qc_wav& wav, int64_t middle, i
 
 bool check_log_mel(const schema::LogMel& tables) {
   const uint64_t n = tables.frame();
-  return n >= 4 && n <= kMostFrame && n % 4 == 0 && tables.hop() >= 1 && tables.hop() <= n && tables.mels() >= 1 && tables.mels() <= kMostMels &&
-         size_of(tables.window()) == n && size_of(tables.cosines()) == n && size_of(tables.filters()) == tables.mels() * (n / 2 + 1);
+  return n >= 4 && n <= kMostFrame && n % 4 == 0 && tables.hop() >= 1 && tables.hop() <= n && tables.mels() >= 1 &&
+         tables.mels() <= kMostMels && size_of(tables.window()) == n && size_of(tables.cosines()) == n &&
+         size_of(tables.filters()) == tables.mels() * (n / 2 + 1);
 }
 
 void log_mel(const schema::LogMel& tables, const qc_wav& wav, uint64_t frames, float* out) {

@@ -13,7 +13,9 @@ constexpr uint64_t kFormatBytes = 16, kExtensibleBytes = 40, kSubformat = 24;  /
 uint16_t u16_at(const uint8_t* data) { return static_cast<uint16_t>(data[0] | data[1] << 8); }
 uint32_t u32_at(const uint8_t* data) { return uint32_t{u16_at(data)} | uint32_t{u16_at(data + 2)} << 16; }
 
-qc_status bad(qc_error* error, const char* what) { return fail(error, QC_ERROR_FORMAT, "%s; convert it to a WAV file of one channel", what); }
+qc_status bad(qc_error* error, const char* what) {
+  return fail(error, QC_ERROR_FORMAT, "%s; convert it to a WAV file of one channel", what);
+}
 
 qc_status read_format(const uint8_t* data, uint64_t bytes, qc_wav& wav, qc_error* error) {
   if (bytes < kFormatBytes)
@@ -25,8 +27,8 @@ qc_status read_format(const uint8_t* data, uint64_t bytes, qc_wav& wav, qc_error
   if (channels != 1)
     return fail(error, QC_ERROR_FORMAT, "has %u channels, expected 1; mix them to one", channels);
   if (!(kind == kPcm && bits == 16) && !(kind == kFloat && bits == 32))
-    return fail(error, QC_ERROR_FORMAT, "has samples of format %u with %u bits, expected 16-bit PCM (1) or 32-bit float (3); convert it", kind,
-                bits);
+    return fail(error, QC_ERROR_FORMAT, "has samples of format %u with %u bits, expected 16-bit PCM (1) or 32-bit float (3); convert it",
+                kind, bits);
   wav.sample_rate = u32_at(data + 4);
   wav.is_float = kind == kFloat;
   return QC_OK;

@@ -49,7 +49,8 @@ TEST(EncoderDecoder, HasTheSameBitsEverywhere) {
   ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / "zoo/t5", "int8", "x86_64,arm64,riscv64", artifact));
   std::string expected;
   auto hashOf = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
-    command.insert(command.end(), {artifact.string(), "--ids", "5,9,300,7,7,42", "--max-tokens", "12", "--temperature", "0", "--logits-hash"});
+    command.insert(command.end(),
+                   {artifact.string(), "--ids", "5,9,300,7,7,42", "--max-tokens", "12", "--temperature", "0", "--logits-hash"});
     command.insert(command.end(), more.begin(), more.end());
     ProcessResult result = runProcess(command);
     EXPECT_EQ(result.exitCode, 0) << result.err;

@@ -39,7 +39,8 @@ std::string faultOf(const std::string& file) {
 }
 
 TEST(Wav, ReadsSamplesOf16Bits) {
-  const std::string file = riff(chunk("LIST", "odd") + std::string(1, 0) + format(1, 1, 16000, 16) + chunk("data", number(0x8000, 2) + number(0x4000, 2)));
+  const std::string file =
+      riff(chunk("LIST", "odd") + std::string(1, 0) + format(1, 1, 16000, 16) + chunk("data", number(0x8000, 2) + number(0x4000, 2)));
   qc_wav wav;
   ASSERT_EQ(qc_wav_open(file.data(), file.size(), &wav, nullptr), QC_OK);
   EXPECT_EQ(wav.sample_rate, 16000u);

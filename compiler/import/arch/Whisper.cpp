@@ -19,9 +19,9 @@ struct WhisperConfig {
       : hidden(config.count("d_model")), encoderLayers(config.count("encoder_layers")), decoderLayers(config.count("decoder_layers")),
         encoderInner(config.count("encoder_ffn_dim")), decoderInner(config.count("decoder_ffn_dim")),
         encoderHeads(headsOf(config, "encoder_attention_heads")), decoderHeads(headsOf(config, "decoder_attention_heads")),
-        vocabulary(config.count("vocab_size")), mels(config.count("num_mel_bins", 80)),
-        source(config.count("max_source_positions", 1500)), context(config.count("max_target_positions", 448)),
-        activationKind(activation(config, "activation_function", "gelu")), tiedHead(config.flag("tie_word_embeddings", true)),
+        vocabulary(config.count("vocab_size")), mels(config.count("num_mel_bins", 80)), source(config.count("max_source_positions", 1500)),
+        context(config.count("max_target_positions", 448)), activationKind(activation(config, "activation_function", "gelu")),
+        tiedHead(config.flag("tie_word_embeddings", true)),
         embeddingScale(config.flag("scale_embedding", false) ? std::sqrt(static_cast<double>(hidden)) : 1.0),
         start(config.number("decoder_start_token_id", 50257)) {
     if (start < 0 || start >= static_cast<double>(vocabulary))

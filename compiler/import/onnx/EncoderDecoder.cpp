@@ -61,8 +61,8 @@ public:
     builder_.setInsertionPointToEnd(module->getBody());
     importSteps(builder_.create<func::FuncOp>(loc, "main", builder_.getFunctionType({}, {})));
     builder_.setInsertionPointToEnd(module->getBody());
-    importEncoder(builder_.create<func::FuncOp>(NameLoc::get(builder_.getStringAttr(kEncoderFile)), "encode",
-                                                builder_.getFunctionType({}, {})));
+    importEncoder(
+        builder_.create<func::FuncOp>(NameLoc::get(builder_.getStringAttr(kEncoderFile)), "encode", builder_.getFunctionType({}, {})));
     describe(*module);
     if (failed(verify(*module)))
       throw UserError(folder_.string(), "could not be imported; export the model again");
@@ -90,7 +90,8 @@ private:
         fail(decoder_, std::string("has no If node with two branches, expected one that tells a first step from later ones") + kExport);
       (std::string(name) == "then_branch" ? later_ : first_) = &found->g();
     }
-    if (branches_->output_size() == 0 || later_->output_size() != branches_->output_size() || first_->output_size() != later_->output_size())
+    if (branches_->output_size() == 0 || later_->output_size() != branches_->output_size() ||
+        first_->output_size() != later_->output_size())
       fail(decoder_, std::string("has branches that give different outputs") + kExport);
   }
 
@@ -183,9 +184,9 @@ private:
     Location loc = NameLoc::get(builder_.getStringAttr(nameOf(cache)));
     Type element = builder_.getF32Type();
     AffineExpr source = symbol(Symbol::source), heads = number(cache.heads), headDim = number(cache.headDim);
-    Value rows = builder_.create<tfm::SourceReadOp>(loc, tfm::makeTensorType({number(1), source, number(cache.heads * cache.headDim)}, element),
-                                                    nameOf(cache), cache.keys, static_cast<uint64_t>(cache.heads),
-                                                    static_cast<uint64_t>(cache.headDim));
+    Value rows = builder_.create<tfm::SourceReadOp>(
+        loc, tfm::makeTensorType({number(1), source, number(cache.heads * cache.headDim)}, element), nameOf(cache), cache.keys,
+        static_cast<uint64_t>(cache.heads), static_cast<uint64_t>(cache.headDim));
     Value split = builder_.create<tfm::ReshapeOp>(loc, tfm::makeTensorType({number(1), source, heads, headDim}, element), rows);
     return builder_.create<tfm::TransposeOp>(loc, tfm::makeTensorType({number(1), heads, source, headDim}, element), split,
                                              ArrayRef<int64_t>{0, 2, 1, 3});
@@ -226,9 +227,11 @@ private:
       } else if (isFloat(input) && rankOf(input) == 2) {
         sound_ = input.name();
         samples_ = samplesFor(sequence);
-        inputs.push_back({input.name(), addArgument(encode, input.name(), tfm::makeTensorType({number(1), samples_}, builder_.getF32Type()))});
+        inputs.push_back(
+            {input.name(), addArgument(encode, input.name(), tfm::makeTensorType({number(1), samples_}, builder_.getF32Type()))});
       } else {
-        fail(encoder_, "has input '" + input.name() + "', expected token ids [batch, sequence] or sound [batch, samples]; export it without");
+        fail(encoder_,
+             "has input '" + input.name() + "', expected token ids [batch, sequence] or sound [batch, samples]; export it without");
       }
     }
     GraphImporter importer(builder_, encoder_);
@@ -306,8 +309,8 @@ private:
     SmallVector<AffineExpr> expected = {number(1), count, sequence, headDim};
     if (tfm::dimsOf(type) != expected || !type.getElementType().isF32())
       fail(decoder_, "computes " + nameOf(cache) + " of another shape than it takes; export the model again");
-    Value split = builder_.create<tfm::TransposeOp>(loc, tfm::makeTensorType({number(1), sequence, count, headDim}, builder_.getF32Type()), heads,
-                                                    ArrayRef<int64_t>{0, 2, 1, 3});
+    Value split = builder_.create<tfm::TransposeOp>(loc, tfm::makeTensorType({number(1), sequence, count, headDim}, builder_.getF32Type()),
+                                                    heads, ArrayRef<int64_t>{0, 2, 1, 3});
     Value rows = builder_.create<tfm::ReshapeOp>(
         loc, tfm::makeTensorType({number(1), sequence, number(cache.heads * cache.headDim)}, builder_.getF32Type()), split);
     builder_.create<tfm::SourceWriteOp>(loc, rows, nameOf(cache), cache.keys, static_cast<uint64_t>(cache.heads),

@@ -43,12 +43,12 @@ void importConv1d(Node& node) {
     node.fail("has an input, kernel or padding that do not fit together; the model is damaged, export it again");
   AffineExpr rows = tfm::floorDivided(dims[2] + (pads[0] + pads[1] - kernel), strides[0]) + 1;
   Type element = type.getElementType();
-  Value windows = node.create<tfm::WindowsOp>(
-      node.tensorType({dims[0], rows, constantExpr(kernel * channels, node.context())}, element), swapped(node, node.value(0)),
-      node.builder().getI64IntegerAttr(kernel), node.builder().getI64IntegerAttr(strides[0]), node.builder().getI64IntegerAttr(pads[0]),
-      node.builder().getI64IntegerAttr(pads[1]));
-  Value matrix = node.reshape(swapped(node, node.value(1)),
-                              {constantExpr(out, node.context()), constantExpr(kernel * channels, node.context())});
+  Value windows = node.create<tfm::WindowsOp>(node.tensorType({dims[0], rows, constantExpr(kernel * channels, node.context())}, element),
+                                              swapped(node, node.value(0)), node.builder().getI64IntegerAttr(kernel),
+                                              node.builder().getI64IntegerAttr(strides[0]), node.builder().getI64IntegerAttr(pads[0]),
+                                              node.builder().getI64IntegerAttr(pads[1]));
+  Value matrix =
+      node.reshape(swapped(node, node.value(1)), {constantExpr(out, node.context()), constantExpr(kernel * channels, node.context())});
   RankedTensorType result = node.tensorType({dims[0], rows, constantExpr(out, node.context())}, element);
   Value product = node.create<tfm::LinearOp>(result, windows, matrix);
   if (node.has(2))
