@@ -76,6 +76,10 @@ int compile(const std::vector<std::string>& words) {
                 "Positions at most (prompt and generated tokens together), decides the KV cache's size; 0: what the model states", "N")
       ->check(numberFrom(0, kMaxContext));
   command
+      .optional("--max-source", options.source,
+                "Of a model with encoder and decoder: positions of the encoded sequence at most; 0: what the model states", "N")
+      ->check(numberFrom(0, kMaxContext));
+  command
       .optional("--max-sequence", options.maxSequence, "Tokens per step at most: longer prompts are cut; decides the size of activations",
                 "N")
       ->check(numberFrom(1, kMaxStep));

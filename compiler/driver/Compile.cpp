@@ -35,7 +35,7 @@ fs::path absolutePath(const fs::path& model) {
 
 // What decided the module so far, kept in it: what a phase printed, read back, has the same provenance.
 constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kTargets = "quantc.targets",
-                              kMaxSequence = "quantc.max_sequence";
+                              kMaxSequence = "quantc.max_sequence", kMaxSource = "quantc.max_source";
 
 constexpr const char* kDefaultScheme = "int4";
 
@@ -63,12 +63,15 @@ public:
     progress_.begin("import");
     ImportOptions import;
     import.context = options.context;
+    import.source = options.source;
     module_ = importModel(context_, options.model, import);
     pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;
     if (!module_.get()->hasAttr(kSource)) {
       record(kSource, absolutePath(options.model).filename().string());
       if (auto context = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.context"))
         record(kContext, std::to_string(context.getInt()));
+      if (auto source = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.source"))
+        record(kMaxSource, " --max-source=" + std::to_string(source.getInt()));
     }
   }
 
@@ -98,7 +101,7 @@ public:
     emit.kernelCache = options_.kernelCache == "off" ? "" : options_.kernelCache;
     emit.source = recorded(kSource);
     emit.options = "--target=" + recorded(kTargets) + " --quant=" + recorded(kQuant) + " --context=" + recorded(kContext) +
-                   " --max-sequence=" + recorded(kMaxSequence);
+                   recorded(kMaxSource) + " --max-sequence=" + recorded(kMaxSequence);
     emit.progress = [this](const std::string& what, double share) { progress_.update(what, share); };
     progress_.begin("emit");
     EmitReport report = emitArtifact(*module_, output, emit);

@@ -30,6 +30,7 @@ std::string sizeText(const schema::Size& size) {
   add(size.sequence(), "sequence");
   add(size.past(), "past");
   add(size.outputs(), "outputs");
+  add(size.source(), "source");
   if (size.constant() != 0 || text.empty())
     text += (text.empty() ? "" : " + ") + std::to_string(size.constant());
   return text;
@@ -105,6 +106,7 @@ Json describeProgram(const schema::Artifact& header, const schema::Program* prog
   const uint32_t outputs = std::min(1u, header.max_outputs());
   const rt::StepShape prefill = {header.max_sequence(), 0, outputs};
   Json json = {{"architecture", schema::EnumNameArchitecture(program->architecture())},
+               {"kind", schema::EnumNameProgramKind(program->kind())},
                {"arena_bytes", program->arena_bytes()},
                {"weight_bytes", header.segments()->Get(program->weights_segment())->bytes()},
                {"calls", countOf(program->calls())},
@@ -179,6 +181,9 @@ Json describeArtifact(const ArtifactFile& file, bool calls) {
           {"totals", describeTotals(header, file.bytes())},
           {"provenance", describeProvenance(header.provenance())},
           {"tokenizer", describeTokenizer(header.tokenizer())},
+          {"max_source", header.max_source()},
+          {"start", listOf(header.start(), [](int32_t token) { return token; })},
+          {"encode_inputs", listOf(header.encode_inputs(), describePort)},
           {"inputs", listOf(header.inputs(), describePort)},
           {"outputs", listOf(header.outputs(), describePort)},
           {"segments", listOf(header.segments(),

@@ -84,13 +84,23 @@ std::string hashOfSources(ModuleOp module) {
   return hex(hash.finish());
 }
 
+/// A program of steps and its encoder, if the model has one.
+SmallVector<kern::ProgramOp> withEncoder(ModuleOp module, kern::ProgramOp steps) {
+  SmallVector<kern::ProgramOp> programs = {steps};
+  for (auto program : module.getOps<kern::ProgramOp>())
+    if (program.isEncoder() && program.architecture() == steps.architecture())
+      programs.push_back(program);
+  return programs;
+}
+
 /// Programs whose constants have the same bytes share a segment: same layout, same constants at the same offsets.
-std::string weightsKey(kern::ProgramOp program) {
+std::string weightsKey(ArrayRef<kern::ProgramOp> programs) {
+  kern::ProgramOp program = programs.front();
   WeightLayout layout = layoutOf(architectureOf(program));
   std::string key =
       std::to_string(layout.rowsPerTile) + "x" + std::to_string(layout.kInterleave) + ":" + std::to_string(weightBytesOf(program));
   llvm::raw_string_ostream stream(key);
-  for (auto constant : program.getOps<kern::ConstantOp>())
+  for (kern::ConstantOp constant : constantsOf(programs))
     stream << ";" << constant.getExpr().getAsOpaquePointer() << constant.getScheme() << constant.getPacked()
            << constant.getOffset().value_or(0);
   return stream.str();
@@ -105,10 +115,16 @@ void checkHeader(const std::vector<uint8_t>& header, uint64_t headerBytes, uint6
                             "; compile the model again");
 }
 
-/// One program per architecture, each under its own name.
+/// One program per architecture, each under its own name, and its encoder or none.
 void checkPrograms(ModuleOp module) {
+  for (auto encoder : module.getOps<kern::ProgramOp>()) {
+    auto steps = module.lookupSymbol<kern::ProgramOp>(encoder.architecture());
+    if (!steps || weightBytesOf(steps) != weightBytesOf(encoder) || arenaBytesOf(steps) != arenaBytesOf(encoder))
+      throw UserError("", "kern.program @" + encoder.getSymName().str() +
+                              " encodes for steps that are not there or were planned without it; plan the memory again (phase lower)");
+  }
   for (auto program : module.getOps<kern::ProgramOp>())
-    if (program.getSymName() != architectureName(architectureOf(program)))
+    if (program.architecture() != architectureName(architectureOf(program)))
       throw UserError("", "kern.program @" + program.getSymName().str() + " is for this machine only; name it @" +
                               architectureName(architectureOf(program)));
 }
@@ -129,6 +145,11 @@ EmitReport emitArtifact(ModuleOp module, const fs::path& output, const EmitOptio
     tokenizer.emplace();
     if (!importTokenizer(folder.getValue().str(), *tokenizer))
       tokenizer.reset();
+    // A decoder that begins with a token of its own ends with one too, by convention this where no file names another.
+    if (tokenizer && tokenizer->eos.empty() && module->hasAttr("tfm.start"))
+      for (const SpecialTokenEntry& special : tokenizer->specials)
+        if (special.text == "</s>")
+          tokenizer->eos.push_back(special.id);
   }
 
   HeaderParts parts;
@@ -139,7 +160,7 @@ EmitReport emitArtifact(ModuleOp module, const fs::path& output, const EmitOptio
   parts.sourceSha256 = hashOfSources(module);
   std::vector<std::pair<std::string, kern::ProgramOp>> weights;  // by weightsKey, in order of first use; index = segment
   for (auto program : module.getOps<kern::ProgramOp>()) {
-    std::string key = weightsKey(program);
+    std::string key = weightsKey(withEncoder(module, module.lookupSymbol<kern::ProgramOp>(program.architecture())));
     auto known = llvm::find_if(weights, [&](auto& entry) { return entry.first == key; });
     parts.weightsSegments.push_back(known - weights.begin());
     if (known == weights.end()) {
@@ -175,10 +196,11 @@ EmitReport emitArtifact(ModuleOp module, const fs::path& output, const EmitOptio
       continue;
     }
     Sha256 hash;
-    packWeights(weights[i].second, layoutOf(architectureOf(weights[i].second)), reader, options, [&](const void* data, size_t bytes) {
-      hash.add(data, bytes);
-      file.write(data, bytes);
-    });
+    packWeights(withEncoder(module, weights[i].second), layoutOf(architectureOf(weights[i].second)), reader, options,
+                [&](const void* data, size_t bytes) {
+                  hash.add(data, bytes);
+                  file.write(data, bytes);
+                });
     segment.sha256 = hash.finish();
   }
   report.weightSeconds = secondsSince(start);

@@ -142,7 +142,7 @@ kernels::KernelSpec kernelSpecOf(kern::KernelOp kernel) {
 
 Architecture architectureOf(kern::ProgramOp program) {
   Architecture architecture;
-  if (!parseArchitecture(program.getSymName().str(), architecture))
+  if (!parseArchitecture(program.architecture().str(), architecture))
     throw UserError("", "kern.program @" + program.getSymName().str() + " names no architecture; known are " + knownArchitectures());
   return architecture;
 }
@@ -154,9 +154,10 @@ GeneratedCode generateCode(ModuleOp module, const EmitOptions& options, EmitRepo
     code.symbols.push_back(kernels::kernelSymbol(code.specs.back()));
   }
   for (auto program : module.getOps<kern::ProgramOp>())
-    for (const TargetVariant& target : variantsOf(architectureOf(program)))
-      if (options.variant.empty() || options.variant == target.name)
-        code.variants.push_back({target, {}});
+    if (!program.isEncoder())
+      for (const TargetVariant& target : variantsOf(architectureOf(program)))
+        if (options.variant.empty() || options.variant == target.name)
+          code.variants.push_back({target, {}});
 
   size_t perVariant = code.specs.size(), count = perVariant * code.variants.size();
   std::vector<kernels::KernelObject> objects(count);
@@ -187,7 +188,7 @@ GeneratedCode generateCode(ModuleOp module, const EmitOptions& options, EmitRepo
 std::string emitAssembly(ModuleOp module) {
   std::string text;
   for (auto program : module.getOps<kern::ProgramOp>())
-    for (const TargetVariant& target : variantsOf(architectureOf(program)))
+    for (const TargetVariant& target : program.isEncoder() ? std::vector<TargetVariant>() : variantsOf(architectureOf(program)))
       for (auto kernel : module.getOps<kern::KernelOp>())
         text += std::string("# ") + architectureName(target.architecture) + " " + target.name + "\n" +
                 kernels::kernelAssembly(kernelSpecOf(kernel), target);

@@ -21,7 +21,7 @@ struct GeneratedCode {
 /// The plain description of a kern.kernel. Throws UserError when its region holds an operation that kernels cannot compute.
 kernels::KernelSpec kernelSpecOf(kern::KernelOp kernel);
 
-/// Architecture of a program: its symbol names it.
+/// Architecture of a program: its symbol names it, whether it encodes or not.
 Architecture architectureOf(kern::ProgramOp program);
 
 GeneratedCode generateCode(mlir::ModuleOp module, const EmitOptions& options, EmitReport& report);

@@ -1,5 +1,6 @@
 #include "compiler/emit/Header.h"
 
+#include "compiler/emit/Audio.h"
 #include "compiler/emit/Pack.h"
 #include "compiler/support/Error.h"
 #include "compiler/tokenizer/TokenizerImport.h"
@@ -20,10 +21,11 @@ namespace {
 /// Coefficients of a size. Throws for one that the artifact has no place for.
 schema::Size sizeOf(AffineExpr expr) {
   std::optional<tfm::LinearSize> size = tfm::linearOf(expr);
-  if (!size || !llvm::isInt<32>(size->sequence) || !llvm::isInt<32>(size->past) || !llvm::isInt<32>(size->outputs))
+  if (!size || !llvm::isInt<32>(size->sequence) || !llvm::isInt<32>(size->past) || !llvm::isInt<32>(size->outputs) ||
+      !llvm::isInt<32>(size->source))
     throw UserError("", "size " + tfm::toString(expr) +
                             " is not linear in the step's symbols with factors of 32 bits; the artifact can hold only such");
-  return schema::Size(size->constant, size->sequence, size->past, size->outputs);
+  return schema::Size(size->constant, size->sequence, size->past, size->outputs, size->source);
 }
 
 schema::ElementType elementOf(Type type) {
@@ -67,8 +69,17 @@ public:
     for (auto [i, program] : llvm::enumerate(programOps))
       programs.push_back(writeProgram(program, i));
     kern::ProgramOp first = programOps.front();
+    encodes = llvm::any_of(programOps, [](kern::ProgramOp program) { return program.isEncoder(); });
     auto [inputs, outputs] = writePorts(first);
-    auto tensors = writeTensors(first);
+    std::vector<Offset<schema::Port>> encodeInputs;
+    std::vector<kern::ProgramOp> sharing = {first};
+    for (kern::ProgramOp program : programOps)
+      if (program.isEncoder() && program.architecture() == first.architecture()) {
+        sharing.push_back(program);
+        encodeInputs = writePorts(program).first;
+      }
+    uint32_t maxSource = encodes ? integerAttribute("tfm.source") : 0;
+    auto tensors = writeTensors(sharing);
     auto variants = writeVariants(programOps);
     auto segments = writeSegments();
     Offset<schema::Tokenizer> tokenizer = parts.tokenizer ? writeTokenizer(builder, *parts.tokenizer) : Offset<schema::Tokenizer>();
@@ -77,10 +88,14 @@ public:
                                        parts.options->options.c_str(), stringAttribute("tfm.license").c_str());
     std::string name = stringAttribute("tfm.name");
     uint32_t maxSequence = integerAttribute("kern.max_sequence");
+    std::vector<int32_t> start;
+    if (auto tokens = module()->getAttrOfType<DenseI32ArrayAttr>("tfm.start"))
+      start.assign(tokens.asArrayRef().begin(), tokens.asArrayRef().end());
+    auto audio = writeAudio(builder, module());
     fillReport();
     auto artifact = schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary,
                                                  givesRows ? maxSequence : 0, &programs, &variants, &segments, &inputs, &outputs, &tensors,
-                                                 tokenizer, provenance, report.residentBound);
+                                                 tokenizer, provenance, report.residentBound, maxSource, &encodeInputs, &start, audio);
     schema::FinishArtifactBuffer(builder, artifact);
     return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
   }
@@ -123,7 +138,8 @@ private:
     uint64_t arenaBytes = arenaBytesOf(program);
     report.arenaBytes = std::max(report.arenaBytes, arenaBytes);
     return schema::CreateProgramDirect(builder, static_cast<schema::Architecture>(architectureOf(program)), parts.weightsSegments[index],
-                                       &buffers, &calls, arenaBytes, &kernels);
+                                       &buffers, &calls, arenaBytes, &kernels,
+                                       program.isEncoder() ? schema::ProgramKind_encode : schema::ProgramKind_step);
   }
 
   static uint64_t requireOffset(std::optional<uint64_t> offset) {
@@ -146,7 +162,7 @@ private:
     schema::Size units = sizeOf(call.getUnits().getResult(0)), rows = sizeOf(call.getRows().getResult(0));
     return schema::CreateCallDirect(builder, kernelIndex.lookup(call.getKernel()), kernelIndex.lookup(call.getKernelOne()), &views, &units,
                                     call.getName().str().c_str(), &rows, call.getRowMultiplyAdds(), call.getPositionMultiplyAdds(),
-                                    call.getWindow(), call.getWithPrevious());
+                                    call.getWindow(), call.getWithPrevious(), call.getOverSource());
   }
 
   std::pair<std::vector<Offset<schema::Port>>, std::vector<Offset<schema::Port>>> writePorts(kern::ProgramOp program) {
@@ -178,10 +194,10 @@ private:
     return {};
   }
 
-  std::vector<Offset<schema::Tensor>> writeTensors(kern::ProgramOp program) {
+  std::vector<Offset<schema::Tensor>> writeTensors(ArrayRef<kern::ProgramOp> programs) {
     std::vector<Offset<schema::Tensor>> tensors;
     report.tensors.clear();
-    for (auto constant : program.getOps<kern::ConstantOp>()) {
+    for (kern::ConstantOp constant : constantsOf(programs)) {
       EmittedTensor tensor{constant.getName().str(), constant.getScheme().str(), constant.getRole().str(),
                            shapeOf(constant),        constant.getBytes(),        1};
       for (int64_t size : tensor.shape)
@@ -199,12 +215,17 @@ private:
       std::vector<Offset<flatbuffers::String>> features;
       for (const std::string& feature : variant.target.cpuFeatures)
         features.push_back(builder.CreateString(feature));
-      uint32_t program = 0;
-      while (architectureOf(programs[program]) != variant.target.architecture)
-        ++program;
+      // checkPrograms found steps for every architecture.
+      auto indexOf = [&, &variant = variant](bool encoder) {
+        auto found = llvm::find_if(programs, [&](kern::ProgramOp program) {
+          return program.isEncoder() == encoder && architectureOf(program) == variant.target.architecture;
+        });
+        return found == programs.end() ? int32_t{-1} : static_cast<int32_t>(found - programs.begin());
+      };
+      uint32_t program = static_cast<uint32_t>(indexOf(false));
       variants.push_back(schema::CreateVariantDirect(builder, static_cast<schema::Architecture>(variant.target.architecture),
                                                      variant.target.name.c_str(), &features, variant.target.priority, parts.codeSegments[i],
-                                                     &variant.image.entries, program));
+                                                     &variant.image.entries, program, indexOf(true)));
     }
     return variants;
   }
@@ -221,16 +242,18 @@ private:
   /// One session on one machine: its weights, one variant's code, the header, the arena, and what the runtime makes of them.
   void fillReport() {
     ResidentParts resident{};
-    uint64_t weights = 0, code = 0;
+    uint64_t weights = 0, code = 0, encodeCalls = 0, encodeViews = 0;
     for (uint32_t segment : parts.weightsSegments)
       weights = std::max(weights, parts.segments[segment].bytes);
     for (auto program : module().getOps<kern::ProgramOp>()) {
       uint64_t calls = 0, views = 0;
       for (auto call : program.getOps<kern::CallOp>())
         ++calls, views += call.getViews().size();
-      resident.calls = std::max(resident.calls, calls);
-      resident.views = std::max(resident.views, views);
+      (program.isEncoder() ? encodeCalls : resident.calls) = std::max(program.isEncoder() ? encodeCalls : resident.calls, calls);
+      (program.isEncoder() ? encodeViews : resident.views) = std::max(program.isEncoder() ? encodeViews : resident.views, views);
     }
+    resident.calls += encodeCalls;
+    resident.views += encodeViews;
     report.codeBytes = 0;
     for (uint32_t segment : parts.codeSegments) {
       code = std::max(code, parts.segments[segment].bytes);
@@ -242,7 +265,7 @@ private:
     resident.code = code;
     resident.header = headerBytes;
     resident.arena = report.arenaBytes;
-    resident.context = integerAttribute("tfm.context");
+    resident.context = std::max(integerAttribute("tfm.context"), encodes ? integerAttribute("tfm.source") : int64_t{0});
     resident.vocabulary = vocabulary;
     report.residentBound = resident_bound(resident);
   }
@@ -254,6 +277,7 @@ private:
   llvm::StringMap<uint32_t> kernelIndex;
   llvm::DenseMap<Value, uint32_t> bufferIndex;
   uint32_t vocabulary = 0;
+  bool encodes = false;    ///< whether a sequence is encoded before the steps
   bool givesRows = false;  ///< whether an output has as many rows as the caller wants
 };
 

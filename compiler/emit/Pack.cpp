@@ -181,9 +181,9 @@ uint64_t bytesOf(kern::ConstantOp constant, const WeightLayout& layout) {
 }
 
 /// Constants follow one another in the segment, each with the bytes that it needs.
-void checkConstants(kern::ProgramOp program, const WeightLayout& layout) {
-  uint64_t end = 0, total = weightBytesOf(program);
-  for (auto constant : program.getOps<kern::ConstantOp>()) {
+void checkConstants(llvm::ArrayRef<kern::ProgramOp> programs, const WeightLayout& layout) {
+  uint64_t end = 0, total = weightBytesOf(programs.front());
+  for (kern::ConstantOp constant : constantsOf(programs)) {
     auto fail = [&](const std::string& what) {
       throw UserError("kern.constant " + constant.getName().str(), what + "; plan the memory again (phase lower)");
     };
@@ -206,12 +206,24 @@ void checkConstants(kern::ProgramOp program, const WeightLayout& layout) {
 uint64_t weightBytesOf(kern::ProgramOp program) { return plannedBytes(program, "kern.weight_bytes"); }
 uint64_t arenaBytesOf(kern::ProgramOp program) { return plannedBytes(program, "kern.arena_bytes"); }
 
-void packWeights(kern::ProgramOp program, const WeightLayout& layout, const WeightReader& reader, const EmitOptions& options,
-                 const ByteSink& sink) {
-  checkConstants(program, layout);
+std::vector<kern::ConstantOp> constantsOf(llvm::ArrayRef<kern::ProgramOp> programs) {
+  std::vector<kern::ConstantOp> constants;
+  llvm::DenseMap<std::pair<Attribute, Attribute>, bool> known;
+  for (kern::ProgramOp program : programs)
+    for (auto constant : program.getOps<kern::ConstantOp>()) {
+      Attribute key = ArrayAttr::get(constant.getContext(), {constant.getExpr(), constant.getSchemeAttr(), constant.getPackedAttr()});
+      if (programs.size() == 1 || known.try_emplace({key, constant.getOffsetAttr()}, true).second)
+        constants.push_back(constant);
+    }
+  return constants;
+}
+
+void packWeights(llvm::ArrayRef<kern::ProgramOp> programs, const WeightLayout& layout, const WeightReader& reader,
+                 const EmitOptions& options, const ByteSink& sink) {
+  checkConstants(programs, layout);
   Packer packer(layout, reader, sink);
   std::vector<Task> tasks;
-  for (auto constant : program.getOps<kern::ConstantOp>())
+  for (kern::ConstantOp constant : constantsOf(programs))
     for (const Task& task : packer.tasksOf(constant))
       tasks.push_back(task);
   // A window of tasks runs ahead of the writer, which takes them in order.
@@ -225,7 +237,7 @@ void packWeights(kern::ProgramOp program, const WeightLayout& layout, const Weig
     if (options.progress)
       options.progress("weights", double(i + 1) / tasks.size());
   }
-  packer.finish(weightBytesOf(program));
+  packer.finish(weightBytesOf(programs.front()));
 }
 
 }  // namespace quantc

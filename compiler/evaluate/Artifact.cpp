@@ -87,6 +87,12 @@ void ArtifactRun::setInput(const std::string& name, const void* data, size_t byt
     throw UserError(path_, error.message);
 }
 
+void ArtifactRun::encode(size_t positions) {
+  qc_error error{};
+  if (qc_session_encode(session_.get(), static_cast<uint32_t>(positions), &error) != QC_OK)
+    throw UserError(path_, error.message);
+}
+
 void ArtifactRun::step(size_t count) {
   restart();
   qc_error error{};

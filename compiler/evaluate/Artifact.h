@@ -45,6 +45,8 @@ public:
 
   /// Whether every token gets a row of logits. An encoder gives other outputs.
   bool givesLogits() const { return info_.vocabulary != 0 && info_.max_outputs != 0; }
+  /// Whether a sequence is encoded before the steps.
+  bool encodes() const { return info_.max_source != 0; }
   /// Throws UserError for a model that does not take tokens and give logits.
   void needLogits() const;
 
@@ -54,6 +56,9 @@ public:
   /// Runs tokens that follow those seen, in steps as large as the model takes. Logits of the tokens from `first` on go to `logits`
   /// [count - first, vocabulary], dense. Throws UserError.
   void run(const int32_t* tokens, size_t count, size_t first, std::vector<float>& logits);
+
+  /// Encodes what was set as inputs, for the steps that follow. Throws UserError.
+  void encode(size_t positions);
 
   /// One sequence through a model without logits: inputs by name, then its outputs with a row for every token. Throws UserError.
   void setInput(const std::string& name, const void* data, size_t bytes);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
+#include "artifact_generated.h"
 #include "compiler/evaluate/VerifyData.h"
 #include "compiler/support/Error.h"
 
@@ -17,12 +19,13 @@ bool endsWith(const std::string& text, const std::string& end) {
 class Cases : VerifyData {
 public:
   Cases(ArtifactRun& artifact, const std::filesystem::path& data, double tolerance)
-      : VerifyData(data), artifact_(artifact), tolerance_(tolerance) {}
+      : VerifyData(data), artifact_(artifact), data_(data), tolerance_(tolerance),
+        tokens_(artifact.encodes() ? ".decoder_input_ids" : ".input_ids") {}
 
   VerifyReport run() {
     for (const StoredTensor& tensor : tensors()) {
-      if (endsWith(tensor.name, ".input_ids"))
-        runCase(tensor.name.substr(0, tensor.name.size() - std::strlen(".input_ids")));
+      if (endsWith(tensor.name, tokens_))
+        runCase(tensor.name.substr(0, tensor.name.size() - tokens_.size()));
       if (endsWith(tensor.name, ".greedy"))
         runGeneration(tensor.name.substr(0, tensor.name.size() - std::strlen(".greedy")));
     }
@@ -36,7 +39,10 @@ public:
 private:
   void checkKnown(const StoredTensor& tensor) const {
     const std::string& name = tensor.name;
-    if (name.compare(0, 3, "in.") == 0 && name != "in.input_ids" && name != "in.attention_mask" && name != "in.position_ids")
+    bool isInput = name == "in" + tokens_ || name == "in.attention_mask" || name == "in.position_ids";
+    for (uint32_t i = 0; artifact_.encodes() && i < artifact_.header().encode_inputs()->size(); ++i)
+      isInput |= name == "in." + artifact_.header().encode_inputs()->Get(i)->name()->str();
+    if (name.compare(0, 3, "in.") == 0 && !isInput)
       fail(name, "is an input that the artifact does not take; it takes input_ids, with attention_mask of ones and position_ids from 0");
     if (name.compare(0, 4, "out.") == 0 && name != "out.logits")
       fail(name, "is an output that the artifact does not give; it gives logits");
@@ -55,7 +61,8 @@ private:
   /// Padding and positions of their own are not what the artifact computes.
   void checkMaskAndPositions(const std::string& prefix, const std::vector<int64_t>& shape) const {
     if (const StoredTensor* mask = find(prefix + ".attention_mask")) {
-      checkShape(*mask, shape);
+      if (!artifact_.encodes())
+        checkShape(*mask, shape);
       for (int64_t value : integers(*mask))
         if (value != 1)
           fail(mask->name, "has a " + std::to_string(value) +
@@ -76,7 +83,7 @@ private:
     const std::string outputName = prefix == "in" ? "out.logits" : prefix + ".logits";
     if (prefix != "in" && !find(outputName))
       return;
-    const StoredTensor &input = need(prefix + ".input_ids"), &output = need(outputName);
+    const StoredTensor &input = need(prefix + tokens_), &output = need(outputName);
     if (input.shape.size() != 2 || input.shape[1] == 0)
       fail(input.name, "has shape " + shapeText(input.shape) + ", expected [sequences, tokens]");
     const int64_t sequences = input.shape[0], length = input.shape[1], vocabulary = artifact_.info().vocabulary;
@@ -90,7 +97,12 @@ private:
     check.shape = output.shape;
     std::vector<float> logits;
     Difference difference(expected);
+    std::optional<EncoderInputs> encoder;
+    if (artifact_.encodes())
+      encoder.emplace(artifact_, data_, prefix, sequences);
     for (int64_t s = 0; s < sequences; ++s) {
+      if (encoder)
+        encoder->encode(s);
       artifact_.restart();
       artifact_.run(ids.data() + s * length, static_cast<size_t>(length), 0, logits);
       difference.add(logits);
@@ -130,7 +142,9 @@ private:
   }
 
   ArtifactRun& artifact_;
+  const std::filesystem::path data_;
   const double tolerance_;
+  const std::string tokens_;  // the end of their names
   VerifyReport report_;
 };
 

@@ -29,6 +29,25 @@ private:
   const std::unique_ptr<WeightFile> file_;
 };
 
+/// Inputs of an encoder that are stored for several sequences, `prefix`.NAME each.
+class EncoderInputs : VerifyData {
+public:
+  /// Throws UserError where they do not fit the artifact.
+  EncoderInputs(ArtifactRun& artifact, const std::filesystem::path& data, const std::string& prefix, int64_t sequences);
+  /// Sets those of one sequence and encodes them.
+  void encode(int64_t sequence);
+
+private:
+  struct Input {
+    std::string name;
+    std::vector<uint8_t> bytes;
+    size_t bytesEach;
+  };
+  ArtifactRun& artifact_;
+  std::vector<Input> inputs_;
+  int64_t positions_ = 0;
+};
+
 /// Errors of an output against `expected`, piece by piece.
 class Difference {
 public:

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "compiler/import/ModelFolder.h"
 #include "compiler/import/gguf/GgufImport.h"
 #include "compiler/import/hf/HfImport.h"
 #ifdef QUANTC_HAS_ONNX_IMPORT
+#include "compiler/import/onnx/EncoderDecoder.h"
 #include "compiler/import/onnx/OnnxImport.h"
 #endif
 #include "compiler/support/Error.h"
@@ -75,6 +77,14 @@ fs::path onnxFileOf(const fs::path& folder) {
 }
 
 OwningOpRef<ModuleOp> importFolder(MLIRContext& context, const fs::path& folder, const ImportOptions& options) {
+#ifdef QUANTC_HAS_ONNX_IMPORT
+  if (holdsEncoderDecoder(folder) && !fs::exists(folder / "model.safetensors")) {
+    OwningOpRef<ModuleOp> module = importOnnxEncoderDecoder(context, folder, options);
+    (*module)->setAttr("tfm.name", StringAttr::get(&context, folderName(folder)));
+    describeFolder(*module, folder);
+    return module;
+  }
+#endif
   if (fs::exists(folder / "config.json"))
     return importHuggingFace(context, folder, options);
   return importOnnxFile(context, onnxFileOf(folder), options);
@@ -85,6 +95,8 @@ OwningOpRef<ModuleOp> importUnverified(MLIRContext& context, const fs::path& mod
     throw UserError(model.string(), std::string("there is no such file or folder; ") + kGiveModel);
   if (options.context < 0)
     throw UserError(model.string(), "a context of " + std::to_string(options.context) + " was asked for; ask for at least 1");
+  if (options.source < 0)
+    throw UserError(model.string(), "an encoder of " + std::to_string(options.source) + " positions was asked for; ask for at least 1");
   if (fs::is_directory(model))
     return importFolder(context, model, options);
   std::string extension = model.extension().string();

@@ -14,6 +14,8 @@ constexpr int64_t kDefaultContext = 4096;
 struct ImportOptions {
   /// Positions at most; 0 takes what the model was made for, but at most kDefaultContext.
   int64_t context = 0;
+  /// Positions of a sequence that an encoder takes before the steps of a decoder; 0 takes what the model was made for, but at most kDefaultContext.
+  int64_t source = 0;
 };
 
 /// `model` is a folder with config.json or one .onnx file, a .gguf or .onnx file, or .mlir text that quantc printed. The caller loads the project's dialects

@@ -34,12 +34,15 @@
 //             params: head_dim, rotary_dim, interleaved=0|1, cache
 //   append    x f32 (d, heads, s) -> out (d, heads, s), strides free: puts values into a cache. params: cache
 //   attention q f32 (d, heads, s), coordinate along s = position, cropped along heads as the outputs are; K (positions, d, kv_heads); V (d, positions,
-//             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scaled scores -> out f32 (d, heads, s), or with quantize=1 values
-//             i8 (d, heads, s), scales f32 (d/32, heads, s), sums i32 likewise.
+//             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scaled scores; bias f32 (distances, heads) if bias=1, likewise: its
+//             coordinate is the key's position minus the query's, for all pairs of the call -> out f32 (d, heads, s), or with quantize=1
+//             values i8 (d, heads, s), scales f32 (d/32, heads, s), sums i32 likewise.
 //             A causal query at position p sees K's positions 0..p. K is read in whole tiles of kKeyTile positions (Scheme.h), so there must be memory
 //             up to the end of the last; what lies there does not matter. Needs 8 bytes of stack per position and query that is taken together.
 //             params: head_dim, group (query heads per KV head), heads_per_unit (a divisor of group: heads of one unit), scale,
-//             mask=causal|full|tensor, max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
+//             mask=causal|full|tensor, bias=0|1 (absent: 0), max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
+//   statistics x f32 (width, s) -> out f32 (width, 2): mean and 1 / sqrt(variance + epsilon) over all rows of the column's group, cropped in whole
+//             groups. params: channels (of a group), epsilon
 //   The generic families compute what has no kernel of its own. Their arrays are f32 or i32, of any strides; the parameters name each by two letters:
 //   f or i, and the innermost stride: 1, 0 (one element repeated) or s (free).
 //   strided   n inputs of `rank` dimensions -> out of the same extents. params: rank, operands, result, op=program (with a program) or

@@ -13,6 +13,7 @@ namespace quantc {
 
 namespace {
 
+constexpr int kDeepestGraph = 8;
 constexpr const char* kExportAgain = "; the file is damaged or not ONNX, export it again";
 
 // Field numbers of onnx.proto.
@@ -20,7 +21,7 @@ namespace field {
 enum Model : uint32_t { graph = 7 };
 enum Graph : uint32_t { node = 1, initializer = 5 };
 enum Node : uint32_t { output = 2, opType = 4, attribute = 5 };
-enum Attribute : uint32_t { tensor = 5 };
+enum Attribute : uint32_t { attributeName = 1, tensor = 5, subgraph = 6 };
 enum Tensor : uint32_t { dims = 1, dataType = 2, name = 8, rawData = 9, externalData = 13, dataLocation = 14 };
 enum Entry : uint32_t { key = 1, value = 2 };
 }  // namespace field
@@ -113,37 +114,57 @@ private:
       if (part.number != field::graph || part.type != WireType::bytes)
         return;
       found = true;
-      walk(part.payload, [&](const WireField& inner) {
-        if (inner.type == WireType::bytes && inner.number == field::initializer)
-          addTensor(inner.payload, readTensor(inner.payload));
-        else if (inner.type == WireType::bytes && inner.number == field::node)
-          readNode(inner.payload);
-      });
+      readGraph(part.payload, "", 0);
     });
     if (!found)
       throw UserError(path().string(), std::string("holds no graph") + kExportAgain);
   }
 
-  /// Tensors of Constant nodes are found by the name of the node's output.
-  void readNode(std::string_view node) {
+  void readGraph(std::string_view graph, const std::string& scope, int depth) {
+    if (depth > kDeepestGraph)
+      throw UserError(path().string(), "has graphs within graphs beyond " + std::to_string(kDeepestGraph) + " levels" + kExportAgain);
+    walk(graph, [&](const WireField& inner) {
+      if (inner.type == WireType::bytes && inner.number == field::initializer) {
+        RawTensor tensor = readTensor(inner.payload);
+        tensor.name = scope + tensor.name;
+        addTensor(inner.payload, tensor);
+      } else if (inner.type == WireType::bytes && inner.number == field::node) {
+        readNode(inner.payload, scope, depth);
+      }
+    });
+  }
+
+  /// Tensors of Constant nodes are found by the name of the node's output, those of a branch behind subgraphScope.
+  void readNode(std::string_view node, const std::string& scope, int depth) {
     bool isConstant = false;
     std::string output;
     std::optional<std::string_view> attribute;
+    std::vector<std::string_view> attributes;
     walk(node, [&](const WireField& part) {
       if (part.number == field::opType)
         isConstant = part.payload == "Constant";
       else if (part.number == field::output && output.empty())
         output = part.payload;
       else if (part.number == field::attribute && part.type == WireType::bytes)
-        attribute = part.payload;
+        attributes.push_back(part.payload);
     });
+    for (std::string_view each : attributes) {
+      std::string name;
+      walk(each, [&](const WireField& part) {
+        if (part.number == field::attributeName && part.type == WireType::bytes)
+          name = part.payload;
+        else if (part.number == field::subgraph && part.type == WireType::bytes)
+          readGraph(part.payload, scope + subgraphScope(output, name), depth + 1);
+      });
+      attribute = each;
+    }
     if (!isConstant || !attribute || output.empty())
       return;
     walk(*attribute, [&](const WireField& part) {
       if (part.number != field::tensor || part.type != WireType::bytes)
         return;
       RawTensor tensor = readTensor(part.payload);
-      tensor.name = output;
+      tensor.name = scope + output;
       addTensor(part.payload, tensor);
     });
   }
@@ -240,6 +261,8 @@ private:
 };
 
 }  // namespace
+
+std::string subgraphScope(const std::string& output, const std::string& attribute) { return output + "/" + attribute + "/"; }
 
 std::unique_ptr<WeightFile> openOnnxFile(const std::filesystem::path& path) { return std::make_unique<OnnxFile>(path); }
 

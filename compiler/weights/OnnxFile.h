@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "compiler/weights/WeightFile.h"
 
@@ -11,5 +12,8 @@ namespace quantc {
 /// Initializers stored in the model and in its external data files. Throws UserError for what is not ONNX, and for external data that is missing
 /// or too short.
 std::unique_ptr<WeightFile> openOnnxFile(const std::filesystem::path& path);
+
+/// What stands before the names of tensors within a branch: the graph of an attribute of a node whose first output is `output`.
+std::string subgraphScope(const std::string& output, const std::string& attribute);
 
 }  // namespace quantc

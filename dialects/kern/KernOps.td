@@ -21,10 +21,16 @@ def Kern_KernelOp : Kern_Op<"kernel", [Symbol, IsolatedFromAbove, SingleBlock, N
 }
 
 def Kern_ProgramOp : Kern_Op<"program", [Symbol, IsolatedFromAbove, SingleBlock, NoTerminator, NoRegionArguments]> {
-  let summary = "the calls of one step, in order";
+  let summary = "the calls of one step, in order, or those of an encoder that runs before the steps";
+  let description = [{ Its symbol is the architecture's name; an encoder's has `.encode` behind it. Both share weights, state and arena. }];
   let arguments = (ins SymbolNameAttr:$sym_name);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let extraClassDeclaration = [{
+    static constexpr ::llvm::StringLiteral kEncode = ".encode";
+    bool isEncoder() { return getSymName().ends_with(kEncode); }
+    ::llvm::StringRef architecture() { return isEncoder() ? getSymName().drop_back(kEncode.size()) : getSymName(); }
+  }];
 }
 
 def Kern_ConstantOp : Kern_Op<"constant", [Pure]> {
@@ -65,13 +71,13 @@ def Kern_ViewOp : Kern_Op<"view", [Pure]> {
 def Kern_CallOp : Kern_Op<"call"> {
   let summary = "runs a kernel on views, outputs last; `kernel_one` where the call has one row";
   let description = [{
-    `row_multiply_adds`, `position_multiply_adds` and `window` say how much arithmetic the call is (Call in artifact.fbs). Calls in a row of
+    `row_multiply_adds`, `position_multiply_adds`, `window` and `over_source` say how much arithmetic the call is (Call in artifact.fbs). Calls in a row of
     which all but the first are `with_previous` form a stage: they do not depend on each other, and threads take pieces of all of them.
   }];
   let arguments = (ins Variadic<Kern_ViewType>:$views, FlatSymbolRefAttr:$kernel, FlatSymbolRefAttr:$kernel_one, I64Attr:$outputs,
                    AffineMapAttr:$units, AffineMapAttr:$rows, StrAttr:$name, DefaultValuedAttr<I64Attr, "0">:$row_multiply_adds,
                    DefaultValuedAttr<I64Attr, "0">:$position_multiply_adds, DefaultValuedAttr<I64Attr, "0">:$window,
-                   UnitAttr:$with_previous);
+                   DefaultValuedAttr<BoolAttr, "false">:$over_source, UnitAttr:$with_previous);
   let assemblyFormat = "$kernel `(` $views `)` attr-dict";
   let hasVerifier = 1;
 }

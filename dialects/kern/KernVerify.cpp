@@ -14,7 +14,7 @@ namespace {
 
 /// Whether a map gives sizes: linear expressions of the step's symbols.
 bool givesSizes(AffineMap map) {
-  return map.getNumDims() == 0 && map.getNumSymbols() == tfm::kSymbols &&
+  return map.getNumDims() == 0 && (map.getNumSymbols() == tfm::kSymbols || map.getNumSymbols() == tfm::kMostSymbols) &&
          llvm::all_of(map.getResults(), [](AffineExpr expr) { return tfm::linearOf(expr).has_value(); });
 }
 

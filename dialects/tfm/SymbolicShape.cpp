@@ -1,5 +1,7 @@
 #include "dialects/tfm/SymbolicShape.h"
 
+#include "dialects/tfm/Quotient.h"
+
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -36,7 +38,7 @@ bool isSymbolicDim(AffineExpr expr) {
     if (auto constant = dyn_cast<AffineConstantExpr>(part))
       fits &= isSmall(constant.getValue());
     else if (auto symbol = dyn_cast<AffineSymbolExpr>(part))
-      fits &= symbol.getPosition() < kSymbols;
+      fits &= symbol.getPosition() < kMostSymbols;
     else if (isa<AffineDimExpr>(part))
       fits = false;
     else if (part.getKind() != AffineExprKind::Add && part.getKind() != AffineExprKind::Mul) {
@@ -49,14 +51,14 @@ bool isSymbolicDim(AffineExpr expr) {
 
 std::optional<LinearSize> scaled(const LinearSize& size, int64_t factor) {
   LinearSize result = size;
-  for (int64_t* value : {&result.constant, &result.sequence, &result.past, &result.outputs})
+  for (int64_t* value : {&result.constant, &result.sequence, &result.past, &result.outputs, &result.source})
     if (llvm::MulOverflow(*value, factor, *value) || !isSmall(*value))
       return std::nullopt;
   return result;
 }
 
 std::optional<LinearSize> sum(const LinearSize& a, const LinearSize& b) {
-  LinearSize result = {a.constant + b.constant, a.sequence + b.sequence, a.past + b.past, a.outputs + b.outputs};
+  LinearSize result = {a.constant + b.constant, a.sequence + b.sequence, a.past + b.past, a.outputs + b.outputs, a.source + b.source};
   return scaled(result, 1);
 }
 
@@ -87,6 +89,7 @@ std::optional<LinearSize> linearOf(AffineExpr expr) {
     case 0: return LinearSize{0, 1, 0, 0};
     case 1: return LinearSize{0, 0, 1, 0};
     case 2: return LinearSize{0, 0, 0, 1};
+    case 3: return LinearSize{0, 0, 0, 0, 1};
     default: return std::nullopt;
     }
   }
@@ -102,6 +105,19 @@ std::optional<LinearSize> linearOf(AffineExpr expr) {
   if (expr.getKind() == AffineExprKind::Mul && factor)
     return scaled(*lhs, factor.getValue());
   return std::nullopt;
+}
+
+AffineExpr floorDivided(AffineExpr expr, int64_t divisor) {
+  MLIRContext* context = expr.getContext();
+  std::optional<LinearSize> size = linearOf(expr);
+  if (!size || size->sequence % divisor || size->past % divisor || size->outputs % divisor || size->source % divisor)
+    return simplifyAffineExpr(expr.floorDiv(divisor), 0, kMostSymbols);
+  AffineExpr result = getAffineConstantExpr(llvm::divideFloorSigned(size->constant, divisor), context);
+  const std::pair<Symbol, int64_t> factors[] = {
+      {Symbol::sequence, size->sequence}, {Symbol::past, size->past}, {Symbol::outputs, size->outputs}, {Symbol::source, size->source}};
+  for (auto [symbol, factor] : factors)
+    result = result + symbolExpr(symbol, context) * (factor / divisor);
+  return simplifyAffineExpr(result, 0, kMostSymbols);
 }
 
 SmallVector<AffineExpr> dimsOf(RankedTensorType type) {
@@ -125,10 +141,10 @@ AffineExpr productOf(llvm::ArrayRef<AffineExpr> dims, MLIRContext* context) {
   return product;
 }
 
-int64_t evaluate(AffineExpr expr, int64_t sequence, int64_t past, int64_t outputs) {
+int64_t evaluate(AffineExpr expr, int64_t sequence, int64_t past, int64_t outputs, int64_t source) {
   MLIRContext* context = expr.getContext();
   AffineExpr values[] = {getAffineConstantExpr(sequence, context), getAffineConstantExpr(past, context),
-                         getAffineConstantExpr(outputs, context)};
+                         getAffineConstantExpr(outputs, context), getAffineConstantExpr(source, context)};
   AffineExpr result = simplifyAffineExpr(expr.replaceSymbols(values), 0, 0);
   return cast<AffineConstantExpr>(result).getValue();
 }

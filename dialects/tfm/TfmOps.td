@@ -229,6 +229,42 @@ def Tfm_CacheAppendOp : Tfm_Op<"cache_append"> {
   let hasVerifier = 1;
 }
 
+def Tfm_WindowsOp : Tfm_PureOp<"windows"> {
+  let summary = "the rows under a kernel that moves along [..., rows, width], one after another: [..., windows, kernel * width]";
+  let description = [{
+    Window i holds rows i * stride - before to i * stride - before + kernel - 1; those outside are 0, `before` at the beginning and `after` at the
+    end. A `tfm.linear` on them is a convolution along rows.
+  }];
+  let arguments = (ins Tfm_Tensor:$input, I64Attr:$kernel, I64Attr:$stride, I64Attr:$before, I64Attr:$after);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tfm_GlobalNormOp : Tfm_PureOp<"global_norm"> {
+  let summary = "(x - mean) / sqrt(variance + epsilon), mean and variance over all elements";
+  let arguments = (ins Tfm_Tensor:$input, F32Attr:$epsilon);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tfm_SourceWriteOp : Tfm_Op<"source_write"> {
+  let summary = "keeps keys or values [..., sequence, heads * head_dim] of an encoder's sequence for the steps that follow";
+  let description = [{ Of @encode alone. `source` names what a tfm.source_read of @main reads; `keys`: as keys of attention, not as values. }];
+  let arguments = (ins Tfm_Tensor:$input, StrAttr:$source, BoolAttr:$keys, I64Attr:$heads, I64Attr:$head_dim);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
+def Tfm_SourceReadOp : Tfm_PureOp<"source_read"> {
+  let summary = "keys or values that the last tfm.source_write of that name kept: [..., source, heads * head_dim]";
+  let arguments = (ins StrAttr:$source, BoolAttr:$keys, I64Attr:$heads, I64Attr:$head_dim);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
 def Tfm_MaskKind : I32EnumAttr<"MaskKind", "which positions a query sees", [
     I32EnumAttrCase<"causal", 0>, I32EnumAttrCase<"full", 1>, I32EnumAttrCase<"tensor", 2>, I32EnumAttrCase<"padding", 3>]> {
   let cppNamespace = "::quantc::tfm";
@@ -242,13 +278,20 @@ def Tfm_AttentionOp : Tfm_PureOp<"attention"> {
     q [..., sequence, heads * head_dim]; k and v [..., total, kv_heads * head_dim]; query head h reads KV head h / (heads / kv_heads).
     causal: the query at position p sees positions 0 to p, or p - window + 1 to p if window > 0. tensor: `mask` [..., sequence, positions] is
     added to the scaled scores; it has a column for every position of the context. padding: `mask` [..., total] of integers; no query sees the
-    positions where it is 0.
+    positions where it is 0. An attribute `tfm.bias` is a weight [heads, distances] of which the element (h, key's position - query's position +
+    `tfm.bias_before`) is added to head h's scaled scores (Raffel et al. 2020).
   }];
   let arguments = (ins Tfm_Tensor:$query, Tfm_Tensor:$key, Tfm_Tensor:$value, Optional<Tfm_Tensor>:$mask, I64Attr:$heads, I64Attr:$kv_heads,
                    I64Attr:$head_dim, F32Attr:$scale, Tfm_MaskKindAttr:$mask_kind, DefaultValuedAttr<I64Attr, "0">:$window);
   let results = (outs Tfm_Tensor:$result);
   let assemblyFormat = "$query `,` $key `,` $value (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Null where the attention has none.
+    ::mlir::Attribute getBias() { return (*this)->getAttr("tfm.bias"); }
+    int64_t getBiasBefore();
+    void setBias(::mlir::Attribute table, int64_t before);
+  }];
 }
 
 def Tfm_TailOp : Tfm_PureOp<"tail"> {

@@ -3,6 +3,7 @@
 
 #include "dialects/schemes/BlockFormat.h"
 #include "dialects/schemes/Scheme.h"
+#include "dialects/tfm/Quotient.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -151,7 +152,7 @@ LogicalResult BinaryOp::verify() {
 
 LogicalResult ReshapeOp::verify() {
   AffineExpr from = productOf(dimsOf(ranked(getOperand())), getContext()), to = productOf(dimsOf(ranked(getResult())), getContext());
-  if (from && to && simplifyAffineExpr(from - to, 0, kSymbols) != getAffineConstantExpr(0, getContext()))
+  if (from && to && simplifyAffineExpr(from - to, 0, kMostSymbols) != getAffineConstantExpr(0, getContext()))
     return emitOpError("changes the number of elements from ") << toString(from) << " to " << toString(to);
   return success();
 }
@@ -203,6 +204,50 @@ LogicalResult CacheAppendOp::verify() {
   return success();
 }
 
+LogicalResult WindowsOp::verify() {
+  SmallVector<AffineExpr> from = dimsOf(ranked(getInput())), to = dimsOf(ranked(getResult()));
+  constexpr int64_t kLargest = int64_t{1} << 20;
+  const int64_t kernel = getKernel(), stride = getStride(), before = getBefore(), after = getAfter();
+  if (from.size() < 2 || to.size() != from.size() || kernel < 1 || stride < 1 || before < 0 || after < 0 || kernel > kLargest ||
+      stride > kLargest || before >= kernel || after >= kernel)
+    return emitOpError("has a kernel of ") << kernel << " rows with stride " << stride << " and padding " << before << ", " << after
+                                           << ", expected padding below the kernel's size";
+  AffineExpr rows = floorDivided(from[from.size() - 2] + (before + after - kernel), stride) + 1;
+  if (to[to.size() - 2] != rows || to.back() != simplifyAffineExpr(from.back() * kernel, 0, kMostSymbols))
+    return emitOpError("has result ") << ranked(getResult()) << ", expected " << toString(rows) << " windows of " << kernel << " rows";
+  return success();
+}
+
+LogicalResult GlobalNormOp::verify() {
+  if (getInput().getType() != getResult().getType() || !ranked(getInput()).getElementType().isF32())
+    return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected one type of f32";
+  return success();
+}
+
+LogicalResult SourceWriteOp::verify() {
+  if (lastDim(getInput()) != static_cast<int64_t>(getHeads() * getHeadDim()))
+    return emitOpError("input has ") << lastDim(getInput()) << " features, expected heads * head_dim = " << getHeads() * getHeadDim();
+  return success();
+}
+
+LogicalResult SourceReadOp::verify() {
+  SmallVector<AffineExpr> rows = leadingDims(getResult());
+  if (rows.empty() || rows.back() != symbolExpr(Symbol::source, getContext()) ||
+      lastDim(getResult()) != static_cast<int64_t>(getHeads() * getHeadDim()))
+    return emitOpError("has type ") << ranked(getResult()) << ", expected source rows of heads * head_dim = " << getHeads() * getHeadDim();
+  return success();
+}
+
+int64_t AttentionOp::getBiasBefore() {
+  auto before = (*this)->getAttrOfType<IntegerAttr>("tfm.bias_before");
+  return before ? before.getInt() : 0;
+}
+
+void AttentionOp::setBias(Attribute table, int64_t before) {
+  (*this)->setAttr("tfm.bias", table);
+  (*this)->setAttr("tfm.bias_before", Builder(getContext()).getI64IntegerAttr(before));
+}
+
 LogicalResult AttentionOp::verify() {
   if (getKvHeads() <= 0 || getHeads() % getKvHeads() != 0)
     return emitOpError("has ") << getHeads() << " heads over " << getKvHeads() << " KV heads, expected a multiple";
@@ -212,6 +257,12 @@ LogicalResult AttentionOp::verify() {
     if (lastDim(value) != getKvHeads() * getHeadDim())
       return emitOpError("key or value has ") << lastDim(value)
                                               << " features, expected kv_heads * head_dim = " << getKvHeads() * getHeadDim();
+  if (Attribute bias = getBias()) {
+    RankedTensorType type = typeOfWeight(bias);
+    if (!type || type.getRank() != 2 || type.getDimSize(0) != static_cast<int64_t>(getHeads()) || getBiasBefore() < 0 ||
+        getBiasBefore() >= type.getDimSize(1))
+      return emitOpError("has a bias that is no weight [heads, distances] with a distance of 0 among them");
+  }
   bool takesMask = getMaskKind() == MaskKind::tensor || getMaskKind() == MaskKind::padding;
   if (takesMask != static_cast<bool>(getMask()))
     return emitOpError("has mask_kind ") << stringifyMaskKind(getMaskKind()) << (getMask() ? " and" : " and no") << " mask operand";

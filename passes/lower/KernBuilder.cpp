@@ -57,10 +57,11 @@ std::string formatNumber(double value) {
   return text;
 }
 
-KernBuilder::KernBuilder(ModuleOp module, Architecture architecture, int64_t maxSequence, int64_t context)
-    : module_(module), layout_(layoutOf(architecture)), maxSequence_(maxSequence), context_(context), builder_(module.getContext()) {
+KernBuilder::KernBuilder(ModuleOp module, Architecture architecture, const StepLimits& limits, bool encoder)
+    : module_(module), layout_(layoutOf(architecture)), limits_(limits), encoder_(encoder), builder_(module.getContext()) {
   builder_.setInsertionPointToEnd(module.getBody());
-  program_ = builder_.create<kern::ProgramOp>(module.getLoc(), architectureName(architecture));
+  std::string name = architectureName(architecture);
+  program_ = builder_.create<kern::ProgramOp>(module.getLoc(), encoder ? name + kern::ProgramOp::kEncode.str() : name);
   builder_.setInsertionPointToEnd(&program_.getBody().emplaceBlock());
 }
 
@@ -68,11 +69,12 @@ int64_t KernBuilder::largest(AffineExpr expr) {
   // Sizes are linear in the symbols, so the extreme lies at a corner of what a step allows.
   tfm::LinearSize size = *tfm::linearOf(expr);
   __int128 value = 0;
-  for (int64_t sequence : {int64_t(1), maxSequence_})
-    for (int64_t past : {int64_t(0), context_ - sequence})
+  for (int64_t sequence : {int64_t(1), limits_.sequence})
+    for (int64_t past : {int64_t(0), limits_.context - sequence})
       for (int64_t outputs : {int64_t(0), sequence})
-        value = std::max(value, size.constant + __int128(size.sequence) * sequence + __int128(size.past) * past +
-                                    __int128(size.outputs) * outputs);
+        for (int64_t source : {std::min<int64_t>(1, limits_.source), limits_.source})
+          value = std::max(value, size.constant + __int128(size.sequence) * sequence + __int128(size.past) * past +
+                                      __int128(size.outputs) * outputs + __int128(size.source) * source);
   return static_cast<int64_t>(std::min<__int128>(value, INT64_MAX));
 }
 
@@ -233,7 +235,8 @@ void KernBuilder::call(Location loc, FlatSymbolRefAttr kernel, FlatSymbolRefAttr
   if (auto named = dyn_cast<NameLoc>(loc))
     name = named.getName().str();
   builder_.create<kern::CallOp>(loc, views, kernel.getValue(), kernelOne.getValue(), outputs.size(), tfm::symbolicMap({units}, context()),
-                                tfm::symbolicMap({rows}, context()), name, work.rowMultiplyAdds, work.positionMultiplyAdds, work.window);
+                                tfm::symbolicMap({rows}, context()), name, work.rowMultiplyAdds, work.positionMultiplyAdds, work.window,
+                                work.overSource);
 }
 
 void KernBuilder::port(StringRef name, Value buffer, Type element, ArrayRef<AffineExpr> shape, bool isOutput, int32_t initial) {

@@ -43,6 +43,14 @@ struct Constant {
 struct CallWork {
   int64_t rowMultiplyAdds = 0, positionMultiplyAdds = 0;
   int64_t window = 0;
+  bool overSource = false;
+};
+
+/// What steps are like at most: a program's.
+struct StepLimits {
+  int64_t sequence;    ///< tokens of a step
+  int64_t context;     ///< positions
+  int64_t source = 0;  ///< positions of the sequence that was encoded; 0: none is
 };
 
 using Params = llvm::SmallVector<std::pair<llvm::StringRef, std::string>>;
@@ -55,8 +63,8 @@ public:
   /// Rows of float32 begin at multiples of so many elements: a kernel may write whole tiles of up to 16 rows of weights.
   static constexpr int64_t kRowAlignment = 16;
 
-  /// Makes `kern.program @<architecture>` at the end of the module.
-  KernBuilder(mlir::ModuleOp module, Architecture architecture, int64_t maxSequence, int64_t context);
+  /// Makes `kern.program @<architecture>` at the end of the module, or `@<architecture>.encode`.
+  KernBuilder(mlir::ModuleOp module, Architecture architecture, const StepLimits& limits, bool encoder = false);
 
   /// Whether `rows` is linear in the step's symbols and no step has more elements than sizes in bytes can be computed of.
   bool canStore(mlir::AffineExpr rows, int64_t width);
@@ -96,7 +104,9 @@ public:
   mlir::AffineExpr symbol(tfm::Symbol symbol) { return tfm::symbolExpr(symbol, context()); }
   ViewDim wholeDim(int64_t extent, int64_t stride) { return {constantExpr(0), constantExpr(0), constantExpr(extent), stride}; }
   const WeightLayout& layout() const { return layout_; }
-  int64_t contextLength() const { return context_; }
+  int64_t contextLength() const { return limits_.context; }
+  /// Positions of a sequence that an encoder takes, seen from its own program and from the steps.
+  int64_t sourceLength() const { return encoder_ ? limits_.context : limits_.source; }
   kern::ProgramOp program() { return program_; }
   mlir::OpBuilder& builder() { return builder_; }
 
@@ -108,7 +118,8 @@ private:
 
   mlir::ModuleOp module_;
   WeightLayout layout_;
-  int64_t maxSequence_, context_;
+  StepLimits limits_;
+  bool encoder_;
   mlir::OpBuilder builder_;
   kern::ProgramOp program_;
   llvm::SmallVector<std::pair<kern::ConstantOp, Constant>> constants_;

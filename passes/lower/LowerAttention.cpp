@@ -59,20 +59,29 @@ SmallVector<Value> Lowering::headViews(const Storage& storage, int64_t heads, in
 }
 
 FailureOr<KvCache> Lowering::createCache(tfm::CacheAppendOp op) {
-  bool usedAsValue = false;
+  bool usedAsValue = false, transposed = isKeyOnly(op, usedAsValue);
+  if (!transposed && !usedAsValue)
+    return failure();
+  std::optional<KvCache> cache = createCache(op.getCache(), transposed, op.getHeads(), op.getHeadDim(), kb.contextLength());
+  if (!cache)
+    return failure();
+  caches[op.getResult()] = *cache;
+  return *cache;
+}
+
+std::optional<KvCache> Lowering::createCache(StringRef name, bool transposed, int64_t heads, int64_t headDim, int64_t positions) {
   KvCache cache;
   cache.element = cacheScheme == "f16" ? Type(kb.builder().getIntegerType(16, false)) : f32();
-  cache.transposed = isKeyOnly(op, usedAsValue);
-  cache.heads = op.getHeads();
-  cache.headDim = op.getHeadDim();
-  cache.positions = roomFor(kb.contextLength(), cache.element);
+  cache.transposed = transposed;
+  cache.heads = heads;
+  cache.headDim = headDim;
+  cache.positions = roomFor(positions, cache.element);
   int64_t bytes;
-  if ((!cache.transposed && !usedAsValue) || cache.heads < 1 || cache.headDim < 1 ||
-      llvm::MulOverflow(cache.heads * cache.headDim, cache.positions * (cache.element.isF32() ? 4 : 2), bytes) || bytes > kLargestCache ||
-      !cacheNames.insert(op.getCache()).second)
-    return failure();
-  cache.buffer = kb.createBuffer(op.getCache(), kern::Space::state, bytes);
-  caches[op.getResult()] = cache;
+  if (heads < 1 || headDim < 1 || positions < 1 ||
+      llvm::MulOverflow(heads * headDim, cache.positions * (cache.element.isF32() ? 4 : 2), bytes) || bytes > kLargestCache ||
+      !cacheNames.insert(name).second)
+    return std::nullopt;
+  cache.buffer = kb.createBuffer(name, kern::Space::state, bytes);
   return cache;
 }
 
@@ -172,9 +181,13 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
   for (const KvCache& cache : {keys, values})
     if (cache.heads != kvHeads || cache.headDim != headDim)
       return failure();
-  // Positions that hold something: those of earlier steps and of this one.
+  bool overSource = static_cast<bool>(op.getKey().getDefiningOp<tfm::SourceReadOp>());
+  if (overSource != static_cast<bool>(op.getValue().getDefiningOp<tfm::SourceReadOp>()) ||
+      (overSource && op.getMaskKind() != tfm::MaskKind::full))
+    return failure();
+  // Positions that hold something: those that were encoded, or those of earlier steps and of this one.
   auto filled = [&](const KvCache& cache, std::array<int, 3> order) {
-    AffineExpr positions = kb.symbol(tfm::Symbol::past) + kb.symbol(tfm::Symbol::sequence);
+    AffineExpr positions = overSource ? kb.symbol(tfm::Symbol::source) : kb.symbol(tfm::Symbol::past) + kb.symbol(tfm::Symbol::sequence);
     std::array<AffineExpr, 3> extents = {kb.constantExpr(cache.headDim), kb.constantExpr(cache.heads), positions};
     std::array<int64_t, 3> strides = cache.strides();
     SmallVector<ViewDim> dims;
@@ -190,12 +203,19 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
       return failure();
     inputs.push_back(mask);
   }
-  return callAttention(op, *query, kb.symbol(tfm::Symbol::past), inputs, stringifyMaskKind(op.getMaskKind()), kb.contextLength());
+  if (op.getBias()) {
+    Value bias = overSource ? Value() : biasView(op, kb.contextLength() - 1, kb.largest(query->rows) - 1);
+    if (!bias)
+      return failure();
+    inputs.push_back(bias);
+  }
+  return callAttention(op, *query, kb.symbol(tfm::Symbol::past), inputs, stringifyMaskKind(op.getMaskKind()),
+                       overSource ? kb.sourceLength() : kb.contextLength());
 }
 
 LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query, AffineExpr first, ArrayRef<Value> keysValuesMask,
                                       StringRef mask, int64_t maxPositions) {
-  std::optional<Storage> out = create(op.getResult(), op);
+  std::optional<Storage> result = create(op.getResult(), op), out = result;
   if (!out || matrixOf(*out) != matrixOf(query))
     return failure();
   // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
@@ -204,6 +224,8 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), headDim = op.getHeadDim();
   int64_t group = heads / kvHeads,
           headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads && group * maxPositions <= kMostScores ? group : 1;
+  if (out->quantized() && !fitsOnStack(out->rows, headDim * headsPerUnit))
+    out = kb.createStorage(nameOf(op) + ".floats", f32(), out->rows, out->width, kern::Space::arena);
   SmallVector<Value> inputs = {headView(query, heads, headDim, first, 1, headsPerUnit)};
   llvm::append_range(inputs, keysValuesMask);
   Params params = {{"head_dim", std::to_string(headDim)},
@@ -215,6 +237,8 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
                    {"window", std::to_string(op.getWindow())},
                    {"cache", cacheParam(keysValuesMask.front())},
                    {"quantize", out->quantized() ? "1" : "0"}};
+  if (op.getBias())
+    params.push_back({"bias", "1"});
   if (out->quantized())
     params.push_back({"max_tokens", std::to_string(kb.largest(out->rows))});
   params.push_back({"tokens", "many"});
@@ -225,8 +249,11 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
   CallWork work = {0, 2 * heads * headDim};
   if (op.getMaskKind() == tfm::MaskKind::causal)
     work.window = op.getWindow() ? std::min<int64_t>(op.getWindow(), kb.contextLength()) : kb.contextLength();
+  work.overSource = static_cast<bool>(op.getKey().getDefiningOp<tfm::SourceReadOp>());
   kb.call(op.getLoc(), many, one, inputs, headViews(*out, heads, headDim, first, headsPerUnit), kb.constantExpr(heads / headsPerUnit),
           out->rows, work);
+  if (result->quantized() && !out->quantized())
+    quantizeInto(*out, *result, op.getLoc());
   return success();
 }
 

@@ -80,6 +80,12 @@ LogicalResult Lowering::lowerStepAttention(tfm::AttentionOp op) {
       return failure();
     inputs.push_back(kb.view(table->buffer, f32(), 0, {{zero, zero, positions, 1}, rowsOf(*table)}));
   }
+  if (op.getBias()) {
+    Value bias = biasView(op, kb.largest(query->rows) - 1, kb.largest(positions) - 1);
+    if (!bias)
+      return failure();
+    inputs.push_back(bias);
+  }
   return callAttention(op, *query, zero, inputs, mask, kb.largest(positions));
 }
 

@@ -53,7 +53,9 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
     Operation* reader = *op->user_begin();
     auto rope = dyn_cast<tfm::RopeOp>(reader);
     auto append = dyn_cast<tfm::CacheAppendOp>(reader);
-    if ((rope || append) && productWithin(reader, rope ? rope.getHeadDim() : append.getHeadDim()) == op)
+    auto write = dyn_cast<tfm::SourceWriteOp>(reader);
+    int64_t headDim = rope ? rope.getHeadDim() : append ? append.getHeadDim() : write ? write.getHeadDim() : 0;
+    if (headDim && productWithin(reader, headDim) == op)
       return success();  // with its reader
   }
   std::optional<Product> product = productOf(op);
@@ -64,7 +66,8 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
     return failure();
   Storage out = *created;
   SmallVector<Value> inputs = inputsOf(*product, {});
-  if (out.quantized()) {
+  const bool quantizesItself = out.quantized() && fitsOnStack(out.rows, kActivationGroup);
+  if (quantizesItself) {
     product->params.append(
         {{"finish", "quantize"}, {"rows", std::to_string(product->rows())}, {"max_tokens", std::to_string(kb.largest(out.rows))}});
     callProduct(*product, inputs, kb.rowViews(out, KernBuilder::Split::columns), kb.constantExpr(out.groups()));
@@ -73,19 +76,24 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
   // The product is written in whole tiles of rows; the storage has room for them.
   product->params.push_back({"finish", "plain"});
   int64_t tile = kb.layout().rowsPerTile;
-  ViewDim features = kb.wholeDim(product->tiles() * tile, 1), rows = {kb.constantExpr(0), out.firstRow, out.rows, out.rowStride};
-  callProduct(*product, inputs, kb.view(out.buffer, f32(), 0, {features, rows}, 0, tile), kb.constantExpr(product->tiles()));
+  const Storage floats = out.quantized() ? kb.createStorage(nameOf(op) + ".floats", f32(), out.rows, out.width, kern::Space::arena) : out;
+  ViewDim features = kb.wholeDim(product->tiles() * tile, 1), rows = {kb.constantExpr(0), floats.firstRow, floats.rows, floats.rowStride};
+  callProduct(*product, inputs, kb.view(floats.buffer, f32(), 0, {features, rows}, 0, tile), kb.constantExpr(product->tiles()));
+  if (out.quantized())
+    quantizeInto(floats, out, op.getLoc());
   return success();
 }
 
 tfm::FusedOp Lowering::productWithin(Operation* reader, int64_t headDim) {
   auto op = reader->getOperand(0).getDefiningOp<tfm::FusedOp>();
-  // 1. Nothing else reads the product. 2. Heads are whole tiles. 3. Its rows are the step's tokens. 4. Its epilogue reads no other rows.
+  // 1. Nothing else reads the product. 2. Heads are whole tiles. 3. Its rows are the step's tokens. 4. Its epilogue reads no other rows. 5. A head of all rows fits on
+  // the stack.
   if (!op || !op.isLinear() || !op->hasOneUse() || headDim < 1 || headDim % kb.layout().rowsPerTile != 0)
     return {};
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   auto type = cast<RankedTensorType>(op.getResult().getType());
-  if (!matrix || matrix->rows != kb.symbol(tfm::Symbol::sequence) || matrix->width % headDim != 0 || !type.getElementType().isF32())
+  if (!matrix || matrix->rows != kb.symbol(tfm::Symbol::sequence) || !fitsOnStack(matrix->rows, headDim) || matrix->width % headDim != 0 ||
+      !type.getElementType().isF32())
     return {};
   for (Value input : op.getInputs().drop_front(op.productInputs()))
     if (!exprOf(input))

@@ -45,27 +45,63 @@ public:
     }
     // A model that does not generate takes a whole sequence at once.
     int64_t sequence = givesLogits(function) ? std::min<int64_t>(maxSequence, context.getInt()) : context.getInt();
+    auto encoder = module.lookupSymbol<func::FuncOp>(kEncodeFunction);
+    FailureOr<int64_t> source = checkEncoder(module, encoder);
+    if (failed(source))
+      return signalPassFailure();
     for (Architecture architecture : architectures) {
       SmallVector<Operation*> unsupported;
-      Lowering(module, function, architecture, sequence, context.getInt(), cache).run(unsupported);
+      Lowering(module, function, architecture, {sequence, context.getInt(), *source}, cache).run(unsupported);
+      if (encoder)
+        Lowering(module, encoder, architecture, {*source, *source}, cache).run(unsupported);
       if (!unsupported.empty()) {
         refuse(module, unsupported);
         return signalPassFailure();
       }
     }
     function.erase();
+    if (encoder)
+      encoder.erase();
     Builder builder(&getContext());
     module->setAttr("kern.max_sequence", builder.getI64IntegerAttr(sequence));
   }
 
 private:
+  /// How many positions are encoded at most, 0 without an encoder. What the steps read must be what the encoder writes.
+  static FailureOr<int64_t> checkEncoder(ModuleOp module, func::FuncOp encoder) {
+    auto source = module->getAttrOfType<IntegerAttr>("tfm.source");
+    llvm::StringMap<tfm::SourceWriteOp> written;
+    module.walk([&](tfm::SourceWriteOp op) { written[op.getSource()] = op; });
+    WalkResult reads = module.walk([&](tfm::SourceReadOp op) -> WalkResult {
+      tfm::SourceWriteOp write = written.lookup(op.getSource());
+      if (!encoder || !write || write->getParentOp() != encoder || op->getParentOp() == encoder || write.getKeys() != op.getKeys() ||
+          write.getHeads() != op.getHeads() || write.getHeadDim() != op.getHeadDim())
+        return op.emitError() << "reads '" << op.getSource() << "', which @" << kEncodeFunction << " does not write like that";
+      return WalkResult::advance();
+    });
+    if (reads.wasInterrupted())
+      return failure();
+    if (!encoder)
+      return 0;
+    if (encoder.isExternal() || !source || source.getInt() <= 0 || source.getInt() > kLargestContext || encoder.getNumResults() != 0) {
+      encoder.emitError() << "@" << kEncodeFunction << " has results or no body, or the module no attribute tfm.source from 1 to "
+                          << kLargestContext << "; it is not a model that quantc printed";
+      return failure();
+    }
+    if (failed(checkSignature(encoder)))
+      return failure();
+    return source.getInt();
+  }
+
   static LogicalResult checkSignature(func::FuncOp function) {
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       if (!function.getArgAttrOfType<StringAttr>(i, "tfm.name"))
-        return function.emitError() << "argument " << i << " of @main has no attribute tfm.name, which names an input of the model";
+        return function.emitError() << "argument " << i << " of @" << function.getSymName()
+                                    << " has no attribute tfm.name, which names an input of the model";
       auto tensor = dyn_cast<RankedTensorType>(type);
       if (!tensor || !tfm::hasSymbolicShape(type) || !(tensor.getElementType().isF32() || tensor.getElementType().isSignlessInteger(32)))
-        return function.emitError() << "argument " << i << " of @main is " << type << ", expected a tensor of f32 or i32";
+        return function.emitError() << "argument " << i << " of @" << function.getSymName() << " is " << type
+                                    << ", expected a tensor of f32 or i32";
     }
     for (unsigned i = 0; i < function.getNumResults(); ++i)
       if (!function.getResultAttrOfType<StringAttr>(i, "tfm.name"))

@@ -50,7 +50,9 @@ std::optional<Matrix> Lowering::matrixOf(Value value) {
     return std::nullopt;
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(value));
   int64_t width = 1;
-  if (!typeOf(value).getElementType().isInteger() && !dims.empty()) {
+  // Sound has a number per row: its last dimension is no constant.
+  bool perRow = typeOf(value).getElementType().isF32() && !dims.empty() && !isa<AffineConstantExpr>(dims.back());
+  if (!typeOf(value).getElementType().isInteger() && !dims.empty() && !perRow) {
     auto last = dyn_cast<AffineConstantExpr>(dims.pop_back_val());
     if (!last || last.getValue() < 1)
       return std::nullopt;
@@ -129,7 +131,8 @@ LogicalResult Lowering::lowerSpecial(Operation* op) {
         return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
       })
       .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
-            tfm::PositionRowsOp, tfm::ReshapeOp, tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+            tfm::SourceWriteOp, tfm::SourceReadOp, tfm::WindowsOp, tfm::GlobalNormOp, tfm::TransposeOp, tfm::PositionRowsOp, tfm::ReshapeOp,
+            tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
       .Default([](Operation*) { return failure(); });
 }
 
@@ -208,6 +211,10 @@ LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
 }
 
 LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
+  // Positions of channels, which the transpose behind it reads.
+  if (static_cast<int64_t>(op.getAxis()) == typeOf(op.getOperand()).getRank() - 1 &&
+      llvm::all_of(op->getUsers(), [](Operation* user) { return isa<tfm::TransposeOp>(user); }))
+    return success();
   std::optional<Storage> found = held(op.getOperand());
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(op.getOperand()));
@@ -220,6 +227,16 @@ LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
   found->rows = matrix->rows;
   storages[op.getResult()] = *found;
   return success();
+}
+
+bool Lowering::fitsOnStack(AffineExpr rows, int64_t columns) {
+  constexpr int64_t kMostBytes = 64 * 1024;
+  return kb.largest(rows) <= kMostBytes / 4 / columns;
+}
+
+void Lowering::quantizeInto(const Storage& from, const Storage& to, Location loc) {
+  auto kernel = kb.kernel("map", {{"operands", "f"}, {"quantize", "1"}}, nullptr);
+  kb.call(loc, kernel, kernel, kb.rowViews(from, KernBuilder::Split::none), kb.rowViews(to, KernBuilder::Split::rows), to.rows, to.rows);
 }
 
 Storage Lowering::asOutput(const Storage& storage, StringRef name, Location loc) {

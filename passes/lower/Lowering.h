@@ -35,6 +35,9 @@ struct KvCache {
 /// side by side, would all fall into the same few lines of a set-associative cache.
 int64_t roomFor(int64_t positions, mlir::Type element);
 
+/// The function that encodes a sequence for the steps of @main.
+constexpr llvm::StringLiteral kEncodeFunction = "encode";
+
 /// Whether a result named logits has the rows that the caller asks for: the model generates text token by token.
 bool givesLogits(mlir::func::FuncOp function);
 
@@ -44,9 +47,9 @@ std::string nameOf(mlir::Operation* op);
 class Lowering {
 public:
   /// `cache` names how keys and values are held: f32 or f16 (compiler/kernels/CacheElement.h).
-  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, int64_t maxSequence, int64_t context,
-           std::string cache)
-      : kb(module, architecture, maxSequence, context), function(function), cacheScheme(std::move(cache)) {}
+  /// A function called encode becomes the program that runs before the steps.
+  Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, const StepLimits& limits, std::string cache)
+      : kb(module, architecture, limits, function.getSymName() == kEncodeFunction), function(function), cacheScheme(std::move(cache)) {}
 
   /// Appends what has no kernel to `unsupported`.
   void run(mlir::SmallVectorImpl<mlir::Operation*>& unsupported);
@@ -92,6 +95,11 @@ private:
   /// What callers can read: the storage itself, or a copy.
   Storage asOutput(const Storage& storage, mlir::StringRef name, mlir::Location loc);
   LogicalResult lowerOp(mlir::func::ReturnOp op);
+
+  /// Whether what a kernel computes of so many columns before it quantizes or rotates them fits on a thread's stack, for all rows of a call.
+  bool fitsOnStack(mlir::AffineExpr rows, int64_t columns);
+  /// float32 rows to what they are quantized to.
+  void quantizeInto(const Storage& from, const Storage& to, mlir::Location loc);
 
   // LowerLayers.cpp: embedding, norms, products, elementwise
 
@@ -140,6 +148,8 @@ private:
   LogicalResult callAttention(tfm::AttentionOp op, const Storage& query, mlir::AffineExpr first, mlir::ArrayRef<Value> keysValuesMask,
                               mlir::StringRef mask, int64_t maxPositions);
   mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);
+  /// A buffer of state for keys (`transposed`) or values; nothing when it would be too large or the name is taken.
+  std::optional<KvCache> createCache(mlir::StringRef name, bool transposed, int64_t heads, int64_t headDim, int64_t positions);
   /// Where a step's new rows go: (head_dim, heads, positions) beginning at `past`.
   Value appendView(const KvCache& cache, mlir::AffineExpr rows);
   Value tableView(tfm::RopeOp op, bool sine);
@@ -150,6 +160,22 @@ private:
   std::string cacheParam(Value view);
   /// View (positions, rows) of a mask with a row per token and a column per position of the context. Null when it is none.
   Value maskView(Value mask);
+
+  // LowerSource.cpp: what an encoder leaves for the steps
+
+  LogicalResult lowerOp(tfm::SourceWriteOp op);
+  LogicalResult lowerOp(tfm::SourceReadOp op);
+  /// View (distances, heads) of an attention's bias; the coordinate is the distance. Null when it has too few.
+  Value biasView(tfm::AttentionOp op, int64_t before, int64_t after);
+
+  // LowerSequence.cpp: convolutions along a sequence, and what is between them
+
+  LogicalResult lowerOp(tfm::WindowsOp op);
+  LogicalResult lowerOp(tfm::GlobalNormOp op);
+  /// Channels before positions, as they come in, to rows of channels.
+  LogicalResult lowerOp(tfm::TransposeOp op);
+  /// A copy without gaps between rows, with rows of zeros before and behind it.
+  Storage paddedCopy(const Storage& storage, int64_t before, int64_t after, mlir::Location loc);
 
   // LowerBidirectional.cpp: attention over keys and values of the same step
 

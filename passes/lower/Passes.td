@@ -4,11 +4,11 @@
 include "mlir/Pass/PassBase.td"
 
 def LowerToKernPass : Pass<"lower-to-kern", "::mlir::ModuleOp"> {
-  let summary = "one `kern.program` per architecture instead of the model's function";
+  let summary = "one `kern.program` per architecture instead of the model's functions";
   let description = [{
     Runs on the fused form. Every operation becomes a `kern.call`, every tensor a `kern.buffer` or a `kern.constant`, every shape a view;
     reshapes that keep rows, tails and position rows are views alone. Kernels are shared by the programs, constants are laid out per architecture.
-    All operations that have no kernel are listed in one error.
+    All operations that have no kernel are listed in one error. @encode becomes a program of its own, `<architecture>.encode`.
   }];
   let options = [
     ListOption<"targets", "targets", "std::string", "architectures to make programs for">,
@@ -33,7 +33,8 @@ def PlanMemoryPass : Pass<"plan-memory", "::mlir::ModuleOp"> {
   let description = [{
     State, inputs and outputs get places of their own; scratch buffers share bytes where they are not alive at the same time, counted in stages:
     largest first, each at the lowest offset that is free during its life (Pisarchyk & Lee 2020, greedy by size). Offsets are multiples of 64.
-    Sets `kern.arena_bytes` and `kern.weight_bytes` of every program.
+    Sets `kern.arena_bytes` and `kern.weight_bytes` of every program. An encoder and the steps after it have one plan of
+    weights, state, inputs and outputs, and scratch in the same place, since they never run together.
   }];
   let dependentDialects = ["::quantc::kern::KernDialect"];
 }

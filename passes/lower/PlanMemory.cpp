@@ -1,6 +1,8 @@
 #include "passes/lower/Passes.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace quantc {
@@ -25,11 +27,15 @@ struct Lifetime {
 class PlanMemory : public impl::PlanMemoryPassBase<PlanMemory> {
 public:
   void runOnOperation() override {
+    llvm::MapVector<StringRef, SmallVector<kern::ProgramOp>> machines;  // a machine's steps and its encoder
     for (auto program : getOperation().getOps<kern::ProgramOp>()) {
       if (failed(checkSizes(program)))
         return signalPassFailure();
-      plan(program);
+      machines[program.architecture()].push_back(program);
     }
+    for (auto& [architecture, programs] : machines)
+      if (failed(plan(programs)))
+        return signalPassFailure();
   }
 
 private:
@@ -49,22 +55,40 @@ private:
     return success();
   }
 
-  void plan(kern::ProgramOp program) {
+  /// Programs that share weights and state: constants of one expression and buffers of state of one name have one place.
+  LogicalResult plan(ArrayRef<kern::ProgramOp> programs) {
     Builder builder(&getContext());
-    int64_t weights = 0, fixed = 0;
-    for (auto constant : program.getOps<kern::ConstantOp>()) {
-      constant.setOffset(weights);
-      weights += llvm::alignTo(constant.getBytes(), kAlignment);
+    int64_t weights = 0, fixed = 0, scratch = 0;
+    llvm::DenseMap<Attribute, int64_t> constants;
+    llvm::StringMap<kern::BufferOp> states;
+    for (kern::ProgramOp program : programs) {
+      for (auto constant : program.getOps<kern::ConstantOp>()) {
+        Attribute key = builder.getArrayAttr({constant.getExpr(), constant.getSchemeAttr(), constant.getPackedAttr()});
+        auto [place, isNew] = constants.try_emplace(key, weights);
+        constant.setOffset(place->second);
+        if (isNew)
+          weights += llvm::alignTo(constant.getBytes(), kAlignment);
+      }
+      for (auto buffer : program.getOps<kern::BufferOp>()) {
+        if (buffer.getSpace() == kern::Space::arena)
+          continue;
+        bool isState = buffer.getSpace() == kern::Space::state && programs.size() > 1;
+        kern::BufferOp known = isState ? states.try_emplace(buffer.getName(), buffer).first->second : buffer;
+        if (known.getBytes() != buffer.getBytes())
+          return buffer.emitOpError("'") << buffer.getName() << "' has " << buffer.getBytes() << " bytes, in the other program "
+                                         << known.getBytes();
+        buffer.setOffset(known == buffer ? fixed : *known.getOffset());
+        if (known == buffer)
+          fixed += llvm::alignTo(buffer.getBytes(), kAlignment);
+      }
     }
-    for (auto buffer : program.getOps<kern::BufferOp>()) {
-      if (buffer.getSpace() == kern::Space::arena)
-        continue;
-      buffer.setOffset(fixed);
-      fixed += llvm::alignTo(buffer.getBytes(), kAlignment);
+    for (kern::ProgramOp program : programs)
+      scratch = std::max(scratch, placeScratch(program, fixed));
+    for (kern::ProgramOp program : programs) {
+      program->setAttr("kern.weight_bytes", builder.getI64IntegerAttr(weights));
+      program->setAttr("kern.arena_bytes", builder.getI64IntegerAttr(fixed + scratch));
     }
-    int64_t scratch = placeScratch(program, fixed);
-    program->setAttr("kern.weight_bytes", builder.getI64IntegerAttr(weights));
-    program->setAttr("kern.arena_bytes", builder.getI64IntegerAttr(fixed + scratch));
+    return success();
   }
 
   /// Offsets of scratch buffers behind `base`; returns how many bytes they take together.

@@ -96,7 +96,7 @@ bool isPositional(Value value) {
     Operation* op = next.getDefiningOp();
     if (!op && initialOf(next))
       continue;
-    if (!op || isa<tfm::CacheAppendOp>(op))
+    if (!op || isa<tfm::CacheAppendOp, tfm::SourceReadOp>(op))
       return false;
     if (seen.insert(op).second)
       pending.append(op->operand_begin(), op->operand_end());

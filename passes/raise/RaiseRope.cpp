@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Evaluation.h"
@@ -38,11 +39,39 @@ bool isRotatedHalf(Value value, Value x) {
   return neg && isLastSlice(neg.getOperand(), x, half, half) && isLastSlice(concat.getOperands()[1], x, 0, half);
 }
 
+/// A slice of every second element along the last axis, from `begin` on.
+bool isEverySecond(Value value, Value of, int64_t begin) {
+  auto slice = value.getDefiningOp<tfm::SliceOp>();
+  auto start = slice ? dyn_cast<AffineConstantExpr>(slice.getBegin().getResult(0)) : AffineConstantExpr();
+  return start && slice.getOperand() == of && static_cast<int64_t>(slice.getAxis()) == typeOf(of).getRank() - 1 && slice.getStep() == 2 &&
+         start.getValue() == begin && typeOf(value).getShape().back() * 2 == typeOf(of).getShape().back();
+}
+
+/// stack(-x[1::2], x[::2]) along a new last axis, as x's shape.
+bool isRotatedPairs(Value value, Value x) {
+  auto joined = value.getDefiningOp<tfm::ReshapeOp>();
+  auto concat = joined ? joined.getOperand().getDefiningOp<tfm::ConcatOp>() : tfm::ConcatOp();
+  int64_t rank = typeOf(x).getRank();
+  if (!concat || value.getType() != x.getType() || concat.getOperands().size() != 2 || static_cast<int64_t>(concat.getAxis()) != rank ||
+      typeOf(concat).getRank() != rank + 1)
+    return false;
+  Value parts[2];
+  for (unsigned i = 0; i < 2; ++i) {
+    auto column = concat.getOperands()[i].getDefiningOp<tfm::ReshapeOp>();
+    if (!column || typeOf(column).getShape().back() != 1)
+      return false;
+    parts[i] = column.getOperand();
+  }
+  auto neg = unaryOf(parts[0], UnaryKind::neg);
+  return neg && isEverySecond(neg.getOperand(), x, 1) && isEverySecond(parts[1], x, 0);
+}
+
 struct Rotation {
   Value x, cosine, sine;
+  bool interleaved = false;  ///< pairs are neighbours, not half a head apart
 };
 
-/// x * cosine + rotate_half(x) * sine, operands in any order.
+/// x * cosine + rotated(x) * sine, operands in any order.
 std::optional<Rotation> matchRotation(tfm::BinaryOp op) {
   if (op.getKind() != BinaryKind::add)
     return std::nullopt;
@@ -52,8 +81,12 @@ std::optional<Rotation> matchRotation(tfm::BinaryOp op) {
       return std::nullopt;
     for (auto [x, cosine] : bothOrders(direct))
       for (auto [rotated, sine] : bothOrders(turned))
-        if (typeOf(x).getRank() > 0 && !typeOf(x).isDynamicDim(typeOf(x).getRank() - 1) && isRotatedHalf(rotated, x))
-          return Rotation{x, cosine, sine};
+        if (typeOf(x).getRank() > 0 && !typeOf(x).isDynamicDim(typeOf(x).getRank() - 1)) {
+          if (isRotatedHalf(rotated, x))
+            return Rotation{x, cosine, sine};
+          if (isRotatedPairs(rotated, x))
+            return Rotation{x, cosine, sine, true};
+        }
   }
   return std::nullopt;
 }
@@ -84,7 +117,7 @@ struct Frequencies {
 };
 
 /// Reads the frequencies at position 1 and the scale at position 0, and checks them at every small step. A reason in `why` otherwise.
-std::optional<Frequencies> readFrequencies(const Rotation& rotation, Evaluator& evaluator, std::string& why) {
+std::optional<Frequencies> readFrequencies(const Rotation& rotation, bool inEncoder, Evaluator& evaluator, std::string& why) {
   int64_t dim = typeOf(rotation.x).getShape().back(), half = dim / 2;
   Value angleValue = anglesOf(rotation.cosine);
   if (!angleValue) {
@@ -93,6 +126,8 @@ std::optional<Frequencies> readFrequencies(const Rotation& rotation, Evaluator& 
   }
   std::optional<Frequencies> found;
   for (tfm::StepSize step : evaluator.smallSteps()) {
+    if (inEncoder && step.past > 0)
+      continue;  // it takes a whole sequence
     auto angles = evaluator.evaluate(angleValue, step), cosine = evaluator.evaluate(rotation.cosine, step),
          sine = evaluator.evaluate(rotation.sine, step);
     if (!angles || !cosine || !sine) {
@@ -106,12 +141,14 @@ std::optional<Frequencies> readFrequencies(const Rotation& rotation, Evaluator& 
     }
     if (!found) {  // the first step has positions 0 and 1
       found = Frequencies{{}, cosine->values[0]};
+      // One angle per pair, or one per element.
+      int64_t step = rotation.interleaved && stride == dim ? 2 : 1;
       for (int64_t j = 0; j < half; ++j)
-        found->perPosition.push_back(static_cast<float>(angles->values[stride + j]));
+        found->perPosition.push_back(static_cast<float>(angles->values[stride + j * step]));
     }
     for (int64_t row = 0; row < step.sequence; ++row)
       for (int64_t j = 0; j < dim; ++j) {
-        float angle = static_cast<float>(step.past + row) * found->perPosition[j % half];
+        float angle = static_cast<float>(step.past + row) * found->perPosition[rotation.interleaved ? j / 2 : j % half];
         bool same = std::fabs(cosine->values[row * dim + j] - std::cos(static_cast<double>(angle)) * found->scale) <= kTolerance &&
                     std::fabs(sine->values[row * dim + j] - std::sin(static_cast<double>(angle)) * found->scale) <= kTolerance;
         if (!same) {
@@ -146,12 +183,13 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
     if (type != op.getType() || rowAxis < 0 || !holdsHeads(type, rowAxis))
       return rewriter.notifyMatchFailure(op, "operand does not hold heads of rows");
     std::string why;
-    auto frequencies = readFrequencies(*rotation, evaluator, why);
+    bool inEncoder = op->getParentOfType<func::FuncOp>().getSymName() == "encode";
+    auto frequencies = readFrequencies(*rotation, inEncoder, evaluator, why);
     if (!frequencies)
       return rewriter.notifyMatchFailure(op, why);
     int64_t headDim = type.getShape().back();
     Value flat = toRows(rewriter, op.getLoc(), rotation->x, rowAxis);
-    Value rope = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, headDim, /*interleaved=*/false,
+    Value rope = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, headDim, rotation->interleaved,
                                               frequencies->perPosition, APFloat(static_cast<float>(frequencies->scale)));
     rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), rope, type, rowAxis));
     return success();
@@ -160,11 +198,50 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
   Evaluator& evaluator;
 };
 
+/// concat(rope of the first elements of x's heads, the others as they are): a rope that turns only those.
+struct PartialRope : OpRewritePattern<tfm::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tfm::ConcatOp op, PatternRewriter& rewriter) const override {
+    int64_t rank = typeOf(op).getRank();
+    if (op.getOperands().size() != 2 || rank < 3 || static_cast<int64_t>(op.getAxis()) != rank - 1)
+      return rewriter.notifyMatchFailure(op, "does not join two parts of heads");
+    // Through the views that split heads off rows.
+    Value turned = op.getOperands()[0];
+    while (turned.getDefiningOp() && isa<tfm::ReshapeOp, tfm::TransposeOp>(turned.getDefiningOp()))
+      turned = turned.getDefiningOp()->getOperand(0);
+    auto rope = turned.getDefiningOp<tfm::RopeOp>();
+    auto rest = op.getOperands()[1].getDefiningOp<tfm::SliceOp>();
+    Value x = rest ? Value(rest.getOperand()) : Value();
+    if (!rope || !x || x.getType() != op.getType() || typeOf(x).isDynamicDim(rank - 1))
+      return rewriter.notifyMatchFailure(op, "does not join a rope and the rest of its heads");
+    int64_t headDim = typeOf(x).getShape().back(), rotary = rope.getHeadDim();
+    Value first = rope.getInput();
+    while (first.getDefiningOp() && isa<tfm::ReshapeOp, tfm::TransposeOp>(first.getDefiningOp()))
+      first = first.getDefiningOp()->getOperand(0);
+    if (!isLastSlice(first, x, 0, rotary) || !isLastSlice(rest, x, rotary, headDim - rotary) ||
+        static_cast<int64_t>(rope.getRotaryDim()) != rotary)
+      return rewriter.notifyMatchFailure(op, "joins parts of different tensors");
+    for (int64_t rowAxis : {rank - 2, rank - 3}) {
+      AffineExpr rows = tfm::dimsOf(typeOf(rope.getInput()))[typeOf(rope.getInput()).getRank() - 2];
+      if (rowAxis < 0 || !holdsHeads(typeOf(x), rowAxis) || tfm::dimsOf(typeOf(x))[rowAxis] != rows)
+        continue;
+      Value flat = toRows(rewriter, op.getLoc(), x, rowAxis);
+      Value whole = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, rotary, rope.getInterleaved(),
+                                                 rope.getInvFreq(), rope.getScale());
+      rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), whole, typeOf(op), rowAxis));
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "does not hold heads of rows");
+  }
+};
+
 struct RaiseRopePass : impl::RaiseRopePassBase<RaiseRopePass> {
   void runOnOperation() override {
     Evaluator evaluator(getOperation());
     RewritePatternSet patterns(&getContext());
     patterns.add<SumToRope>(&getContext(), evaluator);
+    patterns.add<PartialRope>(&getContext());
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -4,6 +4,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
+#include "passes/raise/SinkTranspose.h"
 
 namespace quantc {
 #define GEN_PASS_DEF_SIMPLIFYPASS
@@ -257,6 +258,7 @@ struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
                  DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, GatherToSlice, FoldConstants,
                  SinkReshapeBelowUnary, SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>,
                  SinkReshapeBelowRows<tfm::LayerNormOp>>(&getContext());
+    addSinkTransposePatterns(patterns);
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -55,6 +55,12 @@ struct ChatTemplateBuilder;
 struct Tokenizer;
 struct TokenizerBuilder;
 
+struct LogMel;
+struct LogMelBuilder;
+
+struct Audio;
+struct AudioBuilder;
+
 struct Provenance;
 struct ProvenanceBuilder;
 
@@ -176,6 +182,36 @@ inline const char *EnumNameArchitecture(Architecture e) {
   if (flatbuffers::IsOutRange(e, Architecture_x86_64, Architecture_riscv64)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesArchitecture()[index];
+}
+
+enum ProgramKind : uint8_t {
+  ProgramKind_step = 0,
+  ProgramKind_encode = 1,
+  ProgramKind_MIN = ProgramKind_step,
+  ProgramKind_MAX = ProgramKind_encode
+};
+
+inline const ProgramKind (&EnumValuesProgramKind())[2] {
+  static const ProgramKind values[] = {
+    ProgramKind_step,
+    ProgramKind_encode
+  };
+  return values;
+}
+
+inline const char * const *EnumNamesProgramKind() {
+  static const char * const names[3] = {
+    "step",
+    "encode",
+    nullptr
+  };
+  return names;
+}
+
+inline const char *EnumNameProgramKind(ProgramKind e) {
+  if (flatbuffers::IsOutRange(e, ProgramKind_step, ProgramKind_encode)) return "";
+  const size_t index = static_cast<size_t>(e);
+  return EnumNamesProgramKind()[index];
 }
 
 enum TokenizerKind : uint8_t {
@@ -376,7 +412,7 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Size FLATBUFFERS_FINAL_CLASS {
   int32_t sequence_;
   int32_t past_;
   int32_t outputs_;
-  int32_t padding0__;
+  int32_t source_;
 
  public:
   Size()
@@ -384,16 +420,14 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Size FLATBUFFERS_FINAL_CLASS {
         sequence_(0),
         past_(0),
         outputs_(0),
-        padding0__(0) {
-    (void)padding0__;
+        source_(0) {
   }
-  Size(int64_t _constant, int32_t _sequence, int32_t _past, int32_t _outputs)
+  Size(int64_t _constant, int32_t _sequence, int32_t _past, int32_t _outputs, int32_t _source)
       : constant_(flatbuffers::EndianScalar(_constant)),
         sequence_(flatbuffers::EndianScalar(_sequence)),
         past_(flatbuffers::EndianScalar(_past)),
         outputs_(flatbuffers::EndianScalar(_outputs)),
-        padding0__(0) {
-    (void)padding0__;
+        source_(flatbuffers::EndianScalar(_source)) {
   }
   int64_t constant() const {
     return flatbuffers::EndianScalar(constant_);
@@ -406,6 +440,9 @@ FLATBUFFERS_MANUALLY_ALIGNED_STRUCT(8) Size FLATBUFFERS_FINAL_CLASS {
   }
   int32_t outputs() const {
     return flatbuffers::EndianScalar(outputs_);
+  }
+  int32_t source() const {
+    return flatbuffers::EndianScalar(source_);
   }
 };
 FLATBUFFERS_STRUCT_END(Size, 24);
@@ -655,7 +692,8 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_ROW_MULTIPLY_ADDS = 16,
     VT_POSITION_MULTIPLY_ADDS = 18,
     VT_WINDOW = 20,
-    VT_WITH_PREVIOUS = 22
+    VT_WITH_PREVIOUS = 22,
+    VT_OVER_SOURCE = 24
   };
   uint32_t kernel() const {
     return GetField<uint32_t>(VT_KERNEL, 0);
@@ -687,6 +725,9 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   bool with_previous() const {
     return GetField<uint8_t>(VT_WITH_PREVIOUS, 0) != 0;
   }
+  bool over_source() const {
+    return GetField<uint8_t>(VT_OVER_SOURCE, 0) != 0;
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint32_t>(verifier, VT_KERNEL, 4) &&
@@ -702,6 +743,7 @@ struct Call FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint64_t>(verifier, VT_POSITION_MULTIPLY_ADDS, 8) &&
            VerifyField<uint32_t>(verifier, VT_WINDOW, 4) &&
            VerifyField<uint8_t>(verifier, VT_WITH_PREVIOUS, 1) &&
+           VerifyField<uint8_t>(verifier, VT_OVER_SOURCE, 1) &&
            verifier.EndTable();
   }
 };
@@ -740,6 +782,9 @@ struct CallBuilder {
   void add_with_previous(bool with_previous) {
     fbb_.AddElement<uint8_t>(Call::VT_WITH_PREVIOUS, static_cast<uint8_t>(with_previous), 0);
   }
+  void add_over_source(bool over_source) {
+    fbb_.AddElement<uint8_t>(Call::VT_OVER_SOURCE, static_cast<uint8_t>(over_source), 0);
+  }
   explicit CallBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -762,7 +807,8 @@ inline flatbuffers::Offset<Call> CreateCall(
     uint64_t row_multiply_adds = 0,
     uint64_t position_multiply_adds = 0,
     uint32_t window = 0,
-    bool with_previous = false) {
+    bool with_previous = false,
+    bool over_source = false) {
   CallBuilder builder_(_fbb);
   builder_.add_position_multiply_adds(position_multiply_adds);
   builder_.add_row_multiply_adds(row_multiply_adds);
@@ -773,6 +819,7 @@ inline flatbuffers::Offset<Call> CreateCall(
   builder_.add_arguments(arguments);
   builder_.add_kernel_one(kernel_one);
   builder_.add_kernel(kernel);
+  builder_.add_over_source(over_source);
   builder_.add_with_previous(with_previous);
   return builder_.Finish();
 }
@@ -788,7 +835,8 @@ inline flatbuffers::Offset<Call> CreateCallDirect(
     uint64_t row_multiply_adds = 0,
     uint64_t position_multiply_adds = 0,
     uint32_t window = 0,
-    bool with_previous = false) {
+    bool with_previous = false,
+    bool over_source = false) {
   auto arguments__ = arguments ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::View>>(*arguments) : 0;
   auto name__ = name ? _fbb.CreateString(name) : 0;
   return quantc::schema::CreateCall(
@@ -802,7 +850,8 @@ inline flatbuffers::Offset<Call> CreateCallDirect(
       row_multiply_adds,
       position_multiply_adds,
       window,
-      with_previous);
+      with_previous,
+      over_source);
 }
 
 struct Kernel FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -879,7 +928,8 @@ struct Variant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_PRIORITY = 10,
     VT_SEGMENT = 12,
     VT_ENTRIES = 14,
-    VT_PROGRAM = 16
+    VT_PROGRAM = 16,
+    VT_ENCODE_PROGRAM = 18
   };
   quantc::schema::Architecture architecture() const {
     return static_cast<quantc::schema::Architecture>(GetField<uint8_t>(VT_ARCHITECTURE, 0));
@@ -902,6 +952,9 @@ struct Variant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   uint32_t program() const {
     return GetField<uint32_t>(VT_PROGRAM, 0);
   }
+  int32_t encode_program() const {
+    return GetField<int32_t>(VT_ENCODE_PROGRAM, -1);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_ARCHITECTURE, 1) &&
@@ -915,6 +968,7 @@ struct Variant FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_ENTRIES) &&
            verifier.VerifyVector(entries()) &&
            VerifyField<uint32_t>(verifier, VT_PROGRAM, 4) &&
+           VerifyField<int32_t>(verifier, VT_ENCODE_PROGRAM, 4) &&
            verifier.EndTable();
   }
 };
@@ -944,6 +998,9 @@ struct VariantBuilder {
   void add_program(uint32_t program) {
     fbb_.AddElement<uint32_t>(Variant::VT_PROGRAM, program, 0);
   }
+  void add_encode_program(int32_t encode_program) {
+    fbb_.AddElement<int32_t>(Variant::VT_ENCODE_PROGRAM, encode_program, -1);
+  }
   explicit VariantBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -963,8 +1020,10 @@ inline flatbuffers::Offset<Variant> CreateVariant(
     uint32_t priority = 0,
     uint32_t segment = 0,
     flatbuffers::Offset<flatbuffers::Vector<uint64_t>> entries = 0,
-    uint32_t program = 0) {
+    uint32_t program = 0,
+    int32_t encode_program = -1) {
   VariantBuilder builder_(_fbb);
+  builder_.add_encode_program(encode_program);
   builder_.add_program(program);
   builder_.add_entries(entries);
   builder_.add_segment(segment);
@@ -983,7 +1042,8 @@ inline flatbuffers::Offset<Variant> CreateVariantDirect(
     uint32_t priority = 0,
     uint32_t segment = 0,
     const std::vector<uint64_t> *entries = nullptr,
-    uint32_t program = 0) {
+    uint32_t program = 0,
+    int32_t encode_program = -1) {
   auto name__ = name ? _fbb.CreateString(name) : 0;
   auto features__ = features ? _fbb.CreateVector<flatbuffers::Offset<flatbuffers::String>>(*features) : 0;
   auto entries__ = entries ? _fbb.CreateVector<uint64_t>(*entries) : 0;
@@ -995,7 +1055,8 @@ inline flatbuffers::Offset<Variant> CreateVariantDirect(
       priority,
       segment,
       entries__,
-      program);
+      program,
+      encode_program);
 }
 
 struct Program FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -1006,7 +1067,8 @@ struct Program FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_BUFFERS = 8,
     VT_CALLS = 10,
     VT_ARENA_BYTES = 12,
-    VT_KERNELS = 14
+    VT_KERNELS = 14,
+    VT_KIND = 16
   };
   quantc::schema::Architecture architecture() const {
     return static_cast<quantc::schema::Architecture>(GetField<uint8_t>(VT_ARCHITECTURE, 0));
@@ -1026,6 +1088,9 @@ struct Program FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Kernel>> *kernels() const {
     return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Kernel>> *>(VT_KERNELS);
   }
+  quantc::schema::ProgramKind kind() const {
+    return static_cast<quantc::schema::ProgramKind>(GetField<uint8_t>(VT_KIND, 0));
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_ARCHITECTURE, 1) &&
@@ -1040,6 +1105,7 @@ struct Program FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_KERNELS) &&
            verifier.VerifyVector(kernels()) &&
            verifier.VerifyVectorOfTables(kernels()) &&
+           VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
            verifier.EndTable();
   }
 };
@@ -1066,6 +1132,9 @@ struct ProgramBuilder {
   void add_kernels(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Kernel>>> kernels) {
     fbb_.AddOffset(Program::VT_KERNELS, kernels);
   }
+  void add_kind(quantc::schema::ProgramKind kind) {
+    fbb_.AddElement<uint8_t>(Program::VT_KIND, static_cast<uint8_t>(kind), 0);
+  }
   explicit ProgramBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -1084,13 +1153,15 @@ inline flatbuffers::Offset<Program> CreateProgram(
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Buffer>>> buffers = 0,
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Call>>> calls = 0,
     uint64_t arena_bytes = 0,
-    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Kernel>>> kernels = 0) {
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Kernel>>> kernels = 0,
+    quantc::schema::ProgramKind kind = quantc::schema::ProgramKind_step) {
   ProgramBuilder builder_(_fbb);
   builder_.add_arena_bytes(arena_bytes);
   builder_.add_kernels(kernels);
   builder_.add_calls(calls);
   builder_.add_buffers(buffers);
   builder_.add_weights_segment(weights_segment);
+  builder_.add_kind(kind);
   builder_.add_architecture(architecture);
   return builder_.Finish();
 }
@@ -1102,7 +1173,8 @@ inline flatbuffers::Offset<Program> CreateProgramDirect(
     const std::vector<flatbuffers::Offset<quantc::schema::Buffer>> *buffers = nullptr,
     const std::vector<flatbuffers::Offset<quantc::schema::Call>> *calls = nullptr,
     uint64_t arena_bytes = 0,
-    const std::vector<flatbuffers::Offset<quantc::schema::Kernel>> *kernels = nullptr) {
+    const std::vector<flatbuffers::Offset<quantc::schema::Kernel>> *kernels = nullptr,
+    quantc::schema::ProgramKind kind = quantc::schema::ProgramKind_step) {
   auto buffers__ = buffers ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Buffer>>(*buffers) : 0;
   auto calls__ = calls ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Call>>(*calls) : 0;
   auto kernels__ = kernels ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Kernel>>(*kernels) : 0;
@@ -1113,7 +1185,8 @@ inline flatbuffers::Offset<Program> CreateProgramDirect(
       buffers__,
       calls__,
       arena_bytes,
-      kernels__);
+      kernels__,
+      kind);
 }
 
 struct Segment FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -2458,6 +2531,209 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       chat);
 }
 
+struct LogMel FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef LogMelBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_FRAME = 4,
+    VT_HOP = 6,
+    VT_MELS = 8,
+    VT_WINDOW = 10,
+    VT_COSINES = 12,
+    VT_FILTERS = 14
+  };
+  uint32_t frame() const {
+    return GetField<uint32_t>(VT_FRAME, 0);
+  }
+  uint32_t hop() const {
+    return GetField<uint32_t>(VT_HOP, 0);
+  }
+  uint32_t mels() const {
+    return GetField<uint32_t>(VT_MELS, 0);
+  }
+  const flatbuffers::Vector<float> *window() const {
+    return GetPointer<const flatbuffers::Vector<float> *>(VT_WINDOW);
+  }
+  const flatbuffers::Vector<float> *cosines() const {
+    return GetPointer<const flatbuffers::Vector<float> *>(VT_COSINES);
+  }
+  const flatbuffers::Vector<float> *filters() const {
+    return GetPointer<const flatbuffers::Vector<float> *>(VT_FILTERS);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyField<uint32_t>(verifier, VT_FRAME, 4) &&
+           VerifyField<uint32_t>(verifier, VT_HOP, 4) &&
+           VerifyField<uint32_t>(verifier, VT_MELS, 4) &&
+           VerifyOffset(verifier, VT_WINDOW) &&
+           verifier.VerifyVector(window()) &&
+           VerifyOffset(verifier, VT_COSINES) &&
+           verifier.VerifyVector(cosines()) &&
+           VerifyOffset(verifier, VT_FILTERS) &&
+           verifier.VerifyVector(filters()) &&
+           verifier.EndTable();
+  }
+};
+
+struct LogMelBuilder {
+  typedef LogMel Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_frame(uint32_t frame) {
+    fbb_.AddElement<uint32_t>(LogMel::VT_FRAME, frame, 0);
+  }
+  void add_hop(uint32_t hop) {
+    fbb_.AddElement<uint32_t>(LogMel::VT_HOP, hop, 0);
+  }
+  void add_mels(uint32_t mels) {
+    fbb_.AddElement<uint32_t>(LogMel::VT_MELS, mels, 0);
+  }
+  void add_window(flatbuffers::Offset<flatbuffers::Vector<float>> window) {
+    fbb_.AddOffset(LogMel::VT_WINDOW, window);
+  }
+  void add_cosines(flatbuffers::Offset<flatbuffers::Vector<float>> cosines) {
+    fbb_.AddOffset(LogMel::VT_COSINES, cosines);
+  }
+  void add_filters(flatbuffers::Offset<flatbuffers::Vector<float>> filters) {
+    fbb_.AddOffset(LogMel::VT_FILTERS, filters);
+  }
+  explicit LogMelBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<LogMel> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<LogMel>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<LogMel> CreateLogMel(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t frame = 0,
+    uint32_t hop = 0,
+    uint32_t mels = 0,
+    flatbuffers::Offset<flatbuffers::Vector<float>> window = 0,
+    flatbuffers::Offset<flatbuffers::Vector<float>> cosines = 0,
+    flatbuffers::Offset<flatbuffers::Vector<float>> filters = 0) {
+  LogMelBuilder builder_(_fbb);
+  builder_.add_filters(filters);
+  builder_.add_cosines(cosines);
+  builder_.add_window(window);
+  builder_.add_mels(mels);
+  builder_.add_hop(hop);
+  builder_.add_frame(frame);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<LogMel> CreateLogMelDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    uint32_t frame = 0,
+    uint32_t hop = 0,
+    uint32_t mels = 0,
+    const std::vector<float> *window = nullptr,
+    const std::vector<float> *cosines = nullptr,
+    const std::vector<float> *filters = nullptr) {
+  auto window__ = window ? _fbb.CreateVector<float>(*window) : 0;
+  auto cosines__ = cosines ? _fbb.CreateVector<float>(*cosines) : 0;
+  auto filters__ = filters ? _fbb.CreateVector<float>(*filters) : 0;
+  return quantc::schema::CreateLogMel(
+      _fbb,
+      frame,
+      hop,
+      mels,
+      window__,
+      cosines__,
+      filters__);
+}
+
+struct Audio FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
+  typedef AudioBuilder Builder;
+  enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
+    VT_INPUT = 4,
+    VT_SAMPLE_RATE = 6,
+    VT_WHOLE = 8,
+    VT_LOG_MEL = 10
+  };
+  const flatbuffers::String *input() const {
+    return GetPointer<const flatbuffers::String *>(VT_INPUT);
+  }
+  uint32_t sample_rate() const {
+    return GetField<uint32_t>(VT_SAMPLE_RATE, 0);
+  }
+  bool whole() const {
+    return GetField<uint8_t>(VT_WHOLE, 0) != 0;
+  }
+  const quantc::schema::LogMel *log_mel() const {
+    return GetPointer<const quantc::schema::LogMel *>(VT_LOG_MEL);
+  }
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    return VerifyTableStart(verifier) &&
+           VerifyOffset(verifier, VT_INPUT) &&
+           verifier.VerifyString(input()) &&
+           VerifyField<uint32_t>(verifier, VT_SAMPLE_RATE, 4) &&
+           VerifyField<uint8_t>(verifier, VT_WHOLE, 1) &&
+           VerifyOffset(verifier, VT_LOG_MEL) &&
+           verifier.VerifyTable(log_mel()) &&
+           verifier.EndTable();
+  }
+};
+
+struct AudioBuilder {
+  typedef Audio Table;
+  flatbuffers::FlatBufferBuilder &fbb_;
+  flatbuffers::uoffset_t start_;
+  void add_input(flatbuffers::Offset<flatbuffers::String> input) {
+    fbb_.AddOffset(Audio::VT_INPUT, input);
+  }
+  void add_sample_rate(uint32_t sample_rate) {
+    fbb_.AddElement<uint32_t>(Audio::VT_SAMPLE_RATE, sample_rate, 0);
+  }
+  void add_whole(bool whole) {
+    fbb_.AddElement<uint8_t>(Audio::VT_WHOLE, static_cast<uint8_t>(whole), 0);
+  }
+  void add_log_mel(flatbuffers::Offset<quantc::schema::LogMel> log_mel) {
+    fbb_.AddOffset(Audio::VT_LOG_MEL, log_mel);
+  }
+  explicit AudioBuilder(flatbuffers::FlatBufferBuilder &_fbb)
+        : fbb_(_fbb) {
+    start_ = fbb_.StartTable();
+  }
+  flatbuffers::Offset<Audio> Finish() {
+    const auto end = fbb_.EndTable(start_);
+    auto o = flatbuffers::Offset<Audio>(end);
+    return o;
+  }
+};
+
+inline flatbuffers::Offset<Audio> CreateAudio(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    flatbuffers::Offset<flatbuffers::String> input = 0,
+    uint32_t sample_rate = 0,
+    bool whole = false,
+    flatbuffers::Offset<quantc::schema::LogMel> log_mel = 0) {
+  AudioBuilder builder_(_fbb);
+  builder_.add_log_mel(log_mel);
+  builder_.add_sample_rate(sample_rate);
+  builder_.add_input(input);
+  builder_.add_whole(whole);
+  return builder_.Finish();
+}
+
+inline flatbuffers::Offset<Audio> CreateAudioDirect(
+    flatbuffers::FlatBufferBuilder &_fbb,
+    const char *input = nullptr,
+    uint32_t sample_rate = 0,
+    bool whole = false,
+    flatbuffers::Offset<quantc::schema::LogMel> log_mel = 0) {
+  auto input__ = input ? _fbb.CreateString(input) : 0;
+  return quantc::schema::CreateAudio(
+      _fbb,
+      input__,
+      sample_rate,
+      whole,
+      log_mel);
+}
+
 struct Provenance FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   typedef ProvenanceBuilder Builder;
   enum FlatBuffersVTableOffset FLATBUFFERS_VTABLE_UNDERLYING_TYPE {
@@ -2581,7 +2857,11 @@ struct Artifact FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_TENSORS = 24,
     VT_TOKENIZER = 26,
     VT_PROVENANCE = 28,
-    VT_RESIDENT_BOUND = 30
+    VT_RESIDENT_BOUND = 30,
+    VT_MAX_SOURCE = 32,
+    VT_ENCODE_INPUTS = 34,
+    VT_START = 36,
+    VT_AUDIO = 38
   };
   const flatbuffers::String *name() const {
     return GetPointer<const flatbuffers::String *>(VT_NAME);
@@ -2625,6 +2905,18 @@ struct Artifact FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   uint64_t resident_bound() const {
     return GetField<uint64_t>(VT_RESIDENT_BOUND, 0);
   }
+  uint32_t max_source() const {
+    return GetField<uint32_t>(VT_MAX_SOURCE, 0);
+  }
+  const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Port>> *encode_inputs() const {
+    return GetPointer<const flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Port>> *>(VT_ENCODE_INPUTS);
+  }
+  const flatbuffers::Vector<int32_t> *start() const {
+    return GetPointer<const flatbuffers::Vector<int32_t> *>(VT_START);
+  }
+  const quantc::schema::Audio *audio() const {
+    return GetPointer<const quantc::schema::Audio *>(VT_AUDIO);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffset(verifier, VT_NAME) &&
@@ -2656,6 +2948,14 @@ struct Artifact FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_PROVENANCE) &&
            verifier.VerifyTable(provenance()) &&
            VerifyField<uint64_t>(verifier, VT_RESIDENT_BOUND, 8) &&
+           VerifyField<uint32_t>(verifier, VT_MAX_SOURCE, 4) &&
+           VerifyOffset(verifier, VT_ENCODE_INPUTS) &&
+           verifier.VerifyVector(encode_inputs()) &&
+           verifier.VerifyVectorOfTables(encode_inputs()) &&
+           VerifyOffset(verifier, VT_START) &&
+           verifier.VerifyVector(start()) &&
+           VerifyOffset(verifier, VT_AUDIO) &&
+           verifier.VerifyTable(audio()) &&
            verifier.EndTable();
   }
 };
@@ -2706,6 +3006,18 @@ struct ArtifactBuilder {
   void add_resident_bound(uint64_t resident_bound) {
     fbb_.AddElement<uint64_t>(Artifact::VT_RESIDENT_BOUND, resident_bound, 0);
   }
+  void add_max_source(uint32_t max_source) {
+    fbb_.AddElement<uint32_t>(Artifact::VT_MAX_SOURCE, max_source, 0);
+  }
+  void add_encode_inputs(flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Port>>> encode_inputs) {
+    fbb_.AddOffset(Artifact::VT_ENCODE_INPUTS, encode_inputs);
+  }
+  void add_start(flatbuffers::Offset<flatbuffers::Vector<int32_t>> start) {
+    fbb_.AddOffset(Artifact::VT_START, start);
+  }
+  void add_audio(flatbuffers::Offset<quantc::schema::Audio> audio) {
+    fbb_.AddOffset(Artifact::VT_AUDIO, audio);
+  }
   explicit ArtifactBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2732,9 +3044,17 @@ inline flatbuffers::Offset<Artifact> CreateArtifact(
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Tensor>>> tensors = 0,
     flatbuffers::Offset<quantc::schema::Tokenizer> tokenizer = 0,
     flatbuffers::Offset<quantc::schema::Provenance> provenance = 0,
-    uint64_t resident_bound = 0) {
+    uint64_t resident_bound = 0,
+    uint32_t max_source = 0,
+    flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Port>>> encode_inputs = 0,
+    flatbuffers::Offset<flatbuffers::Vector<int32_t>> start = 0,
+    flatbuffers::Offset<quantc::schema::Audio> audio = 0) {
   ArtifactBuilder builder_(_fbb);
   builder_.add_resident_bound(resident_bound);
+  builder_.add_audio(audio);
+  builder_.add_start(start);
+  builder_.add_encode_inputs(encode_inputs);
+  builder_.add_max_source(max_source);
   builder_.add_provenance(provenance);
   builder_.add_tokenizer(tokenizer);
   builder_.add_tensors(tensors);
@@ -2766,7 +3086,11 @@ inline flatbuffers::Offset<Artifact> CreateArtifactDirect(
     const std::vector<flatbuffers::Offset<quantc::schema::Tensor>> *tensors = nullptr,
     flatbuffers::Offset<quantc::schema::Tokenizer> tokenizer = 0,
     flatbuffers::Offset<quantc::schema::Provenance> provenance = 0,
-    uint64_t resident_bound = 0) {
+    uint64_t resident_bound = 0,
+    uint32_t max_source = 0,
+    const std::vector<flatbuffers::Offset<quantc::schema::Port>> *encode_inputs = nullptr,
+    const std::vector<int32_t> *start = nullptr,
+    flatbuffers::Offset<quantc::schema::Audio> audio = 0) {
   auto name__ = name ? _fbb.CreateString(name) : 0;
   auto programs__ = programs ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Program>>(*programs) : 0;
   auto variants__ = variants ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Variant>>(*variants) : 0;
@@ -2774,6 +3098,8 @@ inline flatbuffers::Offset<Artifact> CreateArtifactDirect(
   auto inputs__ = inputs ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Port>>(*inputs) : 0;
   auto outputs__ = outputs ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Port>>(*outputs) : 0;
   auto tensors__ = tensors ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Tensor>>(*tensors) : 0;
+  auto encode_inputs__ = encode_inputs ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Port>>(*encode_inputs) : 0;
+  auto start__ = start ? _fbb.CreateVector<int32_t>(*start) : 0;
   return quantc::schema::CreateArtifact(
       _fbb,
       name__,
@@ -2789,7 +3115,11 @@ inline flatbuffers::Offset<Artifact> CreateArtifactDirect(
       tensors__,
       tokenizer,
       provenance,
-      resident_bound);
+      resident_bound,
+      max_source,
+      encode_inputs__,
+      start__,
+      audio);
 }
 
 inline const quantc::schema::Artifact *GetArtifact(const void *buf) {

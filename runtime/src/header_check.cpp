@@ -24,6 +24,13 @@ public:
     if (artifact_.max_outputs() > artifact_.max_sequence())
       return report_.bad("its steps give up to %u rows of output, expected at most the %u tokens of a step", artifact_.max_outputs(),
                          artifact_.max_sequence());
+    if (artifact_.max_source() > kMaxContext)
+      return report_.bad("it encodes up to %u positions, expected at most %u", artifact_.max_source(), kMaxContext);
+    for (uint32_t i = 0; i < size_of(artifact_.start()); ++i) {
+      const int32_t token = artifact_.start()->Get(i);
+      if (token < 0 || static_cast<uint32_t>(token) >= artifact_.vocabulary())
+        return report_.bad("token %u that decoding begins with is %d, expected it among %u", i, token, artifact_.vocabulary());
+    }
     return true;
   }
 
@@ -43,7 +50,8 @@ public:
   }
 
   bool programs() const {
-    const StepCorners corners(artifact_.context(), artifact_.max_sequence(), artifact_.max_outputs());
+    const StepCorners steps(artifact_.context(), artifact_.max_sequence(), artifact_.max_outputs(), artifact_.max_source());
+    const StepCorners encoding = StepCorners::of_encoder(artifact_.max_source());
     for (uint32_t i = 0; i < size_of(artifact_.programs()); ++i) {
       const schema::Program& program = *artifact_.programs()->Get(i);
       if (!known_architecture(program.architecture()))
@@ -52,9 +60,13 @@ public:
       if (!weights)
         return report_.bad("program %u has its weights in segment %u, expected one of %u", i, program.weights_segment(),
                            size_of(artifact_.segments()));
+      if (program.kind() > schema::ProgramKind_MAX || (program.kind() == schema::ProgramKind_encode && artifact_.max_source() == 0))
+        return report_.bad("program %u is of kind %u, expected a step, or an encoder of at least 1 position", i, program.kind());
+      const bool encodes = program.kind() == schema::ProgramKind_encode;
+      const StepCorners& corners = encodes ? encoding : steps;
       if (!check_program(program, i, weights->bytes(), corners, report_) ||
-          !ports(artifact_.inputs(), schema::Space_input, program, i, corners) ||
-          !ports(artifact_.outputs(), schema::Space_output, program, i, corners))
+          !ports(encodes ? artifact_.encode_inputs() : artifact_.inputs(), schema::Space_input, program, i, corners) ||
+          (!encodes && !ports(artifact_.outputs(), schema::Space_output, program, i, corners)))
         return false;
     }
     return true;
@@ -81,6 +93,8 @@ public:
       if (program.architecture() != variant.architecture())
         return report_.bad("variant %u is for %s, expected %s as its program", i, architecture_name(variant.architecture()),
                            architecture_name(program.architecture()));
+      if (!kinds(variant, i, program))
+        return false;
       const schema::Segment* code = segment_at(variant.segment());
       if (!is_aligned(variant.entries()))
         return report_.bad("variant %u has a list of entries that is not aligned to 8 bytes", i);
@@ -98,6 +112,25 @@ private:
 
   const schema::Segment* segment_at(uint32_t index) const {
     return index < size_of(artifact_.segments()) ? artifact_.segments()->Get(index) : nullptr;
+  }
+
+  /// A variant runs a program of steps, and one that encodes where the model does so; both have the same weights, arena and kernels.
+  bool kinds(const schema::Variant& variant, uint32_t index, const schema::Program& program) const {
+    if (program.kind() != schema::ProgramKind_step)
+      return report_.bad("variant %u runs program %u, which is an encoder, expected one of steps", index, variant.program());
+    const int64_t encoder = variant.encode_program();
+    if (artifact_.max_source() == 0 && encoder == -1)
+      return true;
+    if (artifact_.max_source() == 0 || encoder < 0 || encoder >= size_of(artifact_.programs()))
+      return report_.bad("variant %u encodes with program %lld, expected one of %u if the model encodes, else -1", index,
+                         static_cast<long long>(encoder), size_of(artifact_.programs()));
+    const schema::Program& encodes = *artifact_.programs()->Get(static_cast<uint32_t>(encoder));
+    if (encodes.kind() != schema::ProgramKind_encode || encodes.architecture() != program.architecture() ||
+        encodes.weights_segment() != program.weights_segment() || encodes.arena_bytes() != program.arena_bytes() ||
+        size_of(encodes.kernels()) != size_of(program.kernels()))
+      return report_.bad("variant %u encodes with program %lld, expected an encoder with weights, arena and kernels of program %u", index,
+                         static_cast<long long>(encoder), variant.program());
+    return true;
   }
 
   bool entries(const schema::Variant& variant, uint32_t index, uint32_t kernels, uint64_t code_bytes) const {

@@ -12,6 +12,7 @@ namespace quantc::rt {
 namespace {
 
 constexpr char kTokensPort[] = "input_ids";
+constexpr char kDecoderTokensPort[] = "decoder_input_ids";  // where an encoder's are input_ids
 constexpr char kLogitsPort[] = "logits";
 
 using Limit = unsigned long long;  // for messages
@@ -138,7 +139,7 @@ qc_status find_ports(qc_model& model, qc_error* error) {
   model.continues = has_state(*model.program);
   for (uint32_t i = 0; i < size_of(header.outputs()); ++i)
     model.continues |= gives_rows(header.outputs()->Get(i));
-  model.tokens = buffer_of(model, find_port(header.inputs(), kTokensPort, schema::ElementType_i32));
+  model.tokens = buffer_of(model, find_port(header.inputs(), model.encoder ? kDecoderTokensPort : kTokensPort, schema::ElementType_i32));
   if (model.tokens && model.tokens->bytes() / sizeof(int32_t) < header.max_sequence()) {
     report.bad("its tokens have room for %llu, expected %u", Limit{model.tokens->bytes() / sizeof(int32_t)}, header.max_sequence());
     return QC_ERROR_FORMAT;
@@ -177,13 +178,20 @@ qc_status open_model(qc_model& model, const char* path, const qc_model_options& 
   if (const qc_status status = choose_variant(*model.header, options.variant, &model.variant, error))
     return status;
   model.program = model.header->programs()->Get(model.variant->program());
+  if (model.variant->encode_program() >= 0)
+    model.encoder = model.header->programs()->Get(static_cast<uint32_t>(model.variant->encode_program()));
   if (const qc_status status = find_ports(model, error))
     return status;
 
   const schema::Segment& code = *model.header->segments()->Get(model.variant->segment());
   if (const qc_status status = model.code.map_code(file, code.offset(), code.bytes(), segment_data(model, model.variant->segment()), error))
     return status;
-  return model.plan.build(*model.program, *model.variant, segment_data(model, model.program->weights_segment()), model.code.data(), error);
+  const uint8_t* weights = segment_data(model, model.program->weights_segment());
+  if (model.encoder) {
+    if (const qc_status status = model.encode_plan.build(*model.encoder, *model.variant, weights, model.code.data(), error))
+      return status;
+  }
+  return model.plan.build(*model.program, *model.variant, weights, model.code.data(), error);
 }
 
 }  // namespace quantc::rt
@@ -223,6 +231,7 @@ qc_status qc_model_get_info(const qc_model* model, qc_model_info* out_info) {
   out_info->context = header.context();
   out_info->max_sequence = header.max_sequence();
   out_info->max_outputs = header.max_outputs();
+  out_info->max_source = header.max_source();
   out_info->vocabulary = header.vocabulary();
   out_info->logits_stride = model->logits_stride;
   out_info->arena_bytes = model->program->arena_bytes();

@@ -14,6 +14,8 @@ struct qc_model {
   size_t header_bytes = 0;
   const quantc::schema::Variant* variant = nullptr;
   const quantc::schema::Program* program = nullptr;
+  const quantc::schema::Program* encoder = nullptr;  // runs once before the steps; null where the model encodes nothing
+  quantc::rt::Plan encode_plan;
   const quantc::schema::Buffer* tokens = nullptr;  // int32 [sequence]; null where the model takes no tokens
   const quantc::schema::Buffer* logits = nullptr;  // float32 [outputs, logits_stride]; null where the model gives no rows of logits
   uint32_t logits_stride = 0;

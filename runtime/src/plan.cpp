@@ -44,7 +44,7 @@ PlannedView plan_view(const schema::Program& program, const schema::View& view) 
   planned.fixed = true;
   for (uint32_t d = 0; d < dimensions; ++d) {
     const schema::Size& extent = view.dims()->Get(d)->extent();
-    planned.fixed = planned.fixed && extent.sequence() == 0 && extent.past() == 0 && extent.outputs() == 0;
+    planned.fixed = planned.fixed && extent.sequence() == 0 && extent.past() == 0 && extent.outputs() == 0 && extent.source() == 0;
   }
   return planned;
 }
@@ -53,7 +53,7 @@ PlannedView plan_view(const schema::Program& program, const schema::View& view) 
 bool reads_rows(const char* family) { return strcmp(family, "embed") == 0 || strcmp(family, "rope") == 0; }
 
 CallCost plan_cost(const schema::Program& program, const schema::Call& call, const PlannedView* views) {
-  CallCost cost = {0, 0, call.row_multiply_adds(), call.position_multiply_adds(), call.window()};
+  CallCost cost = {0, 0, call.row_multiply_adds(), call.position_multiply_adds(), call.window(), call.over_source()};
   const bool rows_only = reads_rows(text_of(program.kernels()->Get(call.kernel())->family()));
   for (uint32_t i = 0; i < size_of(call.arguments()); ++i) {
     if (views[i].fixed)

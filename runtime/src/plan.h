@@ -28,6 +28,7 @@ struct CallCost {
   uint64_t row_multiply_adds;
   uint64_t position_multiply_adds;
   uint32_t window;
+  bool over_source;
 };
 
 struct PlannedCall {

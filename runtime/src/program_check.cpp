@@ -128,7 +128,7 @@ private:
 
   bool work_in_range() const {
     for (const StepShape& corner : corners_) {
-      const Wide rows = evaluate(*call_.rows(), corner), positions = corner.past + corner.sequence;
+      const Wide rows = evaluate(*call_.rows(), corner), positions = call_.over_source() ? corner.source : corner.past + corner.sequence;
       const Wide per_row = call_.row_multiply_adds() + call_.position_multiply_adds() * positions;
       if (call_.row_multiply_adds() > kMaxWork || call_.position_multiply_adds() > kMaxWork || per_row > kMaxWork ||
           per_row * rows > kMaxWork)

@@ -9,8 +9,8 @@ namespace quantc {
 
 struct ResidentParts {
   uint64_t weights, code, header, arena;  // bytes
-  uint64_t calls, views;                  // of the program
-  uint64_t context, vocabulary;
+  uint64_t calls, views;                  // of the program, with its encoder's
+  uint64_t context, vocabulary;           // the longer of the context and an encoder's
 };
 
 /// The runtime's tables per call and per view (plan.h).

@@ -17,6 +17,11 @@ struct qc_session {
   quantc::rt::StepShape shape = {};  // of the last step
   quantc::rt::EventLog events;       // of the last step
   uint32_t position = 0;
+  uint32_t source = 0;   // positions that were encoded
+  bool encoded = false;  // whether the last step was an encoding
+
+  const quantc::rt::Plan& last_plan() const { return encoded ? model->encode_plan : model->plan; }
+  const quantc::schema::Program& last_program() const { return encoded ? *model->encoder : *model->program; }
 };
 
 namespace quantc::rt {
@@ -25,6 +30,9 @@ namespace {
 constexpr uint64_t kProgramStack = uint64_t{1} << 20;  // what a thread needs besides kernels, generously
 
 using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
+
+/// Positions that a row of scores has at most.
+uint64_t longest_sequence(const schema::Artifact& header) { return std::max(header.context(), header.max_source()); }
 
 const schema::Port* find_port(const Ports* ports, const char* name) {
   for (uint32_t i = 0; i < size_of(ports); ++i) {
@@ -49,6 +57,8 @@ qc_status check_step(const qc_session& session, const int32_t* tokens, uint32_t 
     return fail(error, QC_ERROR_CONTEXT,
                 "%u tokens at position %u, expected at most %u in all; shorten the text or compile with a larger --context", count,
                 session.position, header.context());
+  if (model.encoder && session.source == 0)
+    return fail(error, QC_ERROR_ARGUMENT, "nothing was encoded for the decoder to see, expected qc_session_encode before the first step");
   const uint32_t wanted = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
   if (wanted > header.max_outputs())
     return fail(error, QC_ERROR_ARGUMENT, "a step is to give %u rows of output, expected at most %u; divide the tokens among several steps",
@@ -66,13 +76,12 @@ qc_status check_step(const qc_session& session, const int32_t* tokens, uint32_t 
 }
 
 /// Inputs are what the artifact says until the caller sets them; the arena is zero.
-void initialize_inputs(const qc_session& session) {
-  const qc_model& model = *session.model;
-  for (uint32_t i = 0; i < size_of(model.header->inputs()); ++i) {
-    const schema::Port& port = *model.header->inputs()->Get(i);
+void initialize_inputs(const qc_session& session, const Ports* ports, const schema::Program& program) {
+  for (uint32_t i = 0; i < size_of(ports); ++i) {
+    const schema::Port& port = *ports->Get(i);
     if (port.initial() == 0 || port.element() != schema::ElementType_i32)
       continue;
-    const schema::Buffer& buffer = *find_buffer(*model.program, text_of(port.buffer()));
+    const schema::Buffer& buffer = *find_buffer(program, text_of(port.buffer()));
     const int32_t initial = port.initial();
     for (uint64_t byte = 0; byte + sizeof initial <= buffer.bytes(); byte += sizeof initial)
       memcpy(session.arena.data() + buffer.offset() + byte, &initial, sizeof initial);
@@ -88,8 +97,10 @@ qc_status start_session(qc_session& session, const qc_model& model, const qc_ses
     return fail(error, QC_ERROR_ARGUMENT, "%u threads, expected at most %u; ask for fewer", threads, kMaxThreads);
   if (const qc_status status = session.arena.map_arena(model.program->arena_bytes(), error))
     return status;
-  initialize_inputs(session);
-  return session.pool.start(threads, cores, quantc::stack_bound(model.header->context()) + kProgramStack, error);
+  initialize_inputs(session, model.header->inputs(), *model.program);
+  if (model.encoder)
+    initialize_inputs(session, model.header->encode_inputs(), *model.encoder);
+  return session.pool.start(threads, cores, quantc::stack_bound(longest_sequence(*model.header)) + kProgramStack, error);
 }
 
 }  // namespace
@@ -141,7 +152,8 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
     memcpy(session->arena.data() + model.tokens->offset(), tokens, count * sizeof *tokens);
 
   const int64_t outputs = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
-  session->shape = {count, session->position, outputs};
+  session->shape = {count, session->position, outputs, session->source};
+  session->encoded = false;
   if (const int failure = run_step(model.plan, session->arena.data(), session->shape, session->pool, session->events))
     return fail(error, QC_ERROR_KERNEL, "a kernel of the artifact failed with %d; compile it again", failure);
   if (model.continues)
@@ -151,39 +163,64 @@ qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t c
   return QC_OK;
 }
 
+qc_status qc_session_encode(qc_session* session, uint32_t count, qc_error* error) {
+  const qc_model& model = *session->model;
+  if (!model.encoder)
+    return fail(error, QC_ERROR_ARGUMENT, "the model has no encoder besides its steps, expected qc_session_step alone");
+  if (count < 1 || count > model.header->max_source())
+    return fail(error, QC_ERROR_CONTEXT,
+                "%u positions are to be encoded, expected 1 to %u; shorten the input or compile with a larger --max-source", count,
+                model.header->max_source());
+  session->shape = {count, 0, 0, 0};
+  session->encoded = true;
+  session->position = session->source = 0;
+  if (const int failure = run_step(model.encode_plan, session->arena.data(), session->shape, session->pool, session->events))
+    return fail(error, QC_ERROR_KERNEL, "a kernel of the artifact failed with %d; compile it again", failure);
+  session->source = count;
+  return QC_OK;
+}
+
 uint32_t qc_session_threads(const qc_session* session) { return session->pool.threads(); }
 
 uint64_t qc_session_resident_bound(const qc_session* session) {
   const schema::Artifact& header = *session->model->header;
-  return header.resident_bound() + (session->pool.threads() - 1) * quantc::stack_bound(header.context());
+  return header.resident_bound() + (session->pool.threads() - 1) * quantc::stack_bound(longest_sequence(header));
 }
 
-size_t qc_session_events_per_step(const qc_session* session) { return events_per_step(session->model->plan, session->pool.threads()); }
+size_t qc_session_events_per_step(const qc_session* session) {
+  const uint32_t threads = session->pool.threads();
+  return std::max(events_per_step(session->model->plan, threads), events_per_step(session->model->encode_plan, threads));
+}
 
 void qc_session_record(qc_session* session, qc_event* events) { session->events.room = events; }
 
 size_t qc_session_event_count(const qc_session* session) { return session->events.room ? session->events.count.load() : 0; }
 
 qc_status qc_session_get_call(const qc_session* session, uint32_t call, qc_call_info* out_info) {
-  const schema::Program& program = *session->model->program;
+  const schema::Program& program = session->last_program();
   if (!out_info || call >= size_of(program.calls()))
     return QC_ERROR_ARGUMENT;
   const schema::Call& from = *program.calls()->Get(call);
-  const PlannedCall& planned = session->model->plan.calls()[call];
+  const PlannedCall& planned = session->last_plan().calls()[call];
   const bool one = evaluate(*from.rows(), session->shape) == 1;
   const schema::Kernel& kernel = *program.kernels()->Get(one ? from.kernel_one() : from.kernel());
   const Work work = work_of(planned, session->shape);
   *out_info = {text_of(from.name()), text_of(kernel.name()), text_of(kernel.family()),
-               work.bytes,           work.multiply_adds,     session->model->plan.stage_of(call)};
+               work.bytes,           work.multiply_adds,     session->last_plan().stage_of(call)};
   return QC_OK;
 }
 
 qc_status qc_session_set_input(qc_session* session, const char* name, const void* data, size_t bytes, qc_error* error) {
   const qc_model& model = *session->model;
   const schema::Port* port = find_port(model.header->inputs(), name);
+  const schema::Program* program = model.program;
+  if (!port && model.encoder) {
+    port = find_port(model.header->encode_inputs(), name);
+    program = model.encoder;
+  }
   if (!port)
-    return unknown_port(error, "input", name, model.header->inputs());
-  const schema::Buffer& buffer = *find_buffer(*model.program, text_of(port->buffer()));
+    return unknown_port(error, "input", name, model.encoder ? model.header->encode_inputs() : model.header->inputs());
+  const schema::Buffer& buffer = *find_buffer(*program, text_of(port->buffer()));
   if (bytes > buffer.bytes())
     return fail(error, QC_ERROR_ARGUMENT, "input '%.60s' gets %zu bytes, expected at most %llu; give fewer tokens", name, bytes,
                 static_cast<unsigned long long>(buffer.bytes()));

@@ -29,7 +29,8 @@ Work work_of(const PlannedCall& call, const StepShape& step) {
   // A row of a table becomes a row of the output that is at least as long.
   work.bytes += std::min(call.cost.table_bytes, last);
   if (call.cost.position_multiply_adds > 0)
-    work.multiply_adds += call.cost.position_multiply_adds * seen_positions(rows, call.cost.window, step);
+    work.multiply_adds += call.cost.position_multiply_adds * (call.cost.over_source ? rows * static_cast<uint64_t>(step.source)
+                                                                                    : seen_positions(rows, call.cost.window, step));
   return work;
 }
 

@@ -412,6 +412,7 @@ struct AttentionRow {
   bool one, half, quantize;
   /// As an encoder calls it: values lie as the product left them, heads innermost, and all queries share a row of the mask.
   bool encoder = false;
+  bool biased = false;  ///< by the distance of key and query
 };
 
 std::vector<AttentionRow> attentionRows() {
@@ -430,6 +431,10 @@ std::vector<AttentionRow> attentionRows() {
   rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}, false, true, false});
   for (const char* mask : {"full", "tensor"})
     rows.push_back({24, 3, 3, 0, 18, 18, 0, mask, {1, 1, 3}, false, false, false, true});
+  rows.push_back({24, 3, 3, 0, 18, 18, 0, "full", {1, 1, 3}, false, false, false, true, true});
+  rows.push_back({16, 4, 4, 0, 37, 37, 0, "tensor", {}, false, false, false, true, true});
+  rows.push_back({32, 4, 2, 13, 6, 40, 0, "causal", {}, false, true, true, false, true});
+  rows.push_back({32, 4, 2, 29, 1, 40, 0, "causal", {}, true, true, true, false, true});
   return rows;
 }
 
@@ -445,22 +450,23 @@ void addAttention(std::vector<Case>& cases) {
   const std::vector<AttentionRow> rows = attentionRows();
   for (const AttentionRow& row : rows) {
     const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
-    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" +
-                          (row.encoder ? "encoder" : std::to_string(row.first)) + "+" + std::to_string(row.tokens) + "w" +
-                          std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") + (row.quantize ? "_q" : ""),
-                      {"attention",
-                       {{"head_dim", std::to_string(row.headDim)},
-                        {"group", std::to_string(row.heads / row.kvHeads)},
-                        {"scale", text(shape.scale)},
-                        {"mask", row.mask},
-                        {"heads_per_unit", std::to_string(row.heads / row.kvHeads)},
-                        {"tokens", row.one ? "one" : "many"},
-                        {"cache", row.half ? "f16" : "f32"},
-                        {"quantize", row.quantize ? "1" : "0"},
-                        {"max_tokens", "64"},
-                        {"max_positions", "128"},
-                        {"window", std::to_string(row.window)}},
-                       {}});
+    Case test =
+        start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + (row.encoder ? "encoder" : std::to_string(row.first)) +
+                  "+" + std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") +
+                  (row.quantize ? "_q" : "") + (row.biased ? "_bias" : ""),
+              {"attention",
+               {{"head_dim", std::to_string(row.headDim)},
+                {"group", std::to_string(row.heads / row.kvHeads)},
+                {"scale", text(shape.scale)},
+                {"mask", row.mask},
+                {"heads_per_unit", std::to_string(row.heads / row.kvHeads)},
+                {"tokens", row.one ? "one" : "many"},
+                {"cache", row.half ? "f16" : "f32"},
+                {"quantize", row.quantize ? "1" : "0"},
+                {"max_tokens", "64"},
+                {"max_positions", "128"},
+                {"window", std::to_string(row.window)}},
+               {}});
     std::mt19937 random = seeded(test.name);
     const int d = row.headDim, kv = row.kvHeads;
     const std::vector<float> queries = randomFloats(random, static_cast<size_t>(d) * row.heads * row.tokens, 2);
@@ -474,7 +480,14 @@ void addAttention(std::vector<Case>& cases) {
     if (row.encoder)
       for (size_t i = 0; i < mask.size(); ++i)
         mask[i] = i % row.capacity % 4 == 1 ? std::numeric_limits<float>::lowest() : 0.0f;
-    const std::vector<float> y = refAttention(shape, queries, keys, values, mask);
+    // For every pair of a key that is there and a query.
+    const int leastDistance = -(row.first + row.tokens - 1), distances = row.capacity - leastDistance;
+    std::vector<float> bias;
+    if (row.biased) {
+      bias = randomFloats(random, static_cast<size_t>(distances) * row.heads, 2);
+      test.spec.params["bias"] = "1";
+    }
+    const std::vector<float> y = refAttention(shape, queries, keys, values, mask, bias);
     // Keys are read in whole tiles.
     const int room = (row.capacity + kKeyTile - 1) / kKeyTile * kKeyTile;
     std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());
@@ -512,6 +525,8 @@ void addAttention(std::vector<Case>& cases) {
         queries.stride = 0;
       }
     }
+    if (row.biased)
+      addInput(test, arrayOf(Element::f32, {distances, row.heads}, bias, {leastDistance, 0}));
     if (row.quantize) {
       const Quantized q = refQuantize(y, row.tokens, d * row.heads);
       addOutput(test, arrayOf(Element::i8, {d, row.heads, row.tokens}, q.values, {0, 0, row.first}), row.crop);

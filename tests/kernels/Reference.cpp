@@ -209,9 +209,10 @@ std::vector<float> refRope(const std::vector<float>& x, const std::vector<float>
 }
 
 std::vector<float> refAttention(const RefAttention& shape, const std::vector<float>& q, const std::vector<float>& keys,
-                                const std::vector<float>& values, const std::vector<float>& mask) {
+                                const std::vector<float>& values, const std::vector<float>& mask, const std::vector<float>& bias) {
   std::vector<float> out;
   const int d = shape.headDim, group = shape.heads / shape.kvHeads;
+  const int leastDistance = -(shape.first + shape.tokens - 1), distances = shape.positions - leastDistance;
   for (int t = 0; t < shape.tokens; ++t) {
     for (int h = 0; h < shape.heads; ++h) {
       const int p = shape.first + t;
@@ -224,6 +225,8 @@ std::vector<float> refAttention(const RefAttention& shape, const std::vector<flo
         for (int i = 0; i < d; ++i)
           sum += q[(t * shape.heads + h) * d + i] * keys[(k * shape.kvHeads + h / group) * d + i];
         scores[k] = sum * shape.scale;
+        if (!bias.empty())
+          scores[k] += bias[h * distances + k - p - leastDistance];
         if (shape.mask == "tensor")
           scores[k] += mask[t * shape.positions + k];
         maximum = larger(maximum, scores[k]);

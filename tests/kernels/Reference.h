@@ -88,8 +88,9 @@ struct RefAttention {
   float scale;
   std::string mask;
 };
-/// q, out: [tokens][heads][headDim]; keys, values: [positions][kvHeads][headDim]; mask: [tokens][positions]
+/// q, out: [tokens][heads][headDim]; keys, values: [positions][kvHeads][headDim]; mask: [tokens][positions]; bias: none, or
+/// [heads][distances] for the distances of keys from queries, from -(first + tokens - 1) to positions.
 std::vector<float> refAttention(const RefAttention& shape, const std::vector<float>& q, const std::vector<float>& keys,
-                                const std::vector<float>& values, const std::vector<float>& mask);
+                                const std::vector<float>& values, const std::vector<float>& mask, const std::vector<float>& bias);
 
 }  // namespace quantc::test

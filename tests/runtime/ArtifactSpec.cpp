@@ -58,13 +58,14 @@ Offset<schema::Program> write_program(FlatBufferBuilder& builder, const ProgramS
   const auto buffers = write_all(builder, program.buffers, write_buffer);
   const auto calls = write_all(builder, program.calls, write_call);
   const auto kernels = write_all(builder, program.kernels, write_kernel);
-  return schema::CreateProgram(builder, program.architecture, program.weights_segment, buffers, calls, program.arena_bytes, kernels);
+  return schema::CreateProgram(builder, program.architecture, program.weights_segment, buffers, calls, program.arena_bytes, kernels,
+                               program.kind);
 }
 
 Offset<schema::Variant> write_variant(FlatBufferBuilder& builder, const VariantSpec& variant) {
   const auto features = builder.CreateVectorOfStrings(variant.features);
   return schema::CreateVariant(builder, variant.architecture, builder.CreateString(variant.name), features, variant.priority,
-                               variant.segment, builder.CreateVector(variant.entries), variant.program);
+                               variant.segment, builder.CreateVector(variant.entries), variant.program, variant.encode_program);
 }
 
 Offset<schema::Segment> write_segment(FlatBufferBuilder& builder, const SegmentSpec& segment) {
@@ -85,9 +86,11 @@ void write_header(FlatBufferBuilder& builder, const ArtifactSpec& spec) {
   const auto segments = write_all(builder, spec.segments, write_segment);
   const auto inputs = write_all(builder, spec.inputs, write_port);
   const auto outputs = write_all(builder, spec.outputs, write_port);
-  schema::FinishArtifactBuffer(builder,
-                               schema::CreateArtifact(builder, name, spec.context, spec.max_sequence, spec.vocabulary, spec.max_outputs,
-                                                      programs, variants, segments, inputs, outputs, 0, 0, 0, spec.resident_bound));
+  const auto encode_inputs = write_all(builder, spec.encode_inputs, write_port);
+  const auto start = builder.CreateVector(spec.start);
+  schema::FinishArtifactBuffer(builder, schema::CreateArtifact(builder, name, spec.context, spec.max_sequence, spec.vocabulary,
+                                                               spec.max_outputs, programs, variants, segments, inputs, outputs, 0, 0, 0,
+                                                               spec.resident_bound, spec.max_source, encode_inputs, start));
 }
 
 }  // namespace

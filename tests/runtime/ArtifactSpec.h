@@ -11,12 +11,14 @@ namespace quantc::test {
 
 using schema::Size;
 
-inline Size constant(int64_t value) { return Size(value, 0, 0, 0); }
-inline Size sequence(int32_t times = 1) { return Size(0, times, 0, 0); }
-inline Size past(int32_t times = 1) { return Size(0, 0, times, 0); }
-inline Size outputs(int32_t times = 1) { return Size(0, 0, 0, times); }
+inline Size constant(int64_t value) { return Size(value, 0, 0, 0, 0); }
+inline Size sequence(int32_t times = 1) { return Size(0, times, 0, 0, 0); }
+inline Size past(int32_t times = 1) { return Size(0, 0, times, 0, 0); }
+inline Size outputs(int32_t times = 1) { return Size(0, 0, 0, times, 0); }
+inline Size source(int32_t times = 1) { return Size(0, 0, 0, 0, times); }
 inline Size sum(const Size& a, const Size& b) {
-  return Size(a.constant() + b.constant(), a.sequence() + b.sequence(), a.past() + b.past(), a.outputs() + b.outputs());
+  return Size(a.constant() + b.constant(), a.sequence() + b.sequence(), a.past() + b.past(), a.outputs() + b.outputs(),
+              a.source() + b.source());
 }
 
 struct DimSpec {
@@ -56,6 +58,7 @@ struct ProgramSpec {
   std::vector<CallSpec> calls;
   uint64_t arena_bytes;
   std::vector<std::string> kernels;
+  schema::ProgramKind kind = schema::ProgramKind_step;
 };
 
 struct VariantSpec {
@@ -65,6 +68,7 @@ struct VariantSpec {
   uint32_t priority, segment;
   std::vector<uint64_t> entries;
   uint32_t program;
+  int32_t encode_program = -1;
 };
 
 struct SegmentSpec {
@@ -89,6 +93,9 @@ struct ArtifactSpec {
   std::vector<SegmentSpec> segments;
   std::vector<PortSpec> inputs, outputs;
   uint64_t resident_bound;
+  uint32_t max_source = 0;
+  std::vector<PortSpec> encode_inputs = {};
+  std::vector<int32_t> start = {};
 };
 
 /// The whole file, with prefix and hashes as they must be.

@@ -21,6 +21,15 @@ void PrintTo(const Damage& damage, std::ostream* stream) { *stream << damage.nam
 ViewSpec& argument(ArtifactSpec& spec, TinyCall call, size_t index) { return spec.programs[0].calls[call].arguments[index]; }
 BufferSpec& buffer(ArtifactSpec& spec, TinyBuffer index) { return spec.programs[0].buffers[index]; }
 
+/// A second program, which encodes up to 4 positions and has no calls.
+void add_encoder(ArtifactSpec& spec) {
+  spec.max_source = 4;
+  spec.programs.push_back(spec.programs[0]);
+  spec.programs[1].kind = schema::ProgramKind_encode;
+  spec.programs[1].calls.clear();
+  spec.variants[0].encode_program = 1;
+}
+
 const Damage kDamages[] = {
     {"ContextZero", [](ArtifactSpec& s) { s.context = 0; }, "its context is 0 positions, expected 1 to 1073741824"},
     {"ContextHuge", [](ArtifactSpec& s) { s.context = 0xffffffff; }, "its context is 4294967295 positions"},
@@ -55,6 +64,33 @@ const Damage kDamages[] = {
      "variant 0 has code for 4 kernels, expected the 5"},
     {"VariantEntryOutside", [](ArtifactSpec& s) { s.variants[0].entries[2] = s.segments[1].bytes; },
      "kernel 2 of variant 0 begins at byte"},
+
+    {"ProgramKind", [](ArtifactSpec& s) { s.programs[0].kind = static_cast<schema::ProgramKind>(2); }, "program 0 is of kind 2"},
+    {"EncoderOfNothing", [](ArtifactSpec& s) { add_encoder(s), s.max_source = 0; }, "program 1 is of kind 1"},
+    {"EncoderHuge", [](ArtifactSpec& s) { add_encoder(s), s.max_source = 0xffffffff; }, "it encodes up to 4294967295 positions"},
+    {"EncoderMissing", [](ArtifactSpec& s) { s.max_source = 4; }, "variant 0 encodes with program -1, expected one of 1"},
+    {"EncoderUnasked", [](ArtifactSpec& s) { s.variants[0].encode_program = 0; }, "variant 0 encodes with program 0, expected one of 1"},
+    {"EncoderOutside", [](ArtifactSpec& s) { add_encoder(s), s.variants[0].encode_program = 2; }, "variant 0 encodes with program 2"},
+    {"EncoderIsSteps", [](ArtifactSpec& s) { add_encoder(s), s.variants[0].encode_program = 0; }, "expected an encoder with weights"},
+    {"EncoderOfOtherArena", [](ArtifactSpec& s) { add_encoder(s), s.programs[1].arena_bytes += 64; }, "expected an encoder with weights"},
+    {"EncoderOfOtherKernels", [](ArtifactSpec& s) { add_encoder(s), s.programs[1].kernels.pop_back(); },
+     "expected an encoder with weights"},
+    {"StepsAreEncoder", [](ArtifactSpec& s) { add_encoder(s), s.variants[0].program = 1; },
+     "variant 0 runs program 1, which is an encoder"},
+    {"EncoderInput", [](ArtifactSpec& s) { add_encoder(s), s.encode_inputs = {{"a", "none", schema::ElementType_f32, {sequence()}}}; },
+     "input 0 uses buffer 'none', expected an input buffer of program 1"},
+    {"StartToken", [](ArtifactSpec& s) { s.start = {0, static_cast<int32_t>(s.vocabulary)}; }, "token 1 that decoding begins with is"},
+    {"StartTokenNegative", [](ArtifactSpec& s) { s.start = {-1}; }, "token 0 that decoding begins with is -1"},
+    {"ViewGrowsWithSource", [](ArtifactSpec& s) { add_encoder(s), argument(s, kSum, 0).dims[1].extent = source(kContext); },
+     "argument 0 reaches beyond its buffer"},
+    {"EncoderCallBeyondSource",
+     [](ArtifactSpec& s) {
+       add_encoder(s);
+       s.programs[1].calls.push_back(s.programs[0].calls[kEmbed]);
+       for (DimSpec& dim : s.programs[1].calls[0].arguments[0].dims)
+         dim.extent = sequence(2);
+     },
+     "call 0 of program 1"},
 
     {"BufferSpace", [](ArtifactSpec& s) { buffer(s, kX).space = static_cast<schema::Space>(5); }, "buffer 4 of program 0 lies in space 5"},
     {"BufferUnaligned", [](ArtifactSpec& s) { buffer(s, kX).offset += 4; },

@@ -26,11 +26,11 @@ const Architecture* findArchitecture(const std::string& modelType) {
 
 namespace {
 
-int64_t contextOf(const ConfigJson& config, const ImportOptions& options, int64_t maximum) {
-  if (options.context > maximum)
-    throw UserError(config.where(), "the model was made for " + std::to_string(maximum) + " positions, a context of " +
-                                        std::to_string(options.context) + " was asked for; ask for at most " + std::to_string(maximum));
-  return options.context > 0 ? options.context : std::min(maximum, kDefaultContext);
+int64_t positionsOf(const ConfigJson& config, const char* what, int64_t asked, int64_t maximum) {
+  if (asked > maximum)
+    throw UserError(config.where(), "the model was made for " + std::to_string(maximum) + " positions, " + what + " of " +
+                                        std::to_string(asked) + " was asked for; ask for at most " + std::to_string(maximum));
+  return asked > 0 ? asked : std::min(maximum, kDefaultContext);
 }
 
 }  // namespace
@@ -38,7 +38,7 @@ int64_t contextOf(const ConfigJson& config, const ImportOptions& options, int64_
 OwningOpRef<ModuleOp> importArchitecture(MLIRContext& context, const Architecture& architecture, const std::string& name,
                                          const ConfigJson& config, const Checkpoint& checkpoint, const ImportOptions& options) {
   OwningOpRef<ModuleOp> module(ModuleOp::create(NameLoc::get(StringAttr::get(&context, name))));
-  HfBuilder hfBuilder(*module, config, checkpoint);
+  HfBuilder hfBuilder(*module, config, checkpoint, options);
   ImportedModel imported = architecture.import(hfBuilder);
 
   Builder builder(&context);
@@ -46,7 +46,19 @@ OwningOpRef<ModuleOp> importArchitecture(MLIRContext& context, const Architectur
   for (const auto& file : checkpoint.files())
     files.push_back(builder.getStringAttr(file->path().string()));
   (*module)->setAttr("tfm.name", builder.getStringAttr(name));
-  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(contextOf(config, options, imported.maximumContext)));
+  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(positionsOf(config, "a context", options.context, imported.maximumContext)));
+  if (imported.maximumSource)
+    (*module)->setAttr("tfm.source", builder.getI64IntegerAttr(positionsOf(config, "an encoder", options.source, imported.maximumSource)));
+  const SoundInput& sound = imported.sound;
+  if (!sound.input.empty()) {
+    (*module)->setAttr("tfm.audio", builder.getStringAttr(sound.input));
+    (*module)->setAttr("tfm.sample_rate", builder.getI64IntegerAttr(sound.sampleRate));
+    (*module)->setAttr("tfm.log_mel", builder.getDenseI64ArrayAttr({sound.frame, sound.hop, sound.mels}));
+    if (sound.whole)
+      (*module)->setAttr("tfm.whole", builder.getUnitAttr());
+  }
+  if (!imported.start.empty())
+    (*module)->setAttr("tfm.start", builder.getDenseI32ArrayAttr(imported.start));
   (*module)->setAttr("tfm.files", builder.getArrayAttr(files));
   return module;
 }

@@ -10,10 +10,23 @@
 
 namespace quantc {
 
+/// How sound becomes an input of an encoder (Audio and LogMel in artifact.fbs).
+struct SoundInput {
+  std::string input;  ///< empty: the model does not hear
+  int64_t sampleRate;
+  bool whole;                ///< it always takes as many positions as the encoder has
+  int64_t frame, hop, mels;  ///< of log-mel features
+};
+
 /// What importing gives besides the operations.
 struct ImportedModel {
   /// Positions that the model was made for.
   int64_t maximumContext;
+  /// Positions that its encoder was made for, where it has one besides its decoder.
+  int64_t maximumSource = 0;
+  /// Tokens that decoding begins with.
+  std::vector<int32_t> start = {};
+  SoundInput sound = {};
 };
 
 struct Architecture {

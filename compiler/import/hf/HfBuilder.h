@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/import/Import.h"
 #include "compiler/import/hf/Checkpoint.h"
 #include "compiler/import/hf/ConfigJson.h"
 #include "compiler/import/hf/Rope.h"
@@ -38,11 +39,14 @@ struct NamedOutput {
 /// they become locations. All functions throw UserError where config and checkpoint disagree.
 class HfBuilder {
 public:
-  HfBuilder(mlir::ModuleOp module, const ConfigJson& config, const Checkpoint& checkpoint);
+  HfBuilder(mlir::ModuleOp module, const ConfigJson& config, const Checkpoint& checkpoint, const ImportOptions& options = {});
 
   const ConfigJson& config() const { return config_; }
+  const ImportOptions& options() const { return options_; }
   /// The parameter `input_ids`: [sequence].
   mlir::Value ids() const { return ids_; }
+  mlir::AffineExpr symbol(tfm::Symbol symbol) const { return tfm::symbolExpr(symbol, module_->getContext()); }
+  mlir::AffineExpr number(int64_t value) const { return mlir::getAffineConstantExpr(value, module_->getContext()); }
 
   /// Another parameter of integers, [sequence], and what they are unless the caller sets them.
   mlir::Value integers(const std::string& name, int32_t initial);
@@ -55,6 +59,8 @@ public:
   mlir::Attribute transposed(mlir::Attribute expr);
   /// Rows (of a vector: elements) begin to end - 1.
   mlir::Attribute rows(mlir::Attribute expr, int64_t begin, int64_t end);
+  /// Columns of a matrix, in this order, any number of times.
+  mlir::Attribute columns(mlir::Attribute expr, llvm::ArrayRef<int64_t> indices);
   mlir::Value weight(const std::string& name, mlir::Attribute expr);
   /// A tensor that some checkpoints hold though the model computes without it. Any other tensor that stays unused is an error.
   void ignore(const std::string& name);
@@ -82,6 +88,23 @@ public:
   /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
   mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
                                      const AttentionShape& shape, double scale, mlir::Value padding);
+  /// Between them operations are those of `func.func @encode()`, which runs once before the steps of @main; the parameter of @main is then called
+  /// decoder_input_ids.
+  void beginEncode();
+  void endEncode();
+  /// A parameter of @encode: ids [sequence], or floats.
+  mlir::Value encodeIds(const std::string& name);
+  mlir::Value encodeFloats(const std::string& name, llvm::ArrayRef<mlir::AffineExpr> dims);
+  /// Keys and values that @encode leaves under a name, and what @main reads of them.
+  void sourceWrite(const std::string& name, mlir::Value input, bool keys, const AttentionShape& shape);
+  mlir::Value sourceRead(const std::string& name, bool keys, const AttentionShape& shape);
+  /// The first `positions` columns of [channels, ...] as rows of channels.
+  mlir::Value channelsLast(const std::string& name, mlir::Value input, mlir::AffineExpr positions);
+  /// A convolution along rows with its bias; the weight is [out, in, kernel], rows of zeros are at both ends.
+  mlir::Value convolution(const std::string& name, mlir::Value input, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
+                          const std::string& reason);
+  /// Adds to an attention's scores what `table` [heads, distances] has for the distance of key and query, from -before on.
+  void addBias(mlir::Value attention, mlir::Attribute table, int64_t before);
   /// Row `index` of [rows, width]: [1, width].
   mlir::Value row(const std::string& name, mlir::Value input, int64_t index);
   /// The rows for which logits are wanted.
@@ -99,11 +122,12 @@ private:
   mlir::Value cacheAppend(const std::string& cache, mlir::Value input, const AttentionShape& shape);
   void refuseUnusedTensors() const;
 
-  mlir::ModuleOp module_;
+  mutable mlir::ModuleOp module_;
   const ConfigJson& config_;
   const Checkpoint& checkpoint_;
+  const ImportOptions options_;
   mlir::OpBuilder builder_;
-  mlir::func::FuncOp function_;
+  mlir::func::FuncOp function_, encode_;
   mlir::Value ids_;
   std::set<std::string> used_;
 };

@@ -90,7 +90,14 @@ void GraphImporter::checkSupported(ArrayRef<const onnx::NodeProto*> nodes) const
 }
 
 void GraphImporter::importNodes() {
-  auto nodes = liveNodes(model_.proto.graph());
+  SmallVector<std::string> outputs;
+  for (const onnx::ValueInfoProto& output : graph_.output())
+    outputs.push_back(output.name());
+  importNodes(outputs);
+}
+
+void GraphImporter::importNodes(ArrayRef<std::string> outputs) {
+  auto nodes = liveNodes(graph_, {outputs.begin(), outputs.end()});
   checkSupported(nodes);
   std::unordered_set<std::string> computed;
   for (const onnx::NodeProto* proto : nodes) {
@@ -106,8 +113,13 @@ Tensor* GraphImporter::find(const std::string& name) {
   auto found = tensors_.find(name);
   if (found != tensors_.end())
     return &found->second;
-  const StoredTensor* stored = model_.weights->find(name);
-  return stored ? &(tensors_[name] = fromFile(*stored, false)) : nullptr;
+  const StoredTensor* tensor = stored(name);
+  return tensor ? &(tensors_[name] = fromFile(*tensor, false)) : nullptr;
+}
+
+const StoredTensor* GraphImporter::stored(const std::string& name) const {
+  const StoredTensor* own = scope_.empty() ? nullptr : model_.weights->find(scope_ + name);
+  return own ? own : model_.weights->find(name);
 }
 
 Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
@@ -122,7 +134,7 @@ Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
   } else if (stored.bytes <= kMostConstantBytes && (!isFloat(stored.type) || constantNode || count <= 1)) {
     tensor.value = builder_.create<tfm::ConstantOp>(loc, tensor.type, denseOf(stored, tensor.type));
   } else {
-    auto expr = tfm::StoredAttr::get(context, 0, builder_.getStringAttr(stored.name), tensor.type);
+    auto expr = tfm::StoredAttr::get(context, file_, builder_.getStringAttr(stored.name), tensor.type);
     tensor.value = builder_.create<tfm::WeightOp>(loc, tensor.type, expr);
   }
   return tensor;

@@ -81,13 +81,20 @@ private:
 class GraphImporter {
 public:
   /// Builds at the builder's insertion point. `model` outlives the importer.
-  GraphImporter(mlir::OpBuilder builder, const OnnxModel& model) : builder_(builder), model_(model) {}
+  GraphImporter(mlir::OpBuilder builder, const OnnxModel& model) : GraphImporter(builder, model, model.proto.graph(), "", 0) {}
+  /// A graph within the model's, whose tensors have `scope` before their names in the file, which is number `file` of the module's.
+  GraphImporter(mlir::OpBuilder builder, const OnnxModel& model, const onnx::GraphProto& graph, const std::string& scope, unsigned file)
+      : builder_(builder), model_(model), graph_(graph), scope_(scope), file_(file) {}
 
-  /// Imports the nodes that the outputs need. Throws UserError that lists every operator without a function in OnnxOps.inc.
+  /// Imports the nodes that the outputs need, or those that `outputs` need. Throws UserError that lists every operator without a function in
+  /// OnnxOps.inc.
   void importNodes();
+  void importNodes(llvm::ArrayRef<std::string> outputs);
 
   void define(const std::string& name, Tensor tensor) { tensors_[name] = std::move(tensor); }
-  bool isInitializer(const std::string& name) const { return model_.weights->find(name) != nullptr; }
+  bool isInitializer(const std::string& name) const { return stored(name) != nullptr; }
+  /// nullptr when the file stores no tensor of that name for this graph or those around it.
+  const StoredTensor* stored(const std::string& name) const;
   /// nullptr when nothing of that name was computed, given or stored.
   Tensor* find(const std::string& name);
   mlir::Value materialize(Tensor& tensor, mlir::Location loc);
@@ -101,6 +108,9 @@ private:
 
   mlir::OpBuilder builder_;
   const OnnxModel& model_;
+  const onnx::GraphProto& graph_;
+  const std::string scope_;
+  const unsigned file_;
   std::unordered_map<std::string, Tensor> tensors_;
 };
 

@@ -123,7 +123,7 @@ void Node::setStored(unsigned output, const StoredTensor& tensor) const {
   importer_.define(outputName(output), importer_.fromFile(tensor, true));
 }
 
-const StoredTensor* Node::stored(const std::string& name) const { return importer_.model_.weights->find(name); }
+const StoredTensor* Node::stored(const std::string& name) const { return importer_.stored(name); }
 
 RankedTensorType Node::tensorType(ArrayRef<AffineExpr> dims, Type element) const {
   int64_t count = 1;

@@ -73,10 +73,8 @@ OnnxModel readOnnxModel(const std::filesystem::path& path) {
   return model;
 }
 
-std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph) {
-  std::unordered_set<std::string> wanted;
-  for (const onnx::ValueInfoProto& output : graph.output())
-    wanted.insert(output.name());
+std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph, const std::vector<std::string>& outputs) {
+  std::unordered_set<std::string> wanted(outputs.begin(), outputs.end());
   std::vector<const onnx::NodeProto*> nodes;
   for (int i = graph.node_size(); i-- > 0;) {
     const onnx::NodeProto& node = graph.node(i);

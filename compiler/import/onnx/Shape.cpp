@@ -67,8 +67,11 @@ void importReshape(Node& node) {
     if (!quotient)
       node.fail("has a shape that does not fit its tensor; export the model again");
     dims[*inferred] = quotient;
-  } else if (quotient != constantExpr(1, node.context()) && (quotient || tfm::productOf(from, node.context()))) {
-    node.fail("changes the number of elements; export the model again");
+  } else if (quotient != constantExpr(1, node.context())) {
+    AffineExpr count = tfm::productOf(from, node.context()), wantedCount = tfm::productOf(dims, node.context());
+    bool same = count && wantedCount && simplifyAffineExpr(count - wantedCount, 0, tfm::kMostSymbols) == constantExpr(0, node.context());
+    if (!same && (quotient || count))
+      node.fail("changes the number of elements; export the model again");
   }
   setReshaped(node, dims);
 }

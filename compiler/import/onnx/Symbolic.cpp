@@ -15,7 +15,7 @@ namespace {
 /// constant + sum of coefficients[i] * symbol i.
 struct Linear {
   int64_t constant = 0;
-  std::array<int64_t, tfm::kSymbols> coefficients{};
+  std::array<int64_t, tfm::kMostSymbols> coefficients{};
 };
 
 std::optional<Linear> linearOf(AffineExpr expr) {
@@ -38,12 +38,12 @@ std::optional<Linear> linearOf(AffineExpr expr) {
   };
   int64_t factor = b->constant;  // affine products have their constant on the right
   bool bad = overflows(a->constant, factor);
-  for (unsigned i = 0; i < tfm::kSymbols; ++i)
+  for (unsigned i = 0; i < tfm::kMostSymbols; ++i)
     bad |= overflows(a->coefficients[i], add ? b->coefficients[i] : factor);
   return bad ? std::nullopt : a;
 }
 
-AffineExpr simplified(AffineExpr expr) { return simplifyAffineExpr(expr, 0, tfm::kSymbols); }
+AffineExpr simplified(AffineExpr expr) { return simplifyAffineExpr(expr, 0, tfm::kMostSymbols); }
 
 }  // namespace
 
@@ -92,7 +92,7 @@ Bounds boundsOf(AffineExpr expr) {
   constexpr int64_t kLeast[] = {1, 0, 1};
   int64_t atLeast = linear->constant;
   bool grows = true, shrinks = true;
-  for (unsigned i = 0; i < tfm::kSymbols; ++i) {
+  for (unsigned i = 0; i < tfm::kMostSymbols; ++i) {
     atLeast += linear->coefficients[i] * kLeast[i];
     grows &= linear->coefficients[i] >= 0;
     shrinks &= linear->coefficients[i] <= 0;

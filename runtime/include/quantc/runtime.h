@@ -4,6 +4,7 @@
  * sequence of tokens with its KV cache; it is used by one thread at a time. After qc_session_create nothing is allocated.
  * A model that keeps nothing from step to step and gives no rows of output (an encoder) takes a whole sequence in one step: every step then begins
  * at position 0.
+ * A model with an encoder and a decoder encodes a sequence first (qc_session_encode); the steps are the decoder's.
  * Every function that can fail returns a qc_status; where a qc_error is taken it may be NULL, and it is written only on failure. */
 #ifndef QUANTC_RUNTIME_H
 #define QUANTC_RUNTIME_H
@@ -56,6 +57,7 @@ typedef struct qc_model_info {
   uint32_t context;        /* positions at most */
   uint32_t max_sequence;   /* tokens per step at most */
   uint32_t max_outputs;    /* rows of output per step at most; 0 where the model gives no rows */
+  uint32_t max_source;     /* positions of an encoded sequence at most; 0 where the model encodes none */
   uint32_t vocabulary;     /* logits per position; 0 where the model gives no rows of logits */
   uint32_t logits_stride;  /* floats from one row of logits to the next, at least `vocabulary` */
   uint64_t arena_bytes;    /* allocated per session: activations, KV cache, inputs, outputs */
@@ -93,6 +95,11 @@ typedef enum qc_rows { QC_ROWS_NONE = 0, QC_ROWS_LAST = 1, QC_ROWS_ALL = 2 } qc_
  * next step. `out_logits` may be NULL. `tokens` may be NULL: the inputs are then those set with qc_session_set_input. */
 qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits,
                           qc_error* error);
+
+/* For a model with an encoder: encodes `count` positions (1 to max_source) of the inputs that were set with qc_session_set_input, and begins a new
+ * sequence of steps, all of which see what was encoded until the next encoding. An encoder's input of tokens is called input_ids. What an input
+ * holds per position is in its shape (encode_inputs of the artifact's header). Without an encoding, qc_session_step gives QC_ERROR_ARGUMENT. */
+qc_status qc_session_encode(qc_session* session, uint32_t count, qc_error* error);
 
 /* Access by name, for models whose inputs are not tokens alone. Data are dense, of the port's element type and its shape in the step (the
  * artifact's header has both); only logits have logits_stride floats from row to row.

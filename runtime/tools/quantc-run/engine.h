@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "options.h"
 #include "profile.h"
@@ -38,6 +39,12 @@ struct Engine {
 
 /// Prints `error: <file>: <sentence>` and returns the exit code for it.
 int report(const Options& options, const std::string& sentence);
+
+/// Encodes tokens, or the sound of --audio, for the steps that follow. Returns a sentence about what is wrong, or an empty string.
+std::string encode_tokens(Engine& engine, const std::vector<int32_t>& tokens);
+std::string encode_audio(Engine& engine);
+/// Tokens that decoding begins with.
+std::vector<int32_t> start_tokens(const Engine& engine);
 
 /// What each does with the open model; returns the exit code.
 int generate(Engine& engine);

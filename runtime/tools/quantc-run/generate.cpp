@@ -41,7 +41,16 @@ public:
     has_text_ = text_.open(engine_.model.get(), error);
     if (!has_text_ && (options_.prompt || prints_text()))
       return report(options_, std::string(error.message) + (options_.ids ? "; or use --print-ids" : "; or give --ids"));
-    const std::vector<int32_t> prompt = options_.ids ? *options_.ids : text_.encode(*options_.prompt);
+    std::vector<int32_t> prompt = options_.ids ? *options_.ids : options_.prompt ? text_.encode(*options_.prompt) : std::vector<int32_t>();
+    const double begin = now();
+    if (engine_.info.max_source != 0 || !options_.audio.empty()) {
+      // What was given is for the encoder; the decoder begins anew.
+      const std::string wrong = options_.audio.empty() ? encode_tokens(engine_, prompt) : encode_audio(engine_);
+      if (!wrong.empty())
+        return report(options_, wrong);
+      prompt = start_tokens(engine_);
+      fprintf(stderr, "%-9s %24.1f ms\n", "encoded", (now() - begin) * 1e3);
+    }
     if (prompt.empty())
       return report(options_, "the prompt has no tokens, expected at least one; give some text");
     if (prompt.size() > engine_.info.context)
@@ -92,7 +101,7 @@ private:
                 error))
         return false;
     }
-    if (prints_text()) {
+    if (prints_text() && engine_.info.max_source == 0) {
       for (const int32_t id : prompt)
         text_.decode(id);
     }

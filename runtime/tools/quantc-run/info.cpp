@@ -36,6 +36,7 @@ std::string size_text(const schema::Size& size) {
   add(size.sequence(), "sequence");
   add(size.past(), "past");
   add(size.outputs(), "outputs");
+  add(size.source(), "source");
   if (size.constant() != 0 || text.empty())
     text += (text.empty() ? "" : " + ") + std::to_string(size.constant());
   return text;
@@ -81,9 +82,12 @@ int print_info(const Engine& engine) {
   print_line("runs", info.variant);
   print_line("context", std::to_string(info.context) + " positions");
   print_line("step", "up to " + std::to_string(info.max_sequence) + " tokens, " + std::to_string(info.max_outputs) + " rows of output");
+  if (info.max_source)
+    print_line("encodes", "up to " + std::to_string(info.max_source) + " positions before the first step");
   print_line("vocabulary", std::to_string(info.vocabulary));
   print_line("arena", bytes_text(info.arena_bytes));
   print_line("resident bound", bytes_text(info.resident_bound) + " with one thread");
+  print_ports("encodes input", header.encode_inputs());
   print_ports("input", header.inputs());
   print_ports("output", header.outputs());
   if (const schema::Provenance* provenance = header.provenance()) {

@@ -56,6 +56,8 @@ constexpr Option kOptions[] = {
     {"--prompt", "TEXT", "text", "text to go on from", [](Options& o, const char* v) { return o.prompt = v, true; }},
     {"--ids", "1,2,3", "ids separated by commas", "token ids to go on from, instead of a prompt",
      [](Options& o, const char* v) { return parse_ids(v, o.ids.emplace()); }},
+    {"--audio", "FILE.wav", "the name of a file", "a sound to write down: WAV, one channel, 16-bit PCM or float, at the model's rate",
+     [](Options& o, const char* v) { return o.audio = v, *v != 0; }},
     {"--chat", nullptr, nullptr,
      "a conversation: every line of standard input is what the user says, put to the model as its chat template asks",
      [](Options& o, const char*) { return o.chat = true; }},
@@ -63,8 +65,8 @@ constexpr Option kOptions[] = {
      [](Options& o, const char* v) { return o.system = v, true; }},
     {"--max-tokens", "N", "a whole number", "tokens to generate at most (128)",
      [](Options& o, const char* v) { return parse_whole(v, o.max_tokens); }},
-    {"--temperature", "T", "a number from 0 on", "0 always takes the likeliest token, higher is more random (0.8)",
-     [](Options& o, const char* v) { return parse_fraction(v, o.sampling.temperature); }},
+    {"--temperature", "T", "a number from 0 on", "0 always takes the likeliest token, higher is more random (0.8; with --audio 0)",
+     [](Options& o, const char* v) { return o.temperature_given = true, parse_fraction(v, o.sampling.temperature); }},
     {"--top-k", "N", "a whole number", "draw from the N likeliest tokens; 0: from all (40)",
      [](Options& o, const char* v) { return parse_whole(v, o.sampling.top_k); }},
     {"--top-p", "P", "a number from 0 to 1", "draw from the likeliest tokens that come to probability P; 1: from all (0.95)",
@@ -152,22 +154,27 @@ std::string parse_options(int count, char** words, Options& out) {
     return "no artifact given, expected quantc-run FILE.qc; see quantc-run --help";
   if (out.prompt && out.ids)
     return "--ids: given along with --prompt, expected one of them; leave one out";
+  if (!out.audio.empty() && (out.prompt || out.ids || out.chat))
+    return "--audio: given along with --prompt, --ids or --chat, expected one of them; leave the others out";
+  if (!out.audio.empty() && !out.temperature_given)
+    out.sampling.temperature = 0;
   if (out.chat && (out.prompt || out.ids || out.print_ids || out.logits_hash))
     return "--chat: given along with --prompt, --ids, --print-ids or --logits-hash, expected lines on standard input; leave the other out";
-  if (out.profile && !out.prompt && !out.ids && !out.chat && !out.bench)
-    return "--profile: without a run, expected --prompt, --ids, --chat or --bench along with it; add one";
+  if (out.profile && !out.prompt && !out.ids && out.audio.empty() && !out.chat && !out.bench)
+    return "--profile: without a run, expected --prompt, --ids, --audio, --chat or --bench along with it; add one";
   if (out.system && !out.chat)
     return "--system: given without --chat, expected both; put the text into --prompt";
-  if (!out.prompt && !out.ids && !out.chat && !out.bench && !out.info && !out.verify)
-    return "nothing to do, expected --prompt, --ids, --chat, --bench, --info or --verify; see quantc-run --help";
+  if (!out.prompt && !out.ids && out.audio.empty() && !out.chat && !out.bench && !out.info && !out.verify)
+    return "nothing to do, expected --prompt, --ids, --audio, --chat, --bench, --info or --verify; see quantc-run --help";
   return "";
 }
 
 std::string help_text() {
   constexpr size_t kColumn = 22, kWidth = 78;
-  std::string text = "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --chat | --bench | --info | --verify) [options]\n\n"
-                     "Runs an artifact that quantc compiled. Generated text, or an encoder's outputs as JSON, go to standard\n"
-                     "output, figures to standard error.\n\n";
+  std::string text =
+      "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --audio FILE.wav | --chat | --bench | --info | --verify) [options]\n\n"
+      "Runs an artifact that quantc compiled. Generated text, or an encoder's outputs as JSON, go to standard\n"
+      "output, figures to standard error.\n\n";
   for (const Option& option : kOptions) {
     std::string left = std::string("  ") + option.name;
     if (option.value)

@@ -20,9 +20,11 @@ struct Options {
   std::string path;
   std::optional<std::string> prompt;
   std::optional<std::vector<int32_t>> ids;
+  std::string audio;  // path of a sound; empty: none
   bool chat = false;
   std::optional<std::string> system;  // what a conversation begins with
   uint32_t max_tokens = 128;
+  bool temperature_given = false;  // otherwise what is heard is written down greedily
   qc_sampler_options sampling = {0.8f, 40, 0.95f, 0.05f, 0};
   uint32_t threads = 0;  // 0: the runtime chooses
   uint32_t chunk = 0;    // 0: as many as the artifact takes

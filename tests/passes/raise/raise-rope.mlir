@@ -72,3 +72,50 @@ func.func @main(%h: tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads> 
   %2 = tfm.binary add %0, %1 : (tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads>
   return %2 : tensor<1x2x?x4xf32, #heads>
 }
+
+// -----
+
+// Neighbours turn together, and only the first four of a head's six elements turn at all.
+
+#x = affine_map<()[s0, s1, s2] -> (1, s0, 2, 6)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 2, s0, 6)>
+#turned = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#half = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2)>
+#column = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2, 1)>
+#pairs = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2, 2)>
+#positions = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#angles = affine_map<()[s0, s1, s2] -> (s0, 2)>
+#angleColumn = affine_map<()[s0, s1, s2] -> (s0, 2, 1)>
+#anglePairs = affine_map<()[s0, s1, s2] -> (s0, 2, 2)>
+#factors = affine_map<()[s0, s1, s2] -> (s0, 4)>
+#count = affine_map<()[s0, s1, s2] -> (s0)>
+
+// CHECK-LABEL: func.func @main
+// CHECK: tfm.rope {{.*}}head_dim = 6 : i64, interleaved = true, inv_freq = array<f32: 1.000000e+00, 2.500000e-01>, rotary_dim = 4 : i64
+// CHECK-NOT: tfm.concat
+func.func @main(%x: tensor<1x?x2x6xf32, #x>) -> tensor<1x2x?x6xf32, #heads> {
+  %frequencies = tfm.constant dense<[1.0, 0.25]> : tensor<2xf32> -> tensor<2xf32>
+  %iota = tfm.iota {start = affine_map<()[s0, s1, s2] -> (s1)>} : tensor<?xf32, #count>
+  %column = tfm.reshape %iota : (tensor<?xf32, #count>) -> tensor<?x1xf32, #positions>
+  %angles = tfm.binary mul %column, %frequencies : (tensor<?x1xf32, #positions>, tensor<2xf32>) -> tensor<?x2xf32, #angles>
+  %angle = tfm.reshape %angles : (tensor<?x2xf32, #angles>) -> tensor<?x2x1xf32, #angleColumn>
+  %both = tfm.concat %angle, %angle {axis = 2 : i64} : (tensor<?x2x1xf32, #angleColumn>, tensor<?x2x1xf32, #angleColumn>) -> tensor<?x2x2xf32, #anglePairs>
+  %all = tfm.reshape %both : (tensor<?x2x2xf32, #anglePairs>) -> tensor<?x4xf32, #factors>
+  %cos = tfm.unary cos %all : (tensor<?x4xf32, #factors>) -> tensor<?x4xf32, #factors>
+  %sin = tfm.unary sin %all : (tensor<?x4xf32, #factors>) -> tensor<?x4xf32, #factors>
+  %heads = tfm.transpose %x [0, 2, 1, 3] : (tensor<1x?x2x6xf32, #x>) -> tensor<1x2x?x6xf32, #heads>
+  %part = tfm.slice %heads {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x2x?x6xf32, #heads>) -> tensor<1x2x?x4xf32, #turned>
+  %rest = tfm.slice %heads {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (4)>} : (tensor<1x2x?x6xf32, #heads>) -> tensor<1x2x?x2xf32, #half>
+  %even = tfm.slice %part {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>, step = 2 : i64} : (tensor<1x2x?x4xf32, #turned>) -> tensor<1x2x?x2xf32, #half>
+  %odd = tfm.slice %part {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (1)>, step = 2 : i64} : (tensor<1x2x?x4xf32, #turned>) -> tensor<1x2x?x2xf32, #half>
+  %neg = tfm.unary neg %odd : (tensor<1x2x?x2xf32, #half>) -> tensor<1x2x?x2xf32, #half>
+  %first = tfm.reshape %neg : (tensor<1x2x?x2xf32, #half>) -> tensor<1x2x?x2x1xf32, #column>
+  %second = tfm.reshape %even : (tensor<1x2x?x2xf32, #half>) -> tensor<1x2x?x2x1xf32, #column>
+  %stacked = tfm.concat %first, %second {axis = 4 : i64} : (tensor<1x2x?x2x1xf32, #column>, tensor<1x2x?x2x1xf32, #column>) -> tensor<1x2x?x2x2xf32, #pairs>
+  %rotated = tfm.reshape %stacked : (tensor<1x2x?x2x2xf32, #pairs>) -> tensor<1x2x?x4xf32, #turned>
+  %direct = tfm.binary mul %part, %cos : (tensor<1x2x?x4xf32, #turned>, tensor<?x4xf32, #factors>) -> tensor<1x2x?x4xf32, #turned>
+  %turned = tfm.binary mul %rotated, %sin : (tensor<1x2x?x4xf32, #turned>, tensor<?x4xf32, #factors>) -> tensor<1x2x?x4xf32, #turned>
+  %sum = tfm.binary add %direct, %turned : (tensor<1x2x?x4xf32, #turned>, tensor<1x2x?x4xf32, #turned>) -> tensor<1x2x?x4xf32, #turned>
+  %y = tfm.concat %sum, %rest {axis = 3 : i64} : (tensor<1x2x?x4xf32, #turned>, tensor<1x2x?x2xf32, #half>) -> tensor<1x2x?x6xf32, #heads>
+  return %y : tensor<1x2x?x6xf32, #heads>
+}

@@ -1,0 +1,42 @@
+// What an encoder leaves for the steps of its decoder, and attention that knows how far keys are from queries.
+#include "passes/lower/Lowering.h"
+
+namespace quantc {
+
+using namespace mlir;
+
+LogicalResult Lowering::lowerOp(tfm::SourceWriteOp op) {
+  tfm::FusedOp product = productWithin(op, op.getHeadDim());
+  std::optional<Storage> input = product ? std::nullopt : findTokens(op.getInput());
+  if (!product && !input)
+    return failure();
+  std::optional<KvCache> cache = createCache(op.getSource(), op.getKeys(), op.getHeads(), op.getHeadDim(), kb.sourceLength());
+  if (!cache)
+    return failure();
+  Value output = appendView(*cache, kb.symbol(tfm::Symbol::sequence));
+  if (product)
+    return lowerHeads(product, {}, output);
+  auto kernel = kb.kernel("append", {{"cache", cacheParam(output)}}, nullptr);
+  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), kb.symbol(tfm::Symbol::past), -1), output,
+          kb.constantExpr(op.getHeads()), input->rows);
+  return success();
+}
+
+LogicalResult Lowering::lowerOp(tfm::SourceReadOp op) {
+  std::optional<KvCache> cache = createCache(op.getSource(), op.getKeys(), op.getHeads(), op.getHeadDim(), kb.sourceLength());
+  if (!cache)
+    return failure();
+  caches[op.getResult()] = *cache;
+  return success();
+}
+
+Value Lowering::biasView(tfm::AttentionOp op, int64_t before, int64_t after) {
+  int64_t distances = tfm::typeOfWeight(op.getBias()).getDimSize(1), least = op.getBiasBefore();
+  if (least < before || distances - least <= after)
+    return {};
+  Constant table = kb.plainConstant(op.getBias(), "bias");
+  ViewDim distance = {kb.constantExpr(-least), kb.constantExpr(0), kb.constantExpr(distances), 1};
+  return kb.view(table.buffer, f32(), 0, {distance, kb.wholeDim(op.getHeads(), distances)});
+}
+
+}  // namespace quantc

@@ -1,0 +1,146 @@
+// Encoder-decoders: against stored answers, the same bits everywhere, what is refused, and speech to text.
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "compiler/evaluate/Artifact.h"
+#include "tests/end_to_end/Programs.h"
+
+using namespace quantc;
+using namespace quantc::test;
+using testing::HasSubstr;
+
+namespace {
+
+struct ZooCase {
+  const char* folder;
+  const char* quant;
+  double most;  ///< relative RMS
+};
+
+class ZooEncoderDecoder : public testing::TestWithParam<ZooCase> {};
+
+TEST_P(ZooEncoderDecoder, AgreesWithTheStoredAnswers) {
+  const auto [folder, quant, most] = GetParam();
+  QUANTC_NEED_SHARED(folder);
+  TemporaryFolder temporary;
+  const std::filesystem::path artifact = temporary.path() / "model.qc", model = sharedFolder() / folder;
+  ASSERT_NO_FATAL_FAILURE(compile(model, quant, "host", artifact));
+  ProcessResult result = runProcess({builtProgram("quantc"), "verify", artifact.string(), "--data",
+                                     (model / "expected.safetensors").string(), "--tolerance", std::to_string(most), "--json"});
+  ASSERT_EQ(result.exitCode, 0) << result.err << result.out;
+  auto report = nlohmann::json::parse(result.out);
+  ASSERT_FALSE(report["outputs"].empty());
+  for (auto& output : report["outputs"])
+    EXPECT_LT(output["relative_rms"].get<double>(), most) << output;
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, ZooEncoderDecoder,
+                         testing::Values(ZooCase{"zoo/t5", "f32", 1e-4}, ZooCase{"zoo/t5", "int8", 5e-2},
+                                         ZooCase{"zoo/whisper", "f32", 1e-4}, ZooCase{"zoo/whisper", "int8", 5e-2}),
+                         [](const auto& info) {
+                           std::string name = std::string(info.param.folder).substr(4) + "_" + info.param.quant;
+                           return name;
+                         });
+
+TEST(EncoderDecoder, HasTheSameBitsEverywhere) {
+  QUANTC_NEED_SHARED("zoo/t5");
+  TemporaryFolder temporary;
+  const std::filesystem::path artifact = temporary.path() / "model.qc";
+  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / "zoo/t5", "int8", "x86_64,arm64,riscv64", artifact));
+  std::string expected;
+  auto hashOf = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
+    command.insert(command.end(),
+                   {artifact.string(), "--ids", "5,9,300,7,7,42", "--max-tokens", "12", "--temperature", "0", "--logits-hash"});
+    command.insert(command.end(), more.begin(), more.end());
+    ProcessResult result = runProcess(command);
+    EXPECT_EQ(result.exitCode, 0) << result.err;
+    return result.out;
+  };
+  for (Architecture architecture : {Architecture::x86_64, Architecture::arm64, Architecture::riscv64}) {
+    const std::vector<std::string> runner = runnerOf(architecture, "");
+    if (runner.empty())
+      continue;
+    for (const char* threads : {"1", "3"}) {
+      const std::string hash = hashOf(runner, {"--threads", threads});
+      ASSERT_EQ(hash.size(), 65u);
+      expected = expected.empty() ? hash : expected;
+      EXPECT_EQ(hash, expected) << architectureName(architecture) << " " << threads;
+    }
+  }
+}
+
+TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {
+  QUANTC_NEED_SHARED("zoo/t5");
+  TemporaryFolder temporary;
+  const std::filesystem::path artifact = temporary.path() / "model.qc";
+  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / "zoo/t5", "f32", "host", artifact, {"--max-source=5", "--context=40"}));
+  qc_model* model = nullptr;
+  qc_session* session = nullptr;
+  qc_error error = {};
+  ASSERT_EQ(qc_model_open(artifact.c_str(), nullptr, &model, &error), QC_OK) << error.message;
+  ASSERT_EQ(qc_session_create(model, nullptr, &session, &error), QC_OK) << error.message;
+  qc_model_info info;
+  qc_model_get_info(model, &info);
+  EXPECT_EQ(info.max_source, 5u);
+  EXPECT_EQ(info.context, 40u);
+  const int32_t start = 0, ids[5] = {7, 8, 9, 10, 11};
+  const float* logits = nullptr;
+  EXPECT_EQ(qc_session_step(session, &start, 1, QC_ROWS_LAST, &logits, &error), QC_ERROR_ARGUMENT);
+  EXPECT_THAT(error.message, HasSubstr("nothing was encoded"));
+  EXPECT_EQ(qc_session_encode(session, 0, &error), QC_ERROR_CONTEXT);
+  EXPECT_EQ(qc_session_encode(session, 6, &error), QC_ERROR_CONTEXT);
+  EXPECT_THAT(error.message, HasSubstr("6 positions are to be encoded, expected 1 to 5"));
+  ASSERT_EQ(qc_session_set_input(session, "input_ids", ids, sizeof ids, &error), QC_OK) << error.message;
+  auto logitsOf = [&](uint32_t positions) {
+    EXPECT_EQ(qc_session_encode(session, positions, &error), QC_OK) << error.message;
+    EXPECT_EQ(qc_session_position(session), 0u);
+    EXPECT_EQ(qc_session_step(session, &start, 1, QC_ROWS_LAST, &logits, &error), QC_OK) << error.message;
+    return std::vector<float>(logits, logits + info.vocabulary);
+  };
+  // What is behind the encoded positions counts for nothing, even after a longer sequence.
+  const std::vector<float> shortFirst = logitsOf(3), longer = logitsOf(5), shortAgain = logitsOf(3);
+  EXPECT_EQ(shortFirst, shortAgain);
+  EXPECT_NE(shortFirst, longer);
+  // A sequence of steps begins anew; the source stays.
+  EXPECT_EQ(qc_session_truncate(session, 0), QC_OK);
+  EXPECT_EQ(qc_session_step(session, &start, 1, QC_ROWS_LAST, &logits, &error), QC_OK);
+  EXPECT_EQ(std::vector<float>(logits, logits + info.vocabulary), shortFirst);
+  qc_session_destroy(session);
+  qc_model_close(model);
+}
+
+// The graphs are fetched from the registry where npm is there (README.md of the model says how); the tokenizer and the sound are in the shared folder.
+class Moonshine : public testing::TestWithParam<const char*> {
+protected:
+  /// A folder with the graphs; empty where they cannot be had.
+  static std::filesystem::path graphs() {
+    if (const char* folder = std::getenv("QUANTC_MOONSHINE"))
+      return folder;
+    return {};
+  }
+};
+
+TEST_P(Moonshine, WritesDownWhatIsSaid) {
+  QUANTC_NEED_SHARED("models/moonshine-tiny/beckett.wav");
+  const std::filesystem::path from = graphs();
+  if (!std::filesystem::exists(from / "decoder_model_merged.onnx"))
+    GTEST_SKIP() << "needs QUANTC_MOONSHINE, a folder with encoder_model.onnx and decoder_model_merged.onnx of Moonshine tiny";
+  TemporaryFolder temporary;
+  const std::filesystem::path shared = sharedFolder() / "models/moonshine-tiny", model = temporary.path() / "moonshine";
+  std::filesystem::create_directory(model);
+  for (const char* file : {"encoder_model.onnx", "decoder_model_merged.onnx"})
+    std::filesystem::create_symlink(from / file, model / file);
+  std::filesystem::create_symlink(shared / "tokenizer.json", model / "tokenizer.json");
+  const std::filesystem::path artifact = temporary.path() / "moonshine.qc";
+  ASSERT_NO_FATAL_FAILURE(compile(model, GetParam(), "host", artifact));
+  ProcessResult result = runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", (shared / "beckett.wav").string()});
+  ASSERT_EQ(result.exitCode, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("fail")) << result.out;
+  result = runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", (model / "tokenizer.json").string()});
+  EXPECT_EQ(result.exitCode, 1);
+  EXPECT_THAT(result.err, HasSubstr("is not a RIFF WAVE file"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Schemes, Moonshine, testing::Values("f32", "int8", "int4"), [](const auto& info) { return info.param; });
+
+}  // namespace
