@@ -1,5 +1,6 @@
 // Attention of query p over positions first(p)..last(p), both inclusive:
-//   score(k) = (sum over d ascending of q(d) * K(k, d)) * scale [+ mask(k)]
+//   score(k) = capped((sum over d ascending of q(d) * K(k, d)) * scale) [+ slope(head) * float(k - p)] [+ mask(k)]
+//   capped(s) = tanh(s / softcap) * softcap, or s where softcap is 0
 //   weight(k) = exp(score(k) - max of the scores)
 //   out(d) = (sum over k ascending of weight(k) * V(d, k)) / sum of the weights, the latter in the order of Reduce.h by absolute position
 // Whatever lies outside of first..last counts for nothing, so neither other queries of the call nor the extents of the cache matter.
@@ -30,8 +31,10 @@ public:
       : params(params), facts(facts), headDim(params.integer("head_dim", 1, 4096)), group(params.integer("group", 1, 1024)),
         headsPerUnit(params.integer("heads_per_unit", 1, group)), maxPositions(params.integer("max_positions", 1, 1 << 20)),
         window(params.integer("window", 0, 1 << 30)), many(params.choice("tokens", {"one", "many"}) == "many"),
-        maskKind(params.choice("mask", {"causal", "full", "tensor"})), element(params, facts), q(Float(32), 3, "q"),
-        keys(element.type(), 3, "keys"), values(element.type(), 3, "values"), mask(Float(32), 2, "mask") {
+        maskKind(params.choice("mask", {"causal", "full", "tensor"})),
+        softcap(params.textOr("softcap", "").empty() ? 0 : params.number("softcap")), alibi(params.textOr("alibi", "0") == "1"),
+        element(params, facts), q(Float(32), 3, "q"), keys(element.type(), 3, "keys"), values(element.type(), 3, "values"),
+        mask(Float(32), 2, "mask"), slopes(Float(32), 1, "slopes") {
     if (group % headsPerUnit)
       params.fail("parameter 'heads_per_unit' is " + std::to_string(headsPerUnit) + "; use a divisor of the group's " +
                   std::to_string(group));
@@ -51,6 +54,8 @@ public:
     family.inputs = {q, keys, values};
     if (maskKind == "tensor")
       family.inputs.push_back(mask);
+    if (alibi)
+      family.inputs.push_back(slopes);
     family.outputs = params.flag("quantize") ? quantized() : std::vector<Func>{out};
     // A call is for the heads and tokens of its queries, whole units.
     for (Func func : family.outputs)
@@ -107,6 +112,10 @@ private:
     product(k, j, h, b) = 0.0f;
     product(k, j, h, b) += q(dim, headOf(j, h), positionOf(j, b)) * element.decoded(keys(inside(k), dim, kvHeadOf(h)));
     Expr scaled = product(k, j, h, b) * params.number("scale");
+    if (softcap != 0)
+      scaled = tanhOf(scaled / softcap) * softcap;
+    if (alibi)
+      scaled = scaled + slopes(headOf(j, h)) * cast<float>(k - positionOf(j, b));
     if (maskKind == "tensor")
       scaled = scaled + mask(inside(k), positionOf(j, b));
     score(k, j, h, b) = select(visible(k, j, b), scaled, -infinity);
@@ -181,8 +190,10 @@ private:
   const int headDim, group, headsPerUnit, maxPositions, window;
   const bool many;
   const std::string maskKind;
+  const float softcap;
+  const bool alibi;
   const CacheElement element;
-  ImageParam q, keys, values, mask;
+  ImageParam q, keys, values, mask, slopes;
   int together;
   Expr first, last, positions;
   Var d{"d"}, h{"h"}, p{"p"}, k{"k"}, l{"l"}, j{"j"}, b{"b"};

@@ -81,6 +81,8 @@ private:
   LogicalResult lowerOp(tfm::ReshapeOp op);
   /// Rows of a tensor.
   LogicalResult lowerOp(tfm::SliceOp op);
+  /// The same rows in a buffer of their own, without gaps between them.
+  Storage denseCopy(const Storage& storage, mlir::StringRef name, kern::Space space, mlir::Location loc);
   /// What callers can read: the storage itself, or a copy.
   Storage asOutput(const Storage& storage, mlir::StringRef name, mlir::Location loc);
   LogicalResult lowerOp(mlir::func::ReturnOp op);
@@ -128,6 +130,8 @@ private:
   /// The same of what a call writes by heads: one view, or values, scales and sums.
   mlir::SmallVector<Value> headViews(const Storage& storage, int64_t heads, int64_t headDim, mlir::AffineExpr first, int64_t headsPerUnit);
   /// `first` is the coordinate of the first query.
+  /// Parameters and inputs behind the mask of attention's variants.
+  void attentionVariant(tfm::AttentionOp op, Params& params, mlir::SmallVectorImpl<Value>& inputs);
   LogicalResult callAttention(tfm::AttentionOp op, const Storage& query, mlir::AffineExpr first, mlir::ArrayRef<Value> keysValuesMask,
                               mlir::StringRef mask, int64_t maxPositions);
   mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);

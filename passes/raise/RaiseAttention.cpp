@@ -37,6 +37,7 @@ Value withoutScale(Value value, double& scale) {
 struct Scores {
   tfm::MatmulOp product;
   double scale = 1;
+  double softcap = 0;
   SmallVector<MaskTerm> mask;
 };
 
@@ -47,17 +48,23 @@ std::optional<Scores> matchScores(Value value) {
     value = withoutScale(value, scores.scale);
     if ((scores.product = value.getDefiningOp<tfm::MatmulOp>()))
       return scores;
+    if (auto tanh = unaryOf(value, tfm::UnaryKind::tanh); tanh && scores.softcap == 0 && scores.scale > 0) {
+      // a tanh(b x) = a tanh(a b x / a): what is outside of the tanh is the cap, all scales together are the scale.
+      scores.softcap = scores.scale;
+      value = tanh.getOperand();
+      continue;
+    }
     if (auto sum = binaryOf(value, BinaryKind::add)) {
       auto pairs = bothOrders(sum);
       auto* pair = llvm::find_if(pairs, [](const OperandPair& pair) { return isPositional(pair.second); });
-      if (pair == pairs.end())
+      if (pair == pairs.end() || scores.softcap != 0)
         return std::nullopt;
-      scores.mask.push_back({pair->second, MaskTerm::Use::added});
+      scores.mask.push_back({pair->second, MaskTerm::Use::added, scores.scale});
       value = pair->first;
     } else if (auto select = value.getDefiningOp<tfm::SelectOp>(); select && isPositional(select.getCondition())) {
       auto whenTrue = scalarOf(select.getLhs()), whenFalse = scalarOf(select.getRhs());
       bool keeps = whenFalse && *whenFalse <= -1e4, drops = whenTrue && *whenTrue <= -1e4;
-      if (keeps == drops)
+      if (keeps == drops || scores.softcap != 0)
         return std::nullopt;
       scores.mask.push_back({select.getCondition(), keeps ? MaskTerm::Use::keepWhere : MaskTerm::Use::dropWhere});
       value = keeps ? select.getLhs() : select.getRhs();
@@ -144,6 +151,8 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
         return rewriter.notifyMatchFailure(op, why);
     }
     std::string maskWhy;
+    SmallVector<float> slopes = takeSlopes(scores->mask, headsOf(typeOf(scores->product), typeOf(op).getRank() - 2), evaluator);
+    APFloat softcap(static_cast<float>(scores->softcap));
     auto mask = classifyMask(scores->mask, evaluator, maskWhy);
     if (!mask)
       return rewriter.notifyMatchFailure(op, maskWhy);
@@ -154,7 +163,7 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     Value attention = rewriter.create<tfm::AttentionOp>(
         op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis),
         mask->padding, headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(),
-        APFloat(static_cast<float>(scale)), mask->kind, mask->window);
+        APFloat(static_cast<float>(scale)), mask->kind, mask->window, softcap, slopes);
     rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), attention, typeOf(op), rowAxis));
     return success();
   }

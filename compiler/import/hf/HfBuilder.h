@@ -55,6 +55,8 @@ public:
   mlir::Attribute transposed(mlir::Attribute expr);
   /// Rows (of a vector: elements) begin to end - 1.
   mlir::Attribute rows(mlir::Attribute expr, int64_t begin, int64_t end);
+  /// Part number `part` of rows that are [blocks, parts, rows of a part], one part of every block after the other.
+  mlir::Attribute partOfRows(mlir::Attribute expr, int64_t blocks, int64_t parts, int64_t part);
   mlir::Value weight(const std::string& name, mlir::Attribute expr);
   /// A tensor that some checkpoints hold though the model computes without it. Any other tensor that stays unused is an error.
   void ignore(const std::string& name);
@@ -67,7 +69,7 @@ public:
   /// `offset` is added to the weights, which are then constants of the module.
   mlir::Value rmsNorm(const std::string& name, mlir::Value input, double epsilon, double offset = 0);
   /// An RMS norm of every head of [..., heads * headDim], all by the same weight [headDim].
-  mlir::Value headNorm(const std::string& name, mlir::Value input, int64_t headDim, double epsilon);
+  mlir::Value headNorm(const std::string& name, mlir::Value input, int64_t headDim, double epsilon, double offset = 0);
   /// Its vectors are called weight and bias, in old checkpoints gamma and beta.
   mlir::Value layerNorm(const std::string& name, mlir::Value input, double epsilon);
   mlir::Value unary(const std::string& name, tfm::UnaryKind kind, mlir::Value operand);
@@ -75,10 +77,11 @@ public:
   mlir::Value binary(const std::string& name, tfm::BinaryKind kind, mlir::Value lhs, mlir::Value rhs);
   /// One float, for `binary`.
   mlir::Value scalar(const std::string& name, float value);
-  mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim);
-  /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first. `window` as in tfm.attention.
+  /// `interleaved` as in tfm.rope.
+  mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim, bool interleaved = false);
+  /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first. What follows the scale as in tfm.attention.
   mlir::Value attention(int64_t layer, mlir::Value query, mlir::Value key, mlir::Value value, const AttentionShape& shape, double scale,
-                        int64_t window = 0);
+                        int64_t window = 0, double softcap = 0, llvm::ArrayRef<float> slopes = {});
   /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
   mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
                                      const AttentionShape& shape, double scale, mlir::Value padding);
