@@ -27,6 +27,7 @@ void importGatherElements(Node& node);
 void importGelu(Node& node);
 void importGemm(Node& node);
 void importIdentity(Node& node);
+void importCumSum(Node& node);
 void importLayerNormalization(Node& node);
 void importMatMul(Node& node);
 void importQuickGelu(Node& node);
