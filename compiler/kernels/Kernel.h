@@ -28,7 +28,11 @@
 //             the rows beyond N get means nothing.
 //             params: scheme, tokens=one|many (any s works with many, 1 with one, with equal results), products, finish, operands (of the epilogue
 //             inputs, may be empty); groups per row where the scheme is quantized; max_tokens unless plain; rows (N) if quantize;
-//             head_dim, rotary_dim (0: none), interleaved, cache if rope
+//             head_dim, rotary_dim (0: none), interleaved, cache if rope.
+//             With experts (how many), expert_tiles (tiles of each) and slots: ids i32 (s) follow the weights, which hold the experts' tiles one
+//             after another; x has s / slots rows. finish is plain or quantize.
+//   top_k     x f32 (count, s) -> values f32 (k, s), indices i32 (k, s): of softmax(x), largest first. params: count, k, normalize=0|1
+//   combine   x f32 (N, k * s), factors f32 (k, s) -> out f32 (N, s). params: k
 //   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out (d, heads, s). The coordinate along s is the position, so
 //             the views of x and out begin at `past`. out's strides are free (it may be a KV cache).
 //             params: head_dim, rotary_dim, interleaved=0|1, cache

@@ -1,5 +1,5 @@
 // result(n, t) = program(dot(n, t), operands), or program(dot(n, t), second dot(n, t), operands) with products=2; Dot.h has the order of a dot
-// product's sums. What becomes of the result:
+// product's sums. With experts row t of the result is the product of row t / slots of the activations and the weights of expert ids(t). What becomes of the result:
 //   plain     out(n, t) = result
 //   quantize  groups of 32 rows to int8 (Quantize.h)
 //   rope      out(d, h, p) = row d of head h, rotated (Rope.cpp): an activation or a KV cache
@@ -22,15 +22,16 @@ class Matmul {
 public:
   Matmul(const Params& params, const Facts& facts)
       : params(params), facts(facts), rows(facts.layout.rowsPerTile), many(params.choice("tokens", {"one", "many"}) == "many"),
-        quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
+        experts(params), quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
     const Weights first(params, facts);
     const Activations activations(params, *first.scheme);
     activations.appendInputs(family.inputs);
     for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
       const Weights weights = i ? Weights(params, facts, i) : first;
       weights.appendInputs(family.inputs);
-      dots.emplace_back(activations, weights, facts);
+      dots.emplace_back(activations, weights, experts, facts);
     }
+    experts.appendInputs(family.inputs);
     const Operands operands(params, params.textOr("operands", ""), family.inputs);
     std::vector<Expr> values;
     for (const Dot& dot : dots)
@@ -106,8 +107,9 @@ private:
           .unroll(token);
       vectorizeRows(stage, row, rows, facts);
     };
-    const int perBlock = tokensPerBlock(facts);
-    if (many)
+    // Rows of different experts share no weights.
+    const int perBlock = experts.count ? 1 : tokensPerBlock(facts);
+    if (many && perBlock > 1)
       cut(result.specialize(tokens >= perBlock), perBlock);
     cut(result, 1);
     for (Dot& dot : dots)
@@ -117,7 +119,9 @@ private:
   const Params& params;
   const Facts& facts;
   const int rows;
-  const bool many, quantizes;
+  const bool many;
+  const Experts experts;
+  const bool quantizes;
   Var n, t;
   Func result;
   Family family;

@@ -116,7 +116,8 @@ LogicalResult Lowering::lower(Operation* op) {
         return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
       })
       .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
-            tfm::PositionRowsOp, tfm::ReshapeOp, tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+            tfm::PositionRowsOp, tfm::ReshapeOp, tfm::SliceOp, tfm::TopKOp, tfm::CombineOp, func::ReturnOp>(
+          [&](auto typed) { return lowerOp(typed); })
       .Default([](Operation*) { return failure(); });
 }
 

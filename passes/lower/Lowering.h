@@ -109,8 +109,10 @@ private:
     Params params;
     std::string operands;
     mlir::SmallVector<Value> epilogue;
-    int64_t rows() const { return weights.front().rows; }
-    int64_t tiles() const { return weights.front().packed.tiles; }
+    Value ids;            ///< experts of the result's rows; null: none
+    int64_t experts = 1;  ///< that the weights hold
+    int64_t rows() const { return weights.front().rows / experts; }
+    int64_t tiles() const { return weights.front().packed.tiles / experts; }
   };
   std::optional<Product> productOf(tfm::FusedOp op);
   /// `firstRow` is the coordinate of the input's first row.
@@ -119,6 +121,13 @@ private:
   /// The product whose only reader is `reader`, a rope or an append of heads that are whole tiles: both are done in one kernel.
   tfm::FusedOp productWithin(mlir::Operation* reader, int64_t headDim);
   LogicalResult lowerHeads(tfm::FusedOp op, tfm::RopeOp rope, Value output);
+
+  // LowerExperts.cpp: mixtures of experts
+
+  LogicalResult lowerOp(tfm::TopKOp op);
+  LogicalResult lowerOp(tfm::CombineOp op);
+  /// Parameters and ids of a product with the weights of chosen experts.
+  LogicalResult chooseExperts(Product& product);
 
   // LowerAttention.cpp: what knows positions; the coordinate along rows is the position in the sequence
 

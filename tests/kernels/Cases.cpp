@@ -412,6 +412,8 @@ struct AttentionRow {
   bool one, half, quantize;
   /// As an encoder calls it: values lie as the product left them, heads innermost, and all queries share a row of the mask.
   bool encoder = false;
+  float softcap = 0;
+  bool alibi = false;
 };
 
 std::vector<AttentionRow> attentionRows() {
@@ -430,6 +432,12 @@ std::vector<AttentionRow> attentionRows() {
   rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}, false, true, false});
   for (const char* mask : {"full", "tensor"})
     rows.push_back({24, 3, 3, 0, 18, 18, 0, mask, {1, 1, 3}, false, false, false, true});
+  for (bool one : {false, true}) {
+    const int tokens = one ? 1 : 9;
+    rows.push_back({32, 4, 2, 20, tokens, 40, 0, "causal", {}, one, false, true, false, 1.5f, false});
+    rows.push_back({16, 4, 1, 20, tokens, 40, 0, "causal", Crop{1, one ? 0 : 1, 4}, one, false, false, false, 0, true});
+    rows.push_back({32, 4, 2, 20, tokens, 40, 8, "causal", {}, one, true, false, false, 0.7f, true});
+  }
   return rows;
 }
 
@@ -444,23 +452,30 @@ void cropHeads(Argument& queries, const Crop& crop) {
 void addAttention(std::vector<Case>& cases) {
   const std::vector<AttentionRow> rows = attentionRows();
   for (const AttentionRow& row : rows) {
-    const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
-    Case test = start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" +
-                          (row.encoder ? "encoder" : std::to_string(row.first)) + "+" + std::to_string(row.tokens) + "w" +
-                          std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") + (row.quantize ? "_q" : ""),
-                      {"attention",
-                       {{"head_dim", std::to_string(row.headDim)},
-                        {"group", std::to_string(row.heads / row.kvHeads)},
-                        {"scale", text(shape.scale)},
-                        {"mask", row.mask},
-                        {"heads_per_unit", std::to_string(row.heads / row.kvHeads)},
-                        {"tokens", row.one ? "one" : "many"},
-                        {"cache", row.half ? "f16" : "f32"},
-                        {"quantize", row.quantize ? "1" : "0"},
-                        {"max_tokens", "64"},
-                        {"max_positions", "128"},
-                        {"window", std::to_string(row.window)}},
-                       {}});
+    std::vector<float> slopes;
+    for (int h = 0; row.alibi && h < row.heads; ++h)
+      slopes.push_back(0.5f / static_cast<float>(1 + h));
+    const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first,   row.tokens, row.capacity,
+                             row.window,  0.17f,     row.mask,    row.softcap, slopes};
+    Case test =
+        start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + (row.encoder ? "encoder" : std::to_string(row.first)) +
+                  "+" + std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") +
+                  (row.quantize ? "_q" : "") + (row.softcap ? "_capped" : "") + (row.alibi ? "_alibi" : ""),
+              {"attention",
+               {{"head_dim", std::to_string(row.headDim)},
+                {"group", std::to_string(row.heads / row.kvHeads)},
+                {"scale", text(shape.scale)},
+                {"mask", row.mask},
+                {"heads_per_unit", std::to_string(row.heads / row.kvHeads)},
+                {"tokens", row.one ? "one" : "many"},
+                {"cache", row.half ? "f16" : "f32"},
+                {"quantize", row.quantize ? "1" : "0"},
+                {"max_tokens", "64"},
+                {"max_positions", "128"},
+                {"window", std::to_string(row.window)},
+                {"softcap", text(row.softcap)},
+                {"alibi", row.alibi ? "1" : "0"}},
+               {}});
     std::mt19937 random = seeded(test.name);
     const int d = row.headDim, kv = row.kvHeads;
     const std::vector<float> queries = randomFloats(random, static_cast<size_t>(d) * row.heads * row.tokens, 2);
@@ -507,6 +522,8 @@ void addAttention(std::vector<Case>& cases) {
         queries.stride = 0;
       }
     }
+    if (row.alibi)
+      addInput(test, arrayOf(Element::f32, {row.heads}, slopes));
     if (row.quantize) {
       const Quantized q = refQuantize(y, row.tokens, d * row.heads);
       addOutput(test, arrayOf(Element::i8, {d, row.heads, row.tokens}, q.values, {0, 0, row.first}), row.crop);

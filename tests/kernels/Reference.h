@@ -87,6 +87,8 @@ struct RefAttention {
   int headDim, heads, kvHeads, first, tokens, positions, window;
   float scale;
   std::string mask;
+  float softcap = 0;
+  std::vector<float> slopes{};
 };
 /// q, out: [tokens][heads][headDim]; keys, values: [positions][kvHeads][headDim]; mask: [tokens][positions]
 std::vector<float> refAttention(const RefAttention& shape, const std::vector<float>& q, const std::vector<float>& keys,
