@@ -141,6 +141,10 @@ Attribute HfBuilder::rows(Attribute expr, int64_t begin, int64_t end) {
   return tfm::SlicedAttr::get(builder_.getContext(), expr, 0, begin, end);
 }
 
+Attribute HfBuilder::stacked(ArrayRef<Attribute> exprs) {
+  return exprs.size() == 1 ? exprs[0] : Attribute(tfm::ConcatenatedAttr::get(builder_.getContext(), exprs, 0));
+}
+
 Attribute HfBuilder::partOfRows(Attribute expr, int64_t blocks, int64_t parts, int64_t part) {
   MLIRContext* context = builder_.getContext();
   SmallVector<int64_t> shape(tfm::typeOfWeight(expr).getShape());
@@ -262,6 +266,26 @@ Value HfBuilder::bidirectionalAttention(const std::string& name, Value query, Va
                                            builder_.getF32FloatAttr(static_cast<float>(scale)),
                                            tfm::MaskKindAttr::get(builder_.getContext(), kind), builder_.getI64IntegerAttr(0),
                                            builder_.getF32FloatAttr(0), builder_.getDenseF32ArrayAttr({}));
+}
+
+std::pair<Value, Value> HfBuilder::topK(const std::string& name, Value logits, int64_t k, bool normalize) {
+  RankedTensorType values = typeLike(logits, k);
+  auto op = builder_.create<tfm::TopKOp>(at(name), values, tfm::withElement(values, builder_.getI32Type()), logits,
+                                         builder_.getI64IntegerAttr(k), builder_.getBoolAttr(normalize));
+  return {op.getValues(), op.getIndices()};
+}
+
+Value HfBuilder::expertLinear(const std::string& name, Value input, Value weight, Value indices, int64_t experts) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(indices));
+  dims.push_back(getAffineConstantExpr(ranked(weight).getDimSize(0) / experts, builder_.getContext()));
+  return builder_.create<tfm::ExpertLinearOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, weight, indices,
+                                              builder_.getI64IntegerAttr(experts));
+}
+
+Value HfBuilder::combine(const std::string& name, Value input, Value factors) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
+  dims.erase(dims.end() - 2);
+  return builder_.create<tfm::CombineOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, factors);
 }
 
 Value HfBuilder::row(const std::string& name, Value input, int64_t index) {

@@ -57,6 +57,8 @@ public:
   mlir::Attribute rows(mlir::Attribute expr, int64_t begin, int64_t end);
   /// Part number `part` of rows that are [blocks, parts, rows of a part], one part of every block after the other.
   mlir::Attribute partOfRows(mlir::Attribute expr, int64_t blocks, int64_t parts, int64_t part);
+  /// Rows of one after those of the other.
+  mlir::Attribute stacked(llvm::ArrayRef<mlir::Attribute> exprs);
   mlir::Value weight(const std::string& name, mlir::Attribute expr);
   /// A tensor that some checkpoints hold though the model computes without it. Any other tensor that stays unused is an error.
   void ignore(const std::string& name);
@@ -85,6 +87,11 @@ public:
   /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
   mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
                                      const AttentionShape& shape, double scale, mlir::Value padding);
+  /// A mixture of experts. Values [..., k] and indices [..., k] of the experts that [..., experts] chooses, as in tfm.top_k.
+  std::pair<mlir::Value, mlir::Value> topK(const std::string& name, mlir::Value logits, int64_t k, bool normalize);
+  /// As in tfm.expert_linear and tfm.combine.
+  mlir::Value expertLinear(const std::string& name, mlir::Value input, mlir::Value weight, mlir::Value indices, int64_t experts);
+  mlir::Value combine(const std::string& name, mlir::Value input, mlir::Value factors);
   /// Row `index` of [rows, width]: [1, width].
   mlir::Value row(const std::string& name, mlir::Value input, int64_t index);
   /// The rows for which logits are wanted.
