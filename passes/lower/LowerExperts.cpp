@@ -21,9 +21,8 @@ LogicalResult Lowering::lowerOp(tfm::TopKOp op) {
   AffineExpr zero = kb.constantExpr(0);
   SmallVector<Value> outputs = {kb.view(values->buffer, f32(), 0, {kb.wholeDim(k, 1), {zero, zero, values->rows, values->rowStride}}, 1),
                                 kb.view(indices.buffer, i32, 0, {kb.wholeDim(k, 1), {zero, zero, values->rows, k}}, 1)};
-  auto kernel = kb.kernel("top_k",
-                          {{"count", std::to_string(input->width)}, {"k", std::to_string(k)}, {"normalize", op.getNormalize() ? "1" : "0"}},
-                          nullptr);
+  auto kernel = kb.kernel(
+      "top_k", {{"count", std::to_string(input->width)}, {"k", std::to_string(k)}, {"normalize", op.getNormalize() ? "1" : "0"}}, nullptr);
   kb.call(op.getLoc(), kernel, kernel, kb.rowViews(*input, KernBuilder::Split::none), outputs, values->rows, values->rows);
   return success();
 }
@@ -38,7 +37,8 @@ LogicalResult Lowering::chooseExperts(Product& product) {
   int64_t experts = product.weights.front().rows / result->width, slots = cast<RankedTensorType>(given.getType()).getShape().back();
   int64_t tile = kb.layout().rowsPerTile;
   // An expert's rows are whole tiles, so that the next one's begin with a tile.
-  if (experts < 1 || product.weights.front().rows != experts * result->width || (experts > 1 && result->width % tile != 0) || !product.operands.empty())
+  if (experts < 1 || product.weights.front().rows != experts * result->width || (experts > 1 && result->width % tile != 0) ||
+      !product.operands.empty())
     return failure();
   if (product.input.rows == result->rows)
     slots = 1;
@@ -46,9 +46,8 @@ LogicalResult Lowering::chooseExperts(Product& product) {
     return failure();
   product.experts = experts;
   product.ids = kb.view(ids->buffer, ids->element, 0, {{kb.constantExpr(0), ids->firstRow, ids->rows, 1}});
-  product.params.append({{"experts", std::to_string(experts)},
-                         {"expert_tiles", std::to_string(product.tiles())},
-                         {"slots", std::to_string(slots)}});
+  product.params.append(
+      {{"experts", std::to_string(experts)}, {"expert_tiles", std::to_string(product.tiles())}, {"slots", std::to_string(slots)}});
   return success();
 }
 

@@ -109,5 +109,6 @@ TEST_P(ZooSameBits, OnEveryArchitecture) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ZooSameBits, testing::ValuesIn(kZooDecoders), zooName);
+INSTANTIATE_TEST_SUITE_P(Mixtures, ZooSameBits, testing::ValuesIn(kZooMixtures), zooName);
 
 }  // namespace

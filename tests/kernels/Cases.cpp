@@ -548,6 +548,7 @@ std::vector<Case> allCases(const WeightLayout& layout) {
   addRope(cases);
   addAppend(cases);
   addAttention(cases);
+  addExperts(cases, layout);
   return cases;
 }
 

@@ -54,6 +54,9 @@ void addQuantizedOutputs(Case& test, const Quantized& q, int tokens, Crop crop =
 
 std::vector<float> randomFloats(std::mt19937& random, size_t count, float scale = 1.0f);
 
+/// Those of mixtures of experts.
+void addExperts(std::vector<Case>& cases, const WeightLayout& layout);
+
 /// All cases for a target's weight layout.
 std::vector<Case> allCases(const WeightLayout& layout);
 
