@@ -1,5 +1,6 @@
 // Attention of query p over positions first(p)..last(p), both inclusive:
-//   score(k) = (sum over d ascending of q(d) * K(k, d)) * scale [+ bias(k - p)] [+ mask(k)]
+//   score(k) = capped((sum over d ascending of q(d) * K(k, d)) * scale) [+ bias(k - p)] [+ slope(head) * float(k - p)] [+ mask(k)]
+//   capped(s) = tanh(s / softcap) * softcap, or s where softcap is 0
 //   weight(k) = exp(score(k) - max of the scores)
 //   out(d) = (sum over k ascending of weight(k) * V(d, k)) / sum of the weights, the latter in the order of Reduce.h by absolute position
 // Whatever lies outside of first..last counts for nothing, so neither other queries of the call nor the extents of the cache matter.
@@ -39,9 +40,10 @@ public:
       : params(params), facts(facts), headDim(params.integer("head_dim", 1, 4096)), group(params.integer("group", 1, 1024)),
         headsPerUnit(params.integer("heads_per_unit", 1, group)), maxPositions(params.integer("max_positions", 1, 1 << 20)),
         window(params.integer("window", 0, 1 << 30)), many(params.choice("tokens", {"one", "many"}) == "many"),
-        maskKind(params.choice("mask", {"causal", "full", "tensor"})), biased(params.textOr("bias", "0") == "1"), element(params, facts),
-        q(Float(32), 3, "q"), keys(element.type(), 3, "keys"), values(element.type(), 3, "values"), mask(Float(32), 2, "mask"),
-        bias(Float(32), 2, "bias") {
+        maskKind(params.choice("mask", {"causal", "full", "tensor"})), biased(params.textOr("bias", "0") == "1"),
+        softcap(params.textOr("softcap", "").empty() ? 0 : params.number("softcap")), alibi(params.textOr("alibi", "0") == "1"),
+        element(params, facts), q(Float(32), 3, "q"), keys(element.type(), 3, "keys"), values(element.type(), 3, "values"),
+        mask(Float(32), 2, "mask"), bias(Float(32), 2, "bias"), slopes(Float(32), 1, "slopes") {
     if (group % headsPerUnit)
       params.fail("parameter 'heads_per_unit' is " + std::to_string(headsPerUnit) + "; use a divisor of the group's " +
                   std::to_string(group));
@@ -67,6 +69,8 @@ public:
       family.inputs.push_back(mask);
     if (biased)
       family.inputs.push_back(bias);
+    if (alibi)
+      family.inputs.push_back(slopes);
     family.outputs = params.flag("quantize") ? quantized() : std::vector<Func>{out};
     // A call is for the heads and tokens of its queries, whole units.
     for (Func func : family.outputs)
@@ -123,8 +127,12 @@ private:
     product(k, j, h, b) = 0.0f;
     product(k, j, h, b) += q(dim, headOf(j, h), positionOf(j, b)) * element.decoded(keys(k, dim, kvHeadOf(h)));
     Expr scaled = product(k, j, h, b) * params.number("scale");
+    if (softcap != 0)
+      scaled = tanhOf(scaled / softcap) * softcap;
     if (biased)
       scaled = scaled + bias(inside(k) - positionOf(j, b), headOf(j, h));
+    if (alibi)
+      scaled = scaled + slopes(headOf(j, h)) * cast<float>(k - positionOf(j, b));
     if (maskKind == "tensor")
       scaled = scaled + mask(inside(k), positionOf(j, b));
     score(k, j, h, b) = select(visible(k, j, b), scaled, -infinity);
@@ -218,8 +226,10 @@ private:
   const bool many;
   const std::string maskKind;
   const bool biased;
+  const float softcap;
+  const bool alibi;
   const CacheElement element;
-  ImageParam q, keys, values, mask, bias;
+  ImageParam q, keys, values, mask, bias, slopes;
   int together;  ///< queries
   int tile;      ///< positions whose scores are summed at a time
   int columns;   ///< elements of a head that are summed at a time

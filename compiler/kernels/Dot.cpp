@@ -28,34 +28,58 @@ void Activations::appendInputs(std::vector<ImageParam>& inputs) const {
     inputs.push_back(floats);
 }
 
-Dot::Dot(const Activations& activations, const Weights& weights, const Facts& facts, bool many)
-    : r("r"), u("u"), t("t"), value_("dot"), tiles(weights.tiles()), rowsPerTile(facts.layout.rowsPerTile),
-      block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1}) {
+Experts::Experts(const Params& params) : count(0), tiles(0), slots(1) {
+  if (params.textOr("experts", "").empty())
+    return;
+  count = static_cast<int>(params.integer("experts", 1, 1 << 16));
+  tiles = static_cast<int>(params.integer("expert_tiles", 1, 1 << 24));
+  slots = static_cast<int>(params.integer("slots", 1, 1 << 10));
+  ids = ImageParam(Int(32), 1, "ids");
+}
+
+void Experts::appendInputs(std::vector<ImageParam>& inputs) const {
+  if (count)
+    inputs.push_back(ids);
+}
+
+RDom Experts::along(const Expr& extent, const std::string& name, const Expr& t) const {
+  if (!count)
+    return RDom(0, extent, name);
+  RDom domain(0, extent, 0, count, name);
+  domain.where(domain.y == clamp(ids(t), 0, count - 1));
+  return domain;
+}
+
+Dot::Dot(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many)
+    : r("r"), u("u"), t("t"), value_("dot"), tiles(experts.count ? Expr(experts.tiles) : weights.tiles()),
+      rowsPerTile(facts.layout.rowsPerTile), block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1}),
+      byExpert(experts.count > 0) {
   value_(r, u, t) = 0.0f;
   if (activations.quantized)
-    sumGroups(activations, weights, facts, many);
+    sumGroups(activations, weights, experts, facts, many);
   else
-    sumFloats(activations, weights);
+    sumFloats(activations, weights, experts);
 }
 
-void Dot::sumFloats(const Activations& activations, const Weights& weights) {
-  along = RDom(0, weights.values.dim(1).extent(), "k");
-  value_(r, u, t) += activations.floats(along, t) * weights.floating(r, along, u);
+void Dot::sumFloats(const Activations& activations, const Weights& weights, const Experts& experts) {
+  along = experts.along(weights.values.dim(1).extent(), "k", t);
+  value_(r, u, t) += activations.floats(along.x, experts.row(t)) * weights.floating(r, along.x, experts.tile(u, along));
 }
 
-void Dot::sumGroups(const Activations& activations, const Weights& weights, const Facts& facts, bool many) {
+void Dot::sumGroups(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many) {
   integer = integerDot(weights, activations.values, facts, many);
-  along = RDom(0, weights.groups(), "g");
+  along = experts.along(weights.groups(), "g", t);
   // Whole chunks of groups only.
   while (block.groups > 1 && (weights.knownGroups == 0 || weights.knownGroups % block.groups))
     --block.groups;
-  Expr sum = integer.sum(r, along, u, t);
+  Expr tile = experts.tile(u, along), row = experts.row(t);
+  Expr sum = integer.sum(r, along.x, tile, row);
   if (integer.offset == kSumFactor)
-    sum = sum - cast(sum.type(), activations.sums(along, t));
+    sum = sum - cast(sum.type(), activations.sums(along.x, row));
   else if (integer.offset)
-    sum = sum - (integer.offset / kSumFactor) * activations.sums(along, t);
+    sum = sum - (integer.offset / kSumFactor) * activations.sums(along.x, row);
   Expr exact = integer.floatZero != 0 ? reinterpret<float>(sum) - integer.floatZero : cast<float>(sum);
-  Expr scale = weights.scale(r, along, u);
+  Expr scale = weights.scale(r, along.x, tile);
   if (block.groups > 1) {
     const Var g("g");
     Func scales("scales");
@@ -63,9 +87,9 @@ void Dot::sumGroups(const Activations& activations, const Weights& weights, cons
     keepOnStack(scales);
     scales.vectorize(r, rowsPerTile);
     integer.staged.push_back(scales);
-    scale = scales(r, along, u);
+    scale = scales(r, along.x, tile);
   }
-  value_(r, u, t) += exact * (activations.scales(along, t) * scale);
+  value_(r, u, t) += exact * (activations.scales(along.x, row) * scale);
 }
 
 Expr Dot::at(const Expr& n, const Expr& t, bool limited) const {
@@ -95,10 +119,12 @@ void Dot::computeAt(const LoopLevel& place, const Facts& facts) {
         .reorder(r, t, group, some, chunk);
     for (Func staged : integer.staged)
       bounded(staged.compute_at(value_, chunk), block.groups);
+  } else if (byExpert) {
+    update.reorder(r, along.x, along.y, u, t);
   } else {
     update.reorder(r, t, group);
   }
-  vectorizeRows(update.unroll(t), r, rowsPerTile, facts);
+  vectorizeRows(byExpert ? update : update.unroll(t), r, rowsPerTile, facts);
   for (const std::vector<Func>* funcs : {&integer.loads, &integer.steps})
     for (const Func& func : *funcs)
       bounded(Func(func).compute_at(value_, group), 1);

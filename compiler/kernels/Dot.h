@@ -18,11 +18,27 @@ struct Activations {
   Halide::ImageParam floats, values, scales, sums;
 };
 
+/// Which rows of activations and weights belong together where every row of the result has an expert of its own; without experts the same ones.
+struct Experts {
+  explicit Experts(const Params& params);
+  void appendInputs(std::vector<Halide::ImageParam>& inputs) const;
+
+  int count, tiles, slots;  ///< experts, 0: none; tiles of rows of each; rows of the result per row of activations
+  Halide::ImageParam ids;   ///< i32 (s)
+
+  /// Columns or groups, as many as `extent`, for row t: a second dimension goes through the experts and does nothing for those that are not its own,
+  /// because what a loop's variable names can be computed in it. A wrong id reads nothing foreign.
+  Halide::RDom along(const Halide::Expr& extent, const std::string& name, const Halide::Expr& t) const;
+  /// Tile of the weights that is tile u of the expert, and row of the activations.
+  Halide::Expr tile(const Halide::Expr& u, const Halide::RDom& along) const { return count ? along.y * tiles + u : u; }
+  Halide::Expr row(const Halide::Expr& t) const { return count ? t / slots : t; }
+};
+
 /// One product. `value` is at (row in tile, tile, token).
 class Dot {
 public:
-  /// `many`: for blocks of tokens, as tokenBlock has them; else for one.
-  Dot(const Activations& activations, const Weights& weights, const Facts& facts, bool many);
+  /// `many`: for blocks of tokens, as tokenBlock has them; else, and always with experts, for one.
+  Dot(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many);
   Halide::Func value() const { return value_; }
   /// At row n, an index over all tiles. `limited`: rows beyond the last tile may be asked for and get something.
   Halide::Expr at(const Halide::Expr& n, const Halide::Expr& t, bool limited) const;
@@ -30,8 +46,8 @@ public:
   void computeAt(const Halide::LoopLevel& place, const Facts& facts);
 
 private:
-  void sumFloats(const Activations& activations, const Weights& weights);
-  void sumGroups(const Activations& activations, const Weights& weights, const Facts& facts, bool many);
+  void sumFloats(const Activations& activations, const Weights& weights, const Experts& experts);
+  void sumGroups(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many);
 
   Halide::Var r, u, t;
   Halide::Func value_;
@@ -40,6 +56,7 @@ private:
   Halide::Expr tiles;
   int rowsPerTile;
   TokenBlock block;
+  bool byExpert;
 };
 
 }  // namespace quantc::kernels

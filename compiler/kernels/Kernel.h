@@ -28,19 +28,24 @@
 //             the rows beyond N get means nothing.
 //             params: scheme, tokens=one|many (any s works with many, 1 with one, with equal results), products, finish, operands (of the epilogue
 //             inputs, may be empty); groups per row where the scheme is quantized; max_tokens unless plain; rows (N) if quantize;
-//             head_dim, rotary_dim (0: none), interleaved, cache if rope
+//             head_dim, rotary_dim (0: none), interleaved, cache if rope.
+//             With experts (how many), expert_tiles (tiles of each) and slots: ids i32 (s) follow the weights, which hold the experts' tiles one
+//             after another; x has s / slots rows. finish is plain or quantize.
+//   top_k     x f32 (count, s) -> values f32 (k, s), indices i32 (k, s): of softmax(x), largest first. params: count, k, normalize=0|1
+//   combine   x f32 (N, k * s), factors f32 (k, s) -> out f32 (N, s). params: k
 //   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out (d, heads, s). The coordinate along s is the position, so
 //             the views of x and out begin at `past`. out's strides are free (it may be a KV cache).
 //             params: head_dim, rotary_dim, interleaved=0|1, cache
 //   append    x f32 (d, heads, s) -> out (d, heads, s), strides free: puts values into a cache. params: cache
 //   attention q f32 (d, heads, s), coordinate along s = position, cropped along heads as the outputs are; K (positions, d, kv_heads); V (d, positions,
-//             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scaled scores; bias f32 (distances, heads) if bias=1, likewise: its
-//             coordinate is the key's position minus the query's, for all pairs of the call -> out f32 (d, heads, s), or with quantize=1
-//             values i8 (d, heads, s), scales f32 (d/32, heads, s), sums i32 likewise.
+//             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scores; bias f32 (distances, heads) if bias=1, likewise: its
+//             coordinate is the key's position minus the query's, for all pairs of the call; slopes f32 (heads) if alibi=1
+//             -> out f32 (d, heads, s), or with quantize=1 values i8 (d, heads, s), scales f32 (d/32, heads, s), sums i32 likewise.
 //             A causal query at position p sees K's positions 0..p. K is read in whole tiles of kKeyTile positions (Scheme.h), so there must be memory
 //             up to the end of the last; what lies there does not matter. Needs 8 bytes of stack per position and query that is taken together.
 //             params: head_dim, group (query heads per KV head), heads_per_unit (a divisor of group: heads of one unit), scale,
-//             mask=causal|full|tensor, bias=0|1 (absent: 0), max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
+//             mask=causal|full|tensor, max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize; may be
+//             missing: bias, softcap (0: none), alibi
 //   statistics x f32 (width, s) -> out f32 (width, 2): mean and 1 / sqrt(variance + epsilon) over all rows of the column's group, cropped in whole
 //             groups. params: channels (of a group), epsilon
 //   The generic families compute what has no kernel of its own. Their arrays are f32 or i32, of any strides; the parameters name each by two letters:

@@ -1,5 +1,5 @@
 // result(n, t) = program(dot(n, t), operands), or program(dot(n, t), second dot(n, t), operands) with products=2; Dot.h has the order of a dot
-// product's sums. What becomes of the result:
+// product's sums. With experts row t of the result is the product of row t / slots of the activations and the weights of expert ids(t). What becomes of the result:
 //   plain     out(n, t) = result
 //   quantize  groups of 32 rows to int8 (Quantize.h)
 //   rope      out(d, h, p) = row d of head h, rotated (Rope.cpp): an activation or a KV cache
@@ -21,7 +21,7 @@ class Matmul {
 public:
   Matmul(const Params& params, const Facts& facts)
       : params(params), facts(facts), rows(facts.layout.rowsPerTile), many(params.choice("tokens", {"one", "many"}) == "many"),
-        quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
+        experts(params), quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
     const Weights first(params, facts);
     scheme = first.scheme;
     const Activations activations(params, *scheme);
@@ -29,8 +29,9 @@ public:
     for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
       const Weights weights = i ? Weights(params, facts, i) : first;
       weights.appendInputs(family.inputs);
-      dots.emplace_back(activations, weights, facts, many);
+      dots.emplace_back(activations, weights, experts, facts, many && !experts.count);
     }
+    experts.appendInputs(family.inputs);
     const Operands operands(params, params.textOr("operands", ""), family.inputs);
     std::vector<Expr> values;
     for (const Dot& dot : dots)
@@ -107,7 +108,8 @@ private:
         stage.unroll(token);
       vectorizeRows(stage, row, rows, facts);
     };
-    if (many) {
+    // Rows of different experts share no weights.
+    if (many && !experts.count) {
       const TokenBlock most = tokenBlock(facts, *scheme);
       int size = most.tokens;
       for (; size > most.fewer; size /= 4)
@@ -122,7 +124,9 @@ private:
   const Params& params;
   const Facts& facts;
   const int rows;
-  const bool many, quantizes;
+  const bool many;
+  const Experts experts;
+  const bool quantizes;
   const Scheme* scheme = nullptr;
   Var n, t;
   Func result;

@@ -25,7 +25,7 @@ Expr Rotation::at(const Expr& d, const Expr& p, const std::function<Expr(const E
   Expr inside = d % rotaryDim_;
   Expr pair = interleaved_ ? inside / 2 : inside % pairs;
   Expr isFirst = interleaved_ ? inside % 2 == 0 : inside < pairs;
-  Expr partner = interleaved_ ? select(isFirst, inside + 1 - inside % 2, inside - inside % 2) : (inside + pairs) % rotaryDim_;
+  Expr partner = interleaved_ ? pair * 2 + (1 - inside % 2) : (inside + pairs) % rotaryDim_;
   Expr own = x(inside) * cosines_(pair, p), other = x(partner) * sines_(pair, p);
   Expr rotated = select(isFirst, own - other, own + other);
   return rotaryDim_ == headDim_ ? rotated : select(d < rotaryDim_, rotated, x(d));

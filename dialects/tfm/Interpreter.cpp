@@ -98,6 +98,13 @@ const Array* Interpreter::evaluate(Value value) {
   SmallVector<const Array*> operands;  // only now: evaluating may move what is known
   for (Value operand : op->getOperands())
     operands.push_back(&known_.find(operand)->second);
+  if (auto choice = dyn_cast<TopKOp>(op)) {
+    auto [values, indices] =
+        topK(*operands[0], choice.getK(), choice.getNormalize(), cast<RankedTensorType>(choice.getIndices().getType()).getElementType());
+    known_.try_emplace(choice.getValues(), std::move(values));
+    known_.try_emplace(choice.getIndices(), std::move(indices));
+    return &known_.find(value)->second;
+  }
   std::optional<Array> result = compute(op, operands);
   if (!result)
     return nullptr;
@@ -209,6 +216,11 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
       .Case([&](AttentionOp attentionOp) -> Result {
         return attention(attentionOp, *in[0], *in[1], *in[2], in.size() > 3 ? in[3] : nullptr, shape);
       })
+      .Case([&](ExpertLinearOp experts) -> Result {
+        Result result = expertLinear(*in[0], *in[1], *in[2], experts.getExperts(), shape);
+        return result ? std::move(result) : decline(op, "has an index beyond its experts");
+      })
+      .Case([&](CombineOp) -> Result { return combine(*in[0], *in[1], shape); })
       .Case([&](TailOp) -> Result { return tail(*in[0], step_.outputs, shape); })
       .Default([&](Operation*) -> Result { return decline(op, "has no reference evaluation"); });
 }

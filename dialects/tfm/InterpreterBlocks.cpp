@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "dialects/tfm/InterpreterMath.h"
 
@@ -117,7 +118,7 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
   int64_t heads = op.getHeads(), group = heads / op.getKvHeads(), dim = op.getHeadDim();
   int64_t sequence = query.shape[query.shape.size() - 2], total = key.shape[key.shape.size() - 2], past = total - sequence;
   int64_t width = heads * dim, kvWidth = op.getKvHeads() * dim;
-  double scale = op.getScale().convertToDouble();
+  double scale = op.getScale().convertToDouble(), softcap = op.getSoftcap().convertToDouble();
   bool causal = op.getMaskKind() == MaskKind::causal, padding = op.getMaskKind() == MaskKind::padding;
   auto added = [&](int64_t head, int64_t row, int64_t t) -> double {
     if (!mask)
@@ -138,7 +139,12 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
         double dot = 0;
         for (int64_t i = 0; i < dim; ++i)
           dot += q[i] * key.values[t * kvWidth + kvOffset + i];
-        scores[t] = dot * scale + added(head, row, t);
+        double score = dot * scale;
+        if (softcap > 0)
+          score = softcap * std::tanh(score / softcap);
+        if (!op.getSlopes().empty())
+          score += static_cast<double>(op.getSlopes()[head]) * static_cast<double>(t - position);
+        scores[t] = score + added(head, row, t);
         largest = std::max(largest, scores[t]);
       }
       for (int64_t t = begin; t < end; ++t)
@@ -150,6 +156,60 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
         result.values[row * width + head * dim + i] = roundTo(mixed, query.element);
       }
     }
+  return result;
+}
+
+std::pair<Array, Array> topK(const Array& input, int64_t k, bool normalize, Type indexType) {
+  int64_t count = input.shape.back(), rows = count ? input.size() / count : 0;
+  SmallVector<int64_t> shape(input.shape);
+  shape.back() = k;
+  Array values = makeArray(input.element, shape), indices = makeArray(indexType, shape);
+  for (int64_t row = 0; row < rows; ++row) {
+    std::vector<double> weights(input.values.begin() + row * count, input.values.begin() + (row + 1) * count);
+    double largest = *std::max_element(weights.begin(), weights.end()), sum = 0, chosen = 0;
+    for (double& weight : weights)
+      sum += weight = std::exp(weight - largest);
+    for (double& weight : weights)
+      weight = roundTo(weight / sum, input.element);
+    std::vector<int64_t> order(count);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return weights[a] > weights[b]; });
+    for (int64_t j = 0; j < k; ++j)
+      chosen += weights[order[j]];
+    for (int64_t j = 0; j < k; ++j) {
+      indices.values[row * k + j] = static_cast<double>(order[j]);
+      values.values[row * k + j] = roundTo(normalize ? weights[order[j]] / chosen : weights[order[j]], input.element);
+    }
+  }
+  return {values, indices};
+}
+
+std::optional<Array> expertLinear(const Array& input, const Array& weight, const Array& indices, int64_t experts, ArrayRef<int64_t> shape) {
+  Array result = makeArray(input.element, shape);
+  int64_t in = weight.shape[1], out = weight.shape[0] / experts, rows = indices.size(), shared = in ? rows * in / input.size() : 1;
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t expert = static_cast<int64_t>(indices.values[row]);
+    if (expert < 0 || expert >= experts)
+      return std::nullopt;
+    for (int64_t o = 0; o < out; ++o) {
+      double sum = 0;
+      for (int64_t i = 0; i < in; ++i)
+        sum += input.values[row / shared * in + i] * weight.values[(expert * out + o) * in + i];
+      result.values[row * out + o] = roundTo(sum, input.element);
+    }
+  }
+  return result;
+}
+
+Array combine(const Array& input, const Array& factors, ArrayRef<int64_t> shape) {
+  Array result = makeArray(input.element, shape);
+  int64_t width = shape.back(), k = factors.shape.back();
+  for (int64_t i = 0; i < result.size(); ++i) {
+    double sum = 0;
+    for (int64_t j = 0; j < k; ++j)
+      sum += factors.values[i / width * k + j] * input.values[(i / width * k + j) * width + i % width];
+    result.values[i] = roundTo(sum, input.element);
+  }
   return result;
 }
 

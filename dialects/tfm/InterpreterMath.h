@@ -33,5 +33,11 @@ Array norm(const Array& input, const Array& weight, const Array* bias, double ep
 Array rope(const Array& input, RopeOp op, int64_t past);
 /// `mask` [..., sequence, total] may be null.
 Array attention(AttentionOp op, const Array& query, const Array& key, const Array& value, const Array* mask, llvm::ArrayRef<int64_t> shape);
+/// Values and indices of tfm.top_k.
+std::pair<Array, Array> topK(const Array& input, int64_t k, bool normalize, mlir::Type indexType);
+/// nullopt when an index is no expert.
+std::optional<Array> expertLinear(const Array& input, const Array& weight, const Array& indices, int64_t experts,
+                                  llvm::ArrayRef<int64_t> shape);
+Array combine(const Array& input, const Array& factors, llvm::ArrayRef<int64_t> shape);
 
 }  // namespace quantc::tfm::interpret

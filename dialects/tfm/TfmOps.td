@@ -280,9 +280,12 @@ def Tfm_AttentionOp : Tfm_PureOp<"attention"> {
     added to the scaled scores; it has a column for every position of the context. padding: `mask` [..., total] of integers; no query sees the
     positions where it is 0. An attribute `tfm.bias` is a weight [heads, distances] of which the element (h, key's position - query's position +
     `tfm.bias_before`) is added to head h's scaled scores (Raffel et al. 2020).
+    A softcap > 0 makes softcap * tanh(s / softcap) of every scaled score before mask and slopes. With slopes (ALiBi, Press et al. 2022), one per
+    head, slope * (position of the key - position of the query) is added.
   }];
   let arguments = (ins Tfm_Tensor:$query, Tfm_Tensor:$key, Tfm_Tensor:$value, Optional<Tfm_Tensor>:$mask, I64Attr:$heads, I64Attr:$kv_heads,
-                   I64Attr:$head_dim, F32Attr:$scale, Tfm_MaskKindAttr:$mask_kind, DefaultValuedAttr<I64Attr, "0">:$window);
+                   I64Attr:$head_dim, F32Attr:$scale, Tfm_MaskKindAttr:$mask_kind, DefaultValuedAttr<I64Attr, "0">:$window,
+                   DefaultValuedAttr<F32Attr, "0.0f">:$softcap, DefaultValuedAttr<DenseF32ArrayAttr, "{}">:$slopes);
   let results = (outs Tfm_Tensor:$result);
   let assemblyFormat = "$query `,` $key `,` $value (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -292,6 +295,38 @@ def Tfm_AttentionOp : Tfm_PureOp<"attention"> {
     int64_t getBiasBefore();
     void setBias(::mlir::Attribute table, int64_t before);
   }];
+}
+
+// Mixtures of experts
+
+def Tfm_TopKOp : Tfm_PureOp<"top_k"> {
+  let summary = "the k largest of softmax(input) along the last dimension, largest first, of equal ones that of the lower index first";
+  let description = [{
+    input [..., n] -> values f32 [..., k] and indices i32 [..., k]. With normalize the values are divided by their sum.
+  }];
+  let arguments = (ins Tfm_Tensor:$input, I64Attr:$k, BoolAttr:$normalize);
+  let results = (outs Tfm_Tensor:$values, Tfm_Tensor:$indices);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tfm_ExpertLinearOp : Tfm_PureOp<"expert_linear"> {
+  let summary = "products with the weights of chosen experts: [..., in] or [..., k, in] x weight [experts * out, in] -> [..., k, out]";
+  let description = [{
+    indices i32 [..., k] name the experts; expert e has rows e * out to (e + 1) * out - 1 of the weight. An input [..., in] serves all k.
+  }];
+  let arguments = (ins Tfm_Tensor:$input, Tfm_Tensor:$weight, Tfm_Tensor:$indices, I64Attr:$experts);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "$input `,` $weight `,` $indices attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tfm_CombineOp : Tfm_PureOp<"combine"> {
+  let summary = "the sum of k rows, each times its factor, in ascending order: [..., k, width] x [..., k] -> [..., width]";
+  let arguments = (ins Tfm_Tensor:$input, Tfm_Tensor:$factors);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "$input `,` $factors attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
 }
 
 def Tfm_TailOp : Tfm_PureOp<"tail"> {
@@ -327,6 +362,7 @@ def Tfm_FusedOp : Tfm_PureOp<"fused", [IsolatedFromAbove, SingleBlock]> {
     The region computes one element in float32 from scalars with arith and math operations. Without `producer` its arguments are the elements
     of `inputs`; with `producer = "linear"` input 0 is multiplied with the `products` weights behind it, and the first arguments are the dot
     products, the others the elements of the inputs that follow. Those broadcast to the result: full shape, one row [width], or a single element.
+    With `producer = "experts"` the products are those of tfm.expert_linear, and its indices follow the weights.
     A result of `!tfm.q<"act8">` elements is quantized after the epilogue.
   }];
   let arguments = (ins Variadic<Tfm_Tensor>:$inputs, DefaultValuedStrAttr<StrAttr, "">:$producer, DefaultValuedAttr<I64Attr, "1">:$products);
@@ -336,8 +372,9 @@ def Tfm_FusedOp : Tfm_PureOp<"fused", [IsolatedFromAbove, SingleBlock]> {
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     bool isLinear() { return !getProducer().empty(); }
+    bool isExperts() { return getProducer() == "experts"; }
     /// Inputs before those of the epilogue, and region arguments before theirs.
-    unsigned productInputs() { return isLinear() ? 1 + getProducts() : 0; }
+    unsigned productInputs() { return isLinear() ? 1 + getProducts() + isExperts() : 0; }
     unsigned productArguments() { return isLinear() ? getProducts() : 0; }
   }];
 }

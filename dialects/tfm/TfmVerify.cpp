@@ -271,6 +271,48 @@ LogicalResult AttentionOp::verify() {
     if (!ranked(getMask()).getElementType().isInteger() || keys.empty() || mask.empty() || mask.back() != keys.back())
       return emitOpError("has padding ") << getMask().getType() << ", expected an integer for every row of the key";
   }
+  if (!getSlopes().empty() && static_cast<int64_t>(getSlopes().size()) != static_cast<int64_t>(getHeads()))
+    return emitOpError("has ") << getSlopes().size() << " slopes, expected one for each of " << getHeads() << " heads";
+  if (!(getSoftcap().convertToFloat() >= 0) || !getSoftcap().isFinite())
+    return emitOpError("has softcap ") << getSoftcap().convertToFloat() << ", expected a positive number, or 0 for none";
+  return success();
+}
+
+LogicalResult TopKOp::verify() {
+  int64_t count = lastDim(getInput()), k = getK();
+  if (ShapedType::isDynamic(count) || k < 1 || k > count)
+    return emitOpError("takes the largest ") << k << " of " << count << ", expected 1 to all of a constant number";
+  bool types = ranked(getValues()).getElementType().isF32() && ranked(getIndices()).getElementType().isSignlessInteger(32);
+  if (!types || lastDim(getValues()) != k || lastDim(getIndices()) != k || leadingDims(getValues()) != leadingDims(getInput()) ||
+      leadingDims(getIndices()) != leadingDims(getInput()))
+    return emitOpError("gives ") << getValues().getType() << " and " << getIndices().getType() << ", expected " << k
+                                 << " f32 and i32 for every row of the input";
+  return success();
+}
+
+LogicalResult ExpertLinearOp::verify() {
+  RankedTensorType weight = ranked(getWeight());
+  int64_t experts = getExperts();
+  if (weight.getRank() != 2 || !weight.hasStaticShape() || experts < 1 || weight.getDimSize(0) % experts != 0)
+    return emitOpError("weight has type ") << weight << ", expected [experts * out, in] with " << experts << " experts";
+  if (lastDim(getInput()) != weight.getDimSize(1))
+    return emitOpError("input has ") << lastDim(getInput()) << " features, the weight takes " << weight.getDimSize(1);
+  SmallVector<AffineExpr> chosen = dimsOf(ranked(getIndices()));
+  if (!ranked(getIndices()).getElementType().isSignlessInteger(32) || chosen.empty() || ShapedType::isDynamic(lastDim(getIndices())))
+    return emitOpError("has indices ") << getIndices().getType() << ", expected i32 [..., k]";
+  SmallVector<AffineExpr> tokens = leadingDims(getIndices()), rows = leadingDims(getInput());
+  if ((rows != chosen && rows != tokens) || leadingDims(getResult()) != chosen || lastDim(getResult()) != weight.getDimSize(0) / experts)
+    return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected one row of "
+                                     << weight.getDimSize(0) / experts << " features per index";
+  return success();
+}
+
+LogicalResult CombineOp::verify() {
+  SmallVector<AffineExpr> rows = leadingDims(getInput());
+  if (rows.empty() || dimsOf(ranked(getFactors())) != rows || ShapedType::isDynamic(lastDim(getFactors())) ||
+      ArrayRef(leadingDims(getResult())) != ArrayRef(rows).drop_back() || lastDim(getResult()) != lastDim(getInput()))
+    return emitOpError("goes from ") << getInput().getType() << " and " << getFactors().getType() << " to " << getResult().getType()
+                                     << ", expected [..., k, width] and [..., k] to [..., width]";
   return success();
 }
 
@@ -290,8 +332,8 @@ LogicalResult DequantizeOp::verify() {
 }
 
 LogicalResult FusedOp::verify() {
-  if (getProducer() != "linear" && !getProducer().empty())
-    return emitOpError("names producer '") << getProducer() << "', known is 'linear'";
+  if (getProducer() != "linear" && !isExperts() && !getProducer().empty())
+    return emitOpError("names producer '") << getProducer() << "', known are 'linear' and 'experts'";
   if (getProducts() < 1 || getProducts() > 2)
     return emitOpError("has ") << static_cast<int64_t>(getProducts()) << " products, expected 1 or 2";
   if (getInputs().size() < productInputs())

@@ -19,9 +19,12 @@ class FuseLinear : public impl::FuseLinearPassBase<FuseLinear> {
 public:
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    SmallVector<tfm::LinearOp> linears;
-    getOperation().walk([&](tfm::LinearOp op) { linears.push_back(op); });
-    for (tfm::LinearOp op : linears) {
+    SmallVector<Operation*> linears;
+    getOperation().walk([&](Operation* op) {
+      if (isa<tfm::LinearOp, tfm::ExpertLinearOp>(op))
+        linears.push_back(op);
+    });
+    for (Operation* op : linears) {
       rewriter.setInsertionPoint(op);
       tfm::FusedOp fused = asFused(op, rewriter);
       rewriter.replaceOp(op, fused.getResult());
@@ -34,22 +37,27 @@ public:
   }
 
 private:
-  tfm::FusedOp asFused(tfm::LinearOp op, RewriterBase& rewriter) {
+  /// Operands of both operations are an input, a weight, and for experts their indices.
+  tfm::FusedOp asFused(Operation* op, RewriterBase& rewriter) {
     OpBuilder::InsertionGuard guard(rewriter);
-    SmallVector<Value> inputs = {withoutDequantize(op.getInput()), withoutDequantize(op.getWeight())};
-    auto fused = rewriter.create<tfm::FusedOp>(op.getLoc(), op.getResult().getType(), inputs, rewriter.getStringAttr("linear"),
-                                               rewriter.getI64IntegerAttr(1));
+    SmallVector<Value> inputs;
+    for (Value operand : op->getOperands())
+      inputs.push_back(withoutDequantize(operand));
+    auto producer = rewriter.getStringAttr(isa<tfm::ExpertLinearOp>(op) ? "experts" : "linear");
+    auto fused = rewriter.create<tfm::FusedOp>(op->getLoc(), op->getResult(0).getType(), inputs, producer, rewriter.getI64IntegerAttr(1));
     Block& block = fused.getBody().emplaceBlock();
-    block.addArgument(rewriter.getF32Type(), op.getLoc());
+    block.addArgument(rewriter.getF32Type(), op->getLoc());
     rewriter.setInsertionPointToStart(&block);
-    rewriter.create<tfm::YieldOp>(op.getLoc(), block.getArgument(0));
+    rewriter.create<tfm::YieldOp>(op->getLoc(), block.getArgument(0));
     return fused;
   }
 
   /// A gate and what it gates: the consumer's epilogue reads a second product of the same activations, with a weight of the same kind.
   static bool canBePair(tfm::FusedOp linear, tfm::FusedOp consumer, unsigned operand) {
     return operand >= consumer.productInputs() && linear.getProducts() + consumer.getProducts() == 2 &&
-           linear.getInputs()[0] == consumer.getInputs()[0] && linear.getInputs()[1].getType() == consumer.getInputs()[1].getType();
+           linear.getInputs()[0] == consumer.getInputs()[0] && linear.getProducer() == consumer.getProducer() &&
+           (!linear.isExperts() || linear.getInputs()[2] == consumer.getInputs()[2]) &&
+           linear.getInputs()[1].getType() == consumer.getInputs()[1].getType();
   }
 
   void takeInEpilogue(tfm::FusedOp linear, RewriterBase& rewriter) {

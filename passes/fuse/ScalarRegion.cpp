@@ -152,6 +152,9 @@ tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::Fused
   for (tfm::FusedOp fused : {consumer, producer})
     if (fused.isLinear())
       llvm::append_range(inputs, fused.getInputs().slice(1, fused.getProducts()));
+  tfm::FusedOp withProducts = producer.isLinear() ? producer : consumer;
+  if (withProducts.isExperts())
+    inputs.push_back(withProducts.getInputs()[1 + withProducts.getProducts()]);
   size_t firstEpilogue = inputs.size();
   auto slotOf = [&](Value value) -> unsigned {
     for (size_t i = firstEpilogue; i < inputs.size(); ++i)
@@ -172,8 +175,9 @@ tfm::FusedOp joinFused(RewriterBase& rewriter, tfm::FusedOp producer, tfm::Fused
 
   rewriter.setInsertionPoint(consumer);
   Location loc = producer.isLinear() ? producer.getLoc() : consumer.getLoc();
-  auto joined = rewriter.create<tfm::FusedOp>(loc, consumer.getResult().getType(), inputs, rewriter.getStringAttr(products ? "linear" : ""),
-                                              rewriter.getI64IntegerAttr(std::max(1u, products)));
+  auto joined =
+      rewriter.create<tfm::FusedOp>(loc, consumer.getResult().getType(), inputs, rewriter.getStringAttr(withProducts.getProducer()),
+                                    rewriter.getI64IntegerAttr(std::max(1u, products)));
   Block& block = joined.getBody().emplaceBlock();
   for (size_t i = joined.productInputs(); i < inputs.size() + joined.productArguments(); ++i)
     block.addArgument(rewriter.getF32Type(), loc);

@@ -213,6 +213,18 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
                        overSource ? kb.sourceLength() : kb.contextLength());
 }
 
+void Lowering::attentionVariant(tfm::AttentionOp op, Params& params, SmallVectorImpl<Value>& inputs) {
+  if (float cap = op.getSoftcap().convertToFloat())
+    params.push_back({"softcap", formatNumber(cap)});
+  ArrayRef<float> slopes = op.getSlopes();
+  if (slopes.empty())
+    return;
+  params.push_back({"alibi", "1"});
+  auto type = RankedTensorType::get({static_cast<int64_t>(slopes.size())}, f32());
+  Constant constant = kb.plainConstant(tfm::LiteralAttr::get(op.getContext(), DenseElementsAttr::get(type, slopes)), "slopes");
+  inputs.push_back(kb.view(constant.buffer, f32(), 0, {kb.wholeDim(slopes.size(), 1)}));
+}
+
 LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query, AffineExpr first, ArrayRef<Value> keysValuesMask,
                                       StringRef mask, int64_t maxPositions) {
   std::optional<Storage> result = create(op.getResult(), op), out = result;
@@ -239,6 +251,7 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
                    {"quantize", out->quantized() ? "1" : "0"}};
   if (op.getBias())
     params.push_back({"bias", "1"});
+  attentionVariant(op, params, inputs);
   if (out->quantized())
     params.push_back({"max_tokens", std::to_string(kb.largest(out->rows))});
   params.push_back({"tokens", "many"});

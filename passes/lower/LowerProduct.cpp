@@ -6,7 +6,7 @@ namespace quantc {
 using namespace mlir;
 
 std::optional<Lowering::Product> Lowering::productOf(tfm::FusedOp op) {
-  Product product{op, {}, {}, {}, {}, {}};
+  Product product{op, {}, {}, {}, {}, {}, {}};
   std::optional<Storage> input = find(op.getInputs()[0]);
   if (!input)
     return std::nullopt;
@@ -24,6 +24,8 @@ std::optional<Lowering::Product> Lowering::productOf(tfm::FusedOp op) {
   product.params = {{"scheme", weight.scheme->name}, {"operands", product.operands}, {"products", std::to_string(op.getProducts())}};
   if (weight.scheme->quantized())
     product.params.push_back({"groups", std::to_string(weight.packed.groups)});
+  if (op.isExperts() && failed(chooseExperts(product)))
+    return std::nullopt;
   return product;
 }
 
@@ -31,6 +33,8 @@ SmallVector<Value> Lowering::inputsOf(const Product& product, AffineExpr firstRo
   SmallVector<Value> inputs = kb.rowViews(product.input, KernBuilder::Split::none, firstRow);
   for (const Constant& weight : product.weights)
     llvm::append_range(inputs, kb.weightViews(weight));
+  if (product.ids)
+    inputs.push_back(product.ids);
   llvm::append_range(inputs, product.epilogue);
   return inputs;
 }
@@ -44,8 +48,9 @@ void Lowering::callProduct(const Product& product, SmallVectorImpl<Value>& input
   auto one = kb.kernel("matmul", params, &op.getBody());
   int64_t multiplyAdds = 0;
   for (const Constant& weight : product.weights)
-    multiplyAdds += weight.rows * weight.columns;
-  kb.call(op.getLoc(), many, one, inputs, outputs, units, product.input.rows, {multiplyAdds});
+    multiplyAdds += weight.rows / product.experts * weight.columns;
+  std::optional<Matrix> result = matrixOf(op.getResult());
+  kb.call(op.getLoc(), many, one, inputs, outputs, units, result ? result->rows : product.input.rows, {multiplyAdds});
 }
 
 LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
@@ -62,7 +67,7 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
   if (!product)
     return failure();
   std::optional<Storage> created = create(op.getResult(), op);
-  if (!created || matrixOf(*created) != Matrix{product->input.rows, product->rows()})
+  if (!created || created->width != product->rows() || (!product->ids && created->rows != product->input.rows))
     return failure();
   Storage out = *created;
   SmallVector<Value> inputs = inputsOf(*product, {});
@@ -88,7 +93,7 @@ tfm::FusedOp Lowering::productWithin(Operation* reader, int64_t headDim) {
   auto op = reader->getOperand(0).getDefiningOp<tfm::FusedOp>();
   // 1. Nothing else reads the product. 2. Heads are whole tiles. 3. Its rows are the step's tokens. 4. Its epilogue reads no other rows. 5. A head of all rows fits on
   // the stack.
-  if (!op || !op.isLinear() || !op->hasOneUse() || headDim < 1 || headDim % kb.layout().rowsPerTile != 0)
+  if (!op || !op.isLinear() || op.isExperts() || !op->hasOneUse() || headDim < 1 || headDim % kb.layout().rowsPerTile != 0)
     return {};
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   auto type = cast<RankedTensorType>(op.getResult().getType());

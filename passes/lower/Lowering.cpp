@@ -132,7 +132,7 @@ LogicalResult Lowering::lowerSpecial(Operation* op) {
       })
       .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
             tfm::SourceWriteOp, tfm::SourceReadOp, tfm::WindowsOp, tfm::GlobalNormOp, tfm::TransposeOp, tfm::PositionRowsOp, tfm::ReshapeOp,
-            tfm::SliceOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+            tfm::SliceOp, tfm::TopKOp, tfm::CombineOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
       .Default([](Operation*) { return failure(); });
 }
 
@@ -202,10 +202,31 @@ LogicalResult Lowering::lowerOp(tfm::PositionRowsOp op) {
   return success();
 }
 
+Storage Lowering::denseCopy(const Storage& storage, StringRef name, kern::Space space, Location loc) {
+  Storage copy = kb.createStorage(name, storage.element, storage.rows, storage.width, space, true);
+  auto kernel = kb.kernel("map", {{"operands", "f"}, {"quantize", "0"}}, nullptr);
+  SmallVector<Value> from = kb.rowViews(storage, KernBuilder::Split::none), to = kb.rowViews(copy, KernBuilder::Split::rows);
+  kb.call(loc, kernel, kernel, from, to, copy.rows, copy.rows);
+  return copy;
+}
+
 LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
   std::optional<Storage> found = held(op.getOperand());
-  if (!found || matrixOf(op.getResult()) != matrixOf(*found) || typeOf(op.getResult()).getElementType() != found->element)
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
+  if (!found || !matrix || typeOf(op.getResult()).getElementType() != found->element)
     return failure();
+  if (*matrix != matrixOf(*found)) {
+    // Rows of heads as rows of single heads, or the other way round: the same elements where no gap lies between rows.
+    bool splits = found->width % matrix->width == 0, whole = found->firstRow == kb.constantExpr(0);
+    if (!found->element.isF32() || !(splits || matrix->width % found->width == 0))
+      return failure();
+    if (found->rowStride != found->width || !(splits || whole))
+      found = denseCopy(*found, nameOf(op), kern::Space::arena, op.getLoc());
+    if (splits)
+      found->firstRow = found->firstRow * (found->width / matrix->width);
+    found->width = found->rowStride = matrix->width;
+    found->rows = matrix->rows;
+  }
   storages[op.getResult()] = *found;
   return success();
 }
@@ -243,12 +264,8 @@ Storage Lowering::asOutput(const Storage& storage, StringRef name, Location loc)
   auto buffer = storage.buffer.getDefiningOp<kern::BufferOp>();
   if (buffer && buffer.getSpace() == kern::Space::output && storage.firstRow == kb.constantExpr(0) && !returned.contains(storage.buffer))
     return storage;
-  // A window on something else, or rows with gaps between them: a copy.
-  Storage copy = kb.createStorage(name, storage.element, storage.rows, storage.width, kern::Space::output, true);
-  auto kernel = kb.kernel("map", {{"operands", "f"}, {"quantize", "0"}}, nullptr);
-  SmallVector<Value> from = kb.rowViews(storage, KernBuilder::Split::none), to = kb.rowViews(copy, KernBuilder::Split::rows);
-  kb.call(loc, kernel, kernel, from, to, copy.rows, copy.rows);
-  return copy;
+  // A window on something else, or rows with gaps between them.
+  return denseCopy(storage, name, kern::Space::output, loc);
 }
 
 LogicalResult Lowering::lowerOp(func::ReturnOp op) {

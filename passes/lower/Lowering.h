@@ -92,6 +92,8 @@ private:
   LogicalResult lowerOp(tfm::ReshapeOp op);
   /// Rows of a tensor.
   LogicalResult lowerOp(tfm::SliceOp op);
+  /// The same rows in a buffer of their own, without gaps between them.
+  Storage denseCopy(const Storage& storage, mlir::StringRef name, kern::Space space, mlir::Location loc);
   /// What callers can read: the storage itself, or a copy.
   Storage asOutput(const Storage& storage, mlir::StringRef name, mlir::Location loc);
   LogicalResult lowerOp(mlir::func::ReturnOp op);
@@ -124,8 +126,10 @@ private:
     Params params;
     std::string operands;
     mlir::SmallVector<Value> epilogue;
-    int64_t rows() const { return weights.front().rows; }
-    int64_t tiles() const { return weights.front().packed.tiles; }
+    Value ids;            ///< experts of the result's rows; null: none
+    int64_t experts = 1;  ///< that the weights hold
+    int64_t rows() const { return weights.front().rows / experts; }
+    int64_t tiles() const { return weights.front().packed.tiles / experts; }
   };
   std::optional<Product> productOf(tfm::FusedOp op);
   /// `firstRow` is the coordinate of the input's first row.
@@ -134,6 +138,13 @@ private:
   /// The product whose only reader is `reader`, a rope or an append of heads that are whole tiles: both are done in one kernel.
   tfm::FusedOp productWithin(mlir::Operation* reader, int64_t headDim);
   LogicalResult lowerHeads(tfm::FusedOp op, tfm::RopeOp rope, Value output);
+
+  // LowerExperts.cpp: mixtures of experts
+
+  LogicalResult lowerOp(tfm::TopKOp op);
+  LogicalResult lowerOp(tfm::CombineOp op);
+  /// Parameters and ids of a product with the weights of chosen experts.
+  LogicalResult chooseExperts(Product& product);
 
   // LowerAttention.cpp: what knows positions; the coordinate along rows is the position in the sequence
 
@@ -145,6 +156,8 @@ private:
   /// The same of what a call writes by heads: one view, or values, scales and sums.
   mlir::SmallVector<Value> headViews(const Storage& storage, int64_t heads, int64_t headDim, mlir::AffineExpr first, int64_t headsPerUnit);
   /// `first` is the coordinate of the first query.
+  /// Parameters and inputs behind the mask of attention's variants.
+  void attentionVariant(tfm::AttentionOp op, Params& params, mlir::SmallVectorImpl<Value>& inputs);
   LogicalResult callAttention(tfm::AttentionOp op, const Storage& query, mlir::AffineExpr first, mlir::ArrayRef<Value> keysValuesMask,
                               mlir::StringRef mask, int64_t maxPositions);
   mlir::FailureOr<KvCache> createCache(tfm::CacheAppendOp op);

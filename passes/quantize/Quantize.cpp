@@ -29,6 +29,12 @@ bool isHead(tfm::LinearOp linear) {
   return false;
 }
 
+/// A router's result decides which experts are taken: a small error would take others.
+bool isRouter(tfm::LinearOp linear) {
+  return llvm::any_of(linear->getUsers(), [](Operation* user) { return isa<tfm::TopKOp>(user); });
+}
+constexpr const char* kRouterScheme = "f32";
+
 /// The scheme that holds what the file holds, of several tensors the widest.
 const Scheme& keptScheme(Attribute expr) {
   const Scheme* kept = nullptr;
@@ -60,7 +66,12 @@ public:
       }
     getOperation().walk([&](tfm::EmbedOp embed) { storeAs(embedding, embed.getTableMutable()); });
     getOperation().walk([&](tfm::LinearOp op) {
-      const Scheme* scheme = storeAs(isHead(op) ? head : linear, op.getWeightMutable());
+      const Scheme* scheme = storeAs(isRouter(op) ? std::string(kRouterScheme) : isHead(op) ? head : linear, op.getWeightMutable());
+      if (scheme && scheme->quantized())
+        op.getInputMutable().assign(quantizedActivation(op.getInput()));
+    });
+    getOperation().walk([&](tfm::ExpertLinearOp op) {
+      const Scheme* scheme = storeAs(linear, op.getWeightMutable());
       if (scheme && scheme->quantized())
         op.getInputMutable().assign(quantizedActivation(op.getInput()));
     });

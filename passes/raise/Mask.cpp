@@ -125,7 +125,50 @@ std::optional<MaskClass> classifyPadding(ArrayRef<MaskTerm> terms, Value argumen
   return std::nullopt;
 }
 
+/// Slopes of a term that grows by them from key to key at every step, whatever the query; nullopt for any other, also for one that is flat.
+std::optional<std::vector<double>> slopesOf(const MaskTerm& term, int64_t heads, Evaluator& evaluator) {
+  constexpr double kTolerance = 1e-5;
+  std::optional<std::vector<double>> slopes;
+  for (tfm::StepSize step : evaluator.smallSteps()) {
+    auto array = evaluator.evaluate(term.value, step);
+    int64_t total = step.sequence + (evaluator.hasPast() ? step.past : 0), rank = array ? static_cast<int64_t>(array->shape.size()) : 0;
+    if (rank < 3 || array->shape[rank - 1] != total || array->shape[rank - 3] != heads ||
+        array->size() != heads * array->shape[rank - 2] * total)
+      return std::nullopt;
+    if (!slopes) {
+      if (total < 2)
+        return std::nullopt;
+      slopes.emplace();
+      for (int64_t head = 0; head < heads; ++head)
+        slopes->push_back(array->values[head * array->shape[rank - 2] * total + 1] - array->values[head * array->shape[rank - 2] * total]);
+    }
+    for (int64_t i = 0; i < array->size(); ++i) {
+      double slope = (*slopes)[i / (array->shape[rank - 2] * total)], first = array->values[i / total * total];
+      if (std::fabs(array->values[i] - first - slope * static_cast<double>(i % total)) > kTolerance * (1 + std::fabs(array->values[i])))
+        return std::nullopt;
+    }
+  }
+  bool flat = llvm::all_of(*slopes, [](double slope) { return slope == 0; });
+  return flat ? std::nullopt : slopes;
+}
+
 }  // namespace
+
+SmallVector<float> takeSlopes(SmallVectorImpl<MaskTerm>& terms, int64_t heads, Evaluator& evaluator) {
+  SmallVector<float> sums;
+  for (size_t i = 0; i < terms.size();) {
+    auto slopes = terms[i].use == MaskTerm::Use::added ? slopesOf(terms[i], heads, evaluator) : std::nullopt;
+    if (!slopes) {
+      ++i;
+      continue;
+    }
+    sums.resize(static_cast<size_t>(heads), 0);
+    for (size_t head = 0; head < sums.size(); ++head)
+      sums[head] += static_cast<float>((*slopes)[head] * terms[i].scale);
+    terms.erase(terms.begin() + i);
+  }
+  return sums;
+}
 
 std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Evaluator& evaluator, std::string& why) {
   std::optional<MaskClass> full = MaskClass{tfm::MaskKind::full}, causal = MaskClass{tfm::MaskKind::causal}, windowed;

@@ -17,7 +17,11 @@ struct MaskClass {
 struct MaskTerm {
   mlir::Value value;
   enum class Use { added, keepWhere, dropWhere } use;
+  double scale = 1;  // of what is added
 };
+
+/// Takes the terms out that add slope * position of the key, one slope per head (ALiBi), and gives the sum of the slopes; none when there is no such term.
+llvm::SmallVector<float> takeSlopes(llvm::SmallVectorImpl<MaskTerm>& terms, int64_t heads, Evaluator& evaluator);
 
 /// Classifies terms that depend on positions alone by evaluating them for several steps up to the full context; nullopt with a reason in `why`.
 /// A causal mask stands for itself, whatever else an argument could hide: caches hold no padding.

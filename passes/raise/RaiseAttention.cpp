@@ -34,9 +34,23 @@ Value withoutScale(Value value, double& scale) {
   return value;
 }
 
+/// The value before a reshape that adds or takes away leading dimensions of 1.
+Value withoutUnitReshape(Value value) {
+  auto reshape = value.getDefiningOp<tfm::ReshapeOp>();
+  if (!reshape)
+    return value;
+  SmallVector<AffineExpr> from = tfm::dimsOf(typeOf(reshape.getOperand())), to = tfm::dimsOf(typeOf(value));
+  SmallVector<AffineExpr>&longer = from.size() > to.size() ? from : to, &shorter = from.size() > to.size() ? to : from;
+  size_t added = longer.size() - shorter.size();
+  bool ones =
+      llvm::all_of(ArrayRef(longer).take_front(added), [&](AffineExpr dim) { return dim == getAffineConstantExpr(1, value.getContext()); });
+  return ones && ArrayRef(longer).drop_front(added) == ArrayRef(shorter) ? reshape.getOperand() : value;
+}
+
 struct Scores {
   tfm::MatmulOp product;
   double scale = 1;
+  double softcap = 0;
   SmallVector<MaskTerm> mask;
 };
 
@@ -44,20 +58,26 @@ struct Scores {
 std::optional<Scores> matchScores(Value value) {
   Scores scores;
   while (true) {
-    value = withoutScale(value, scores.scale);
+    value = withoutUnitReshape(withoutScale(value, scores.scale));
     if ((scores.product = value.getDefiningOp<tfm::MatmulOp>()))
       return scores;
+    if (auto tanh = unaryOf(value, tfm::UnaryKind::tanh); tanh && scores.softcap == 0 && scores.scale > 0) {
+      // a tanh(b x) = a tanh(a b x / a): what is outside of the tanh is the cap, all scales together are the scale.
+      scores.softcap = scores.scale;
+      value = tanh.getOperand();
+      continue;
+    }
     if (auto sum = binaryOf(value, BinaryKind::add)) {
       auto pairs = bothOrders(sum);
       auto* pair = llvm::find_if(pairs, [](const OperandPair& pair) { return isPositional(pair.second); });
-      if (pair == pairs.end())
+      if (pair == pairs.end() || scores.softcap != 0)
         return std::nullopt;
-      scores.mask.push_back({pair->second, MaskTerm::Use::added});
+      scores.mask.push_back({pair->second, MaskTerm::Use::added, scores.scale});
       value = pair->first;
     } else if (auto select = value.getDefiningOp<tfm::SelectOp>(); select && isPositional(select.getCondition())) {
       auto whenTrue = scalarOf(select.getLhs()), whenFalse = scalarOf(select.getRhs());
       bool keeps = whenFalse && *whenFalse <= -1e4, drops = whenTrue && *whenTrue <= -1e4;
-      if (keeps == drops)
+      if (keeps == drops || scores.softcap != 0)
         return std::nullopt;
       scores.mask.push_back({select.getCondition(), keeps ? MaskTerm::Use::keepWhere : MaskTerm::Use::dropWhere});
       value = keeps ? select.getLhs() : select.getRhs();
@@ -87,6 +107,14 @@ Value withoutRepetition(OpBuilder& builder, Value value) {
   return makeReshape(builder, value.getLoc(), repeat.getOperand(), tfm::makeTensorType(dims, typeOf(value).getElementType()));
 }
 
+/// [heads, rows, head_dim] with its batch of 1 where it had one.
+Value withBatch(Value value) {
+  Value before = withoutUnitReshape(value);
+  return typeOf(value).getRank() == 3 && typeOf(before).getRank() == 4 ? before : value;
+}
+
+int64_t rowAxisOf(Value value) { return typeOf(value).getRank() - 2; }
+
 /// [..., heads, rows, head_dim] each.
 struct Operands {
   Value query, key, value;
@@ -95,7 +123,7 @@ struct Operands {
 
 /// Operands before scaling and repetition; views of them are created with the builder. A reason in `why` when they do not fit together.
 std::optional<Operands> collectOperands(OpBuilder& builder, const Scores& scores, Value value, const char*& why) {
-  int64_t rank = typeOf(value).getRank(), rowAxis = rank - 2;
+  int64_t rank = typeOf(value).getRank();
   tfm::MatmulOp product = scores.product;
   if (rank < 3 || typeOf(product.getLhs()).getRank() != rank || typeOf(product.getRhs()).getRank() != rank) {
     why = "queries, keys and values differ in rank";
@@ -105,19 +133,19 @@ std::optional<Operands> collectOperands(OpBuilder& builder, const Scores& scores
   for (int64_t i = 0; i < rank; ++i)
     lastTwoSwapped.push_back(i < rank - 2 ? i : 2 * rank - 3 - i);
   Operands found{{}, {}, {}, scores.scale};
-  found.query = withoutScale(product.getLhs(), found.scale);
+  found.query = withBatch(withoutScale(product.getLhs(), found.scale));
   Value key = makeTranspose(builder, value.getLoc(), withoutScale(product.getRhs(), found.scale), lastTwoSwapped);
   key = withoutRepetition(builder, withoutScale(key, found.scale));
-  found.key = withoutScale(key, found.scale);
-  found.value = withoutRepetition(builder, value);
+  found.key = withBatch(withoutScale(key, found.scale));
+  found.value = withBatch(withoutRepetition(builder, value));
   for (Value part : {found.query, found.key, found.value})
-    if (!holdsHeads(typeOf(part), rowAxis)) {
+    if (!holdsHeads(typeOf(part), rowAxisOf(part))) {
       why = "queries, keys or values do not have the form [1, heads, rows, head_dim]";
       return std::nullopt;
     }
-  int64_t heads = headsOf(typeOf(found.query), rowAxis), kvHeads = headsOf(typeOf(found.key), rowAxis);
+  int64_t heads = headsOf(typeOf(found.query), rowAxisOf(found.query)), kvHeads = headsOf(typeOf(found.key), rowAxisOf(found.key));
   int64_t headDim = typeOf(found.query).getShape().back();
-  if (kvHeads <= 0 || heads % kvHeads != 0 || headsOf(typeOf(found.value), rowAxis) != kvHeads ||
+  if (kvHeads <= 0 || heads % kvHeads != 0 || headsOf(typeOf(found.value), rowAxisOf(found.value)) != kvHeads ||
       typeOf(found.key).getShape().back() != headDim || typeOf(found.value).getShape().back() != headDim) {
     why = "heads of queries, keys and values do not fit together";
     return std::nullopt;
@@ -129,7 +157,7 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
   ProductToAttention(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
 
   LogicalResult matchAndRewrite(tfm::MatmulOp op, PatternRewriter& rewriter) const override {
-    auto softmax = op.getLhs().getDefiningOp<tfm::SoftmaxOp>();
+    auto softmax = withoutUnitReshape(op.getLhs()).getDefiningOp<tfm::SoftmaxOp>();
     if (!softmax || static_cast<int64_t>(softmax.getAxis()) != typeOf(softmax).getRank() - 1)
       return rewriter.notifyMatchFailure(op, "left operand is not a softmax over keys");
     auto scores = matchScores(softmax.getOperand());
@@ -144,18 +172,28 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
         return rewriter.notifyMatchFailure(op, why);
     }
     std::string maskWhy;
+    SmallVector<float> slopes = takeSlopes(scores->mask, headsOf(typeOf(scores->product), typeOf(op).getRank() - 2), evaluator);
+    APFloat softcap(static_cast<float>(scores->softcap));
     auto mask = classifyMask(scores->mask, evaluator, maskWhy);
     if (!mask)
       return rewriter.notifyMatchFailure(op, maskWhy);
 
     auto [query, key, value, scale] = *collectOperands(rewriter, *scores, op.getRhs(), why);
-    int64_t rowAxis = typeOf(op).getRank() - 2;
-    Value rows = toRows(rewriter, op.getLoc(), query, rowAxis);
-    Value attention = rewriter.create<tfm::AttentionOp>(
-        op.getLoc(), rows.getType(), rows, toRows(rewriter, op.getLoc(), key, rowAxis), toRows(rewriter, op.getLoc(), value, rowAxis),
-        mask->padding, headsOf(typeOf(query), rowAxis), headsOf(typeOf(key), rowAxis), typeOf(query).getShape().back(),
-        APFloat(static_cast<float>(scale)), mask->kind, mask->window);
-    rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), attention, typeOf(op), rowAxis));
+    auto flat = [&](Value heads) { return toRows(rewriter, op.getLoc(), heads, rowAxisOf(heads)); };
+    Value rows = flat(query);
+    Value attention = rewriter.create<tfm::AttentionOp>(op.getLoc(), rows.getType(), rows, flat(key), flat(value), mask->padding,
+                                                        headsOf(typeOf(query), rowAxisOf(query)), headsOf(typeOf(key), rowAxisOf(key)),
+                                                        typeOf(query).getShape().back(), APFloat(static_cast<float>(scale)), mask->kind,
+                                                        mask->window, softcap, slopes);
+    // Where the batch comes back, it does so before heads become rows.
+    Operation* result = op;
+    if (auto reshape = op->hasOneUse() ? dyn_cast<tfm::ReshapeOp>(*op->user_begin()) : tfm::ReshapeOp();
+        reshape && typeOf(op).getRank() == 3 && typeOf(reshape).getRank() == 4 && withoutUnitReshape(reshape) == op.getResult())
+      result = reshape;
+    Value heads = result->getResult(0);
+    rewriter.replaceOp(result, fromRows(rewriter, op.getLoc(), attention, typeOf(heads), rowAxisOf(heads)));
+    if (result != op)
+      rewriter.eraseOp(op);
     return success();
   }
 

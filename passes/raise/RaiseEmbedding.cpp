@@ -76,6 +76,10 @@ struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
     }
     if (!offset || *offset < 0 || *offset >= rows)
       return rewriter.notifyMatchFailure(op, "is indexed by something else than the positions: " + evaluator.reason());
+    // The table ends the context.
+    auto module = op->getParentOfType<ModuleOp>();
+    if (auto context = module->getAttrOfType<IntegerAttr>("tfm.context"); context && context.getInt() > rows - *offset)
+      module->setAttr("tfm.context", rewriter.getI64IntegerAttr(rows - *offset));
     if (*offset > 0)
       table = tfm::SlicedAttr::get(op.getContext(), table, 0, *offset, rows);
     rewriter.replaceOpWithNewOp<tfm::PositionRowsOp>(op, op.getType(), createWeight(rewriter, op.getLoc(), table));

@@ -251,13 +251,30 @@ template <typename Op> struct SinkReshapeBelowRows : OpRewritePattern<Op> {
   }
 };
 
+/// A transpose that keeps the last dimension moves behind a norm of rows.
+template <typename Op> struct SinkTransposeBelowRows : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
+    auto transpose = op.getInput().template getDefiningOp<tfm::TransposeOp>();
+    if (!transpose || transpose.getOrder().back() != static_cast<int64_t>(transpose.getOrder().size()) - 1)
+      return rewriter.notifyMatchFailure(op, "no transpose in front that keeps rows");
+    IRMapping mapping;
+    mapping.map(transpose.getResult(), transpose.getOperand());
+    Operation* inner = rewriter.clone(*op, mapping);
+    inner->getResult(0).setType(tfm::withElement(typeOf(transpose.getOperand()), typeOf(op).getElementType()));
+    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), inner->getResult(0), transpose.getOrder()));
+    return success();
+  }
+};
+
 struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
                  DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, GatherToSlice, FoldConstants,
                  SinkReshapeBelowUnary, SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>,
-                 SinkReshapeBelowRows<tfm::LayerNormOp>>(&getContext());
+                 SinkReshapeBelowRows<tfm::LayerNormOp>, SinkTransposeBelowRows<tfm::RmsNormOp>, SinkTransposeBelowRows<tfm::LayerNormOp>>(
+        &getContext());
     addSinkTransposePatterns(patterns);
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -136,8 +136,6 @@ TEST_F(GgufImport, RefusesWhatIsNotImplemented) {
   numbers_.erase("rope.dimension_count");
   numbers_["attention.value_length"] = 8;
   EXPECT_THAT(error(), HasSubstr("'llama.attention.value_length' is 8, supported is the width of a head, which is 4; "));
-  architecture_ = "bloom";
-  EXPECT_THAT(error(), HasSubstr("'general.architecture' is 'bloom', which needs what is not implemented: attention with linear biases"));
   architecture_ = "mamba";
   EXPECT_THAT(error(), testing::AllOf(HasSubstr("'general.architecture' is 'mamba', supported are "), HasSubstr("llama")));
 }

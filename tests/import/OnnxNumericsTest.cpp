@@ -198,9 +198,11 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Each, OnnxArchitectures,
     testing::Values(Reference{"zoo/mistral", "in.input_ids", "out.logits"}, Reference{"zoo/mistral", "in.input_ids", "out.logits", true},
-                    Reference{"zoo/qwen2", "in.input_ids", "out.logits"}, Reference{"zoo/qwen3", "in.input_ids", "out.logits", true},
-                    Reference{"zoo/gemma", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
-                    Reference{"zoo/opt", "in.input_ids", "out.logits", true}),
+                    Reference{"zoo/qwen2", "in.input_ids", "out.logits"}, Reference{"zoo/qwen3", "in.input_ids", "out.logits"},
+                    Reference{"zoo/qwen3", "in.input_ids", "out.logits", true}, Reference{"zoo/gemma", "in.input_ids", "out.logits"},
+                    Reference{"zoo/gemma2", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
+                    Reference{"zoo/opt", "in.input_ids", "out.logits"}, Reference{"zoo/opt", "in.input_ids", "out.logits", true},
+                    Reference{"zoo/bloom", "in.input_ids", "out.logits"}, Reference{"zoo/bloom", "in.input_ids", "out.logits", true}),
     nameOf);
 
 /// Encoders see a whole sequence at once, and keep their mask.

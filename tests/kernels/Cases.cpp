@@ -412,6 +412,8 @@ struct AttentionRow {
   bool one, half, quantize;
   /// As an encoder calls it: values lie as the product left them, heads innermost, and all queries share a row of the mask.
   bool encoder = false;
+  float softcap = 0;
+  bool alibi = false;
   bool biased = false;  ///< by the distance of key and query
 };
 
@@ -431,10 +433,16 @@ std::vector<AttentionRow> attentionRows() {
   rows.push_back({32, 2, 1, 0, 3, 21, 0, "tensor", {}, false, true, false});
   for (const char* mask : {"full", "tensor"})
     rows.push_back({24, 3, 3, 0, 18, 18, 0, mask, {1, 1, 3}, false, false, false, true});
-  rows.push_back({24, 3, 3, 0, 18, 18, 0, "full", {1, 1, 3}, false, false, false, true, true});
-  rows.push_back({16, 4, 4, 0, 37, 37, 0, "tensor", {}, false, false, false, true, true});
-  rows.push_back({32, 4, 2, 13, 6, 40, 0, "causal", {}, false, true, true, false, true});
-  rows.push_back({32, 4, 2, 29, 1, 40, 0, "causal", {}, true, true, true, false, true});
+  rows.push_back({24, 3, 3, 0, 18, 18, 0, "full", {1, 1, 3}, false, false, false, true, 0, false, true});
+  rows.push_back({16, 4, 4, 0, 37, 37, 0, "tensor", {}, false, false, false, true, 0, false, true});
+  rows.push_back({32, 4, 2, 13, 6, 40, 0, "causal", {}, false, true, true, false, 0, false, true});
+  rows.push_back({32, 4, 2, 29, 1, 40, 0, "causal", {}, true, true, true, false, 0, false, true});
+  for (bool one : {false, true}) {
+    const int tokens = one ? 1 : 9;
+    rows.push_back({32, 4, 2, 20, tokens, 40, 0, "causal", {}, one, false, true, false, 1.5f, false});
+    rows.push_back({16, 4, 1, 20, tokens, 40, 0, "causal", Crop{1, one ? 0 : 1, 4}, one, false, false, false, 0, true});
+    rows.push_back({32, 4, 2, 20, tokens, 40, 8, "causal", {}, one, true, false, false, 0.7f, true});
+  }
   return rows;
 }
 
@@ -449,11 +457,15 @@ void cropHeads(Argument& queries, const Crop& crop) {
 void addAttention(std::vector<Case>& cases) {
   const std::vector<AttentionRow> rows = attentionRows();
   for (const AttentionRow& row : rows) {
-    const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first, row.tokens, row.capacity, row.window, 0.17f, row.mask};
+    std::vector<float> slopes;
+    for (int h = 0; row.alibi && h < row.heads; ++h)
+      slopes.push_back(0.5f / static_cast<float>(1 + h));
+    const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first,   row.tokens, row.capacity,
+                             row.window,  0.17f,     row.mask,    row.softcap, slopes};
     Case test =
         start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + (row.encoder ? "encoder" : std::to_string(row.first)) +
                   "+" + std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") +
-                  (row.quantize ? "_q" : "") + (row.biased ? "_bias" : ""),
+                  (row.quantize ? "_q" : "") + (row.softcap ? "_capped" : "") + (row.alibi ? "_alibi" : "") + (row.biased ? "_bias" : ""),
               {"attention",
                {{"head_dim", std::to_string(row.headDim)},
                 {"group", std::to_string(row.heads / row.kvHeads)},
@@ -465,7 +477,9 @@ void addAttention(std::vector<Case>& cases) {
                 {"quantize", row.quantize ? "1" : "0"},
                 {"max_tokens", "64"},
                 {"max_positions", "128"},
-                {"window", std::to_string(row.window)}},
+                {"window", std::to_string(row.window)},
+                {"softcap", text(row.softcap)},
+                {"alibi", row.alibi ? "1" : "0"}},
                {}});
     std::mt19937 random = seeded(test.name);
     const int d = row.headDim, kv = row.kvHeads;
@@ -527,6 +541,8 @@ void addAttention(std::vector<Case>& cases) {
     }
     if (row.biased)
       addInput(test, arrayOf(Element::f32, {distances, row.heads}, bias, {leastDistance, 0}));
+    if (row.alibi)
+      addInput(test, arrayOf(Element::f32, {row.heads}, slopes));
     if (row.quantize) {
       const Quantized q = refQuantize(y, row.tokens, d * row.heads);
       addOutput(test, arrayOf(Element::i8, {d, row.heads, row.tokens}, q.values, {0, 0, row.first}), row.crop);
@@ -552,6 +568,7 @@ std::vector<Case> allCases(const WeightLayout& layout) {
   addAppend(cases);
   addAttention(cases);
   addGenericCases(cases);
+  addExperts(cases, layout);
   return cases;
 }
 

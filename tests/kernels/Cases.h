@@ -56,6 +56,8 @@ std::vector<float> randomFloats(std::mt19937& random, size_t count, float scale 
 
 /// Those of the generic families (GenericCases.cpp).
 void addGenericCases(std::vector<Case>& cases);
+/// Those of mixtures of experts.
+void addExperts(std::vector<Case>& cases, const WeightLayout& layout);
 
 /// All cases for a target's weight layout.
 std::vector<Case> allCases(const WeightLayout& layout);

@@ -225,8 +225,12 @@ std::vector<float> refAttention(const RefAttention& shape, const std::vector<flo
         for (int i = 0; i < d; ++i)
           sum += q[(t * shape.heads + h) * d + i] * keys[(k * shape.kvHeads + h / group) * d + i];
         scores[k] = sum * shape.scale;
+        if (shape.softcap != 0)
+          scores[k] = refTanh(scores[k] / shape.softcap) * shape.softcap;
         if (!bias.empty())
           scores[k] += bias[h * distances + k - p - leastDistance];
+        if (!shape.slopes.empty())
+          scores[k] += shape.slopes[h] * static_cast<float>(k - p);
         if (shape.mask == "tensor")
           scores[k] += mask[t * shape.positions + k];
         maximum = larger(maximum, scores[k]);

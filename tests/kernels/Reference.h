@@ -87,6 +87,8 @@ struct RefAttention {
   int headDim, heads, kvHeads, first, tokens, positions, window;
   float scale;
   std::string mask;
+  float softcap = 0;
+  std::vector<float> slopes{};
 };
 /// q, out: [tokens][heads][headDim]; keys, values: [positions][kvHeads][headDim]; mask: [tokens][positions]; bias: none, or
 /// [heads][distances] for the distances of keys from queries, from -(first + tokens - 1) to positions.

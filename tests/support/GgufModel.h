@@ -23,9 +23,13 @@ public:
         architecture_(config_.at("model_type")) {
     if (architecture_ == "mistral")
       architecture_ = "llama";
+    if (architecture_ == "gemma3_text")
+      architecture_ = "gemma3";
     writer.text("general.architecture", architecture_);
     if (architecture_ == "gpt2")
       addGpt2();
+    else if (architecture_ == "bloom")
+      addBloom();
     else
       addDecoder();
   }
@@ -108,7 +112,7 @@ private:
   /// Gemma's norms multiply by 1 + weight; the file has the sum.
   void copyNorm(const std::string& from, const std::string& to) {
     Floats norm = read(from + ".weight");
-    if (architecture_ == "gemma" || architecture_ == "gemma2")
+    if (architecture_.rfind("gemma", 0) == 0)
       for (float& value : norm.values)
         value += 1;
     write(to + ".weight", norm);
@@ -125,7 +129,11 @@ private:
     writer.u32(key("attention.key_length"), headDim).u32(key("attention.value_length"), headDim);
     writer.f32(key("attention.layer_norm_rms_epsilon"), config_.at("rms_norm_eps").get<float>());
     writer.u32(key("vocab_size"), number("vocab_size"));
-    const nlohmann::json& rope = config_.at("rope_parameters");
+    const nlohmann::json& allRope = config_.at("rope_parameters");
+    const nlohmann::json& rope = allRope.contains("full_attention") ? allRope.at("full_attention") : allRope;
+    for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"})
+      if (config_.contains(cap) && config_.at(cap).is_number())
+        writer.f32(key(cap), config_.at(cap).get<float>());
     writer.f32(key("rope.freq_base"), rope.at("rope_theta").get<float>());
     if (architecture_ == "llama")
       writer.u32(key("rope.dimension_count"), headDim);
@@ -158,9 +166,16 @@ private:
     }
     copy(from + "self_attn.v_proj", to + "attn_v");
     copy(from + "self_attn.o_proj", to + "attn_output");
-    copy(from + "self_attn.q_norm", to + "attn_q_norm");
-    copy(from + "self_attn.k_norm", to + "attn_k_norm");
-    copyNorm(from + "post_attention_layernorm", to + "ffn_norm");
+    for (const char* name : {"q_norm", "k_norm"})
+      if (has(from + "self_attn." + name + ".weight"))
+        copyNorm(from + "self_attn." + name, to + "attn_" + name);
+    if (has(from + "pre_feedforward_layernorm.weight")) {
+      copyNorm(from + "post_attention_layernorm", to + "post_attention_norm");
+      copyNorm(from + "pre_feedforward_layernorm", to + "ffn_norm");
+      copyNorm(from + "post_feedforward_layernorm", to + "post_ffw_norm");
+    } else {
+      copyNorm(from + "post_attention_layernorm", to + "ffn_norm");
+    }
     copy(from + "mlp.gate_proj", to + "ffn_gate");
     copy(from + "mlp.up_proj", to + "ffn_up");
     copy(from + "mlp.down_proj", to + "ffn_down");
@@ -196,6 +211,37 @@ private:
       copy(from + "ln_2", to + "ffn_norm");
       copyTransposed(from + "mlp.c_fc", to + "ffn_up");
       copyTransposed(from + "mlp.c_proj", to + "ffn_down");
+    }
+  }
+
+  /// Rows [heads, 3, width] become [3, heads, width].
+  void copyThirds(const std::string& from, const std::string& to, int64_t heads) {
+    Floats in = read(from), out = in;
+    int64_t rows = in.shape[0], columns = static_cast<int64_t>(in.values.size()) / rows, width = rows / 3 / heads;
+    for (int64_t row = 0; row < rows; ++row) {
+      int64_t head = row / (3 * width), third = row / width % 3;
+      std::copy_n(&in.values[row * columns], columns, &out.values[((third * heads + head) * width + row % width) * columns]);
+    }
+    write(to, out);
+  }
+
+  void addBloom() {
+    uint32_t hidden = number("hidden_size"), heads = number("n_head");
+    writer.u32("bloom.context_length", 128).u32("bloom.embedding_length", hidden).u32("bloom.feed_forward_length", 4 * hidden);
+    writer.u32("bloom.block_count", number("n_layer")).u32("bloom.attention.head_count", heads).u32("bloom.attention.head_count_kv", heads);
+    writer.f32("bloom.attention.layer_norm_epsilon", config_.at("layer_norm_epsilon"));
+    copy("transformer.word_embeddings", "token_embd");
+    copy("transformer.word_embeddings_layernorm", "token_embd_norm");
+    copy("transformer.ln_f", "output_norm");
+    for (uint32_t layer = 0; layer < number("n_layer"); ++layer) {
+      std::string from = "transformer.h." + std::to_string(layer) + ".", to = "blk." + std::to_string(layer) + ".";
+      copy(from + "input_layernorm", to + "attn_norm");
+      for (const char* suffix : {".weight", ".bias"})
+        copyThirds(from + "self_attention.query_key_value" + suffix, to + "attn_qkv" + suffix, heads);
+      copy(from + "self_attention.dense", to + "attn_output");
+      copy(from + "post_attention_layernorm", to + "ffn_norm");
+      copy(from + "mlp.dense_h_to_4h", to + "ffn_up");
+      copy(from + "mlp.dense_4h_to_h", to + "ffn_down");
     }
   }
 

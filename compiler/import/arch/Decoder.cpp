@@ -23,7 +23,8 @@ public:
     for (int64_t layer = 0; layer < config_.layers; ++layer)
       x = block(layer, x);
     x = norm("norm", b_.tail(x));
-    b_.finish(b_.linear("lm_head", x, headWeight(table)));
+    Value logits = b_.linear("lm_head", x, headWeight(table));
+    b_.finish(config_.logitCap > 0 ? capped("logit_cap", logits, config_.logitCap) : logits);
     return {config_.maximumContext};
   }
 
@@ -54,10 +55,22 @@ private:
 
   Value block(int64_t layer, Value x) {
     std::string prefix = "layers." + std::to_string(layer) + ".";
-    Value attended = attention(layer, prefix + "self_attn.", norm(prefix + "input_layernorm", x));
+    Value attended = attention(layer, prefix + "self_attn.", norm(prefix + config_.inputNorm, x));
+    if (config_.attentionOutputNorm)
+      attended = norm(prefix + config_.attentionOutputNorm, attended);
     x = b_.binary(prefix + "attention_residual", tfm::BinaryKind::add, x, attended);
-    Value transformed = mlp(prefix + "mlp.", norm(prefix + "post_attention_layernorm", x));
+    Value inner = norm(prefix + config_.mlpNorm, x);
+    Value transformed = config_.experts ? mixture(prefix + "block_sparse_moe.", inner) : mlp(prefix + "mlp.", inner);
+    if (config_.mlpOutputNorm)
+      transformed = norm(prefix + config_.mlpOutputNorm, transformed);
     return b_.binary(prefix + "mlp_residual", tfm::BinaryKind::add, x, transformed);
+  }
+
+  /// cap * tanh(x / cap)
+  Value capped(const std::string& name, Value x, double cap) {
+    Value divisor = b_.scalar(name, static_cast<float>(cap));
+    Value bounded = b_.unary(name, tfm::UnaryKind::tanh, b_.binary(name, tfm::BinaryKind::div, x, divisor));
+    return b_.binary(name, tfm::BinaryKind::mul, bounded, divisor);
   }
 
   Value norm(const std::string& name, Value x) { return b_.rmsNorm(name, x, config_.epsilon, config_.normOffset); }
@@ -77,7 +90,7 @@ private:
     Dimension in{"hidden_size", config_.hidden}, queries{"num_attention_heads * head_dim", shape.heads * shape.headDim},
         keys{"num_key_value_heads * head_dim", shape.kvHeads * shape.headDim};
     bool bias = config_.queryKeyValueBias;
-    if (!config_.fusedWeights)
+    if (!config_.fusedQueryKeyValue)
       return {linear(prefix + "q_proj", x, queries, in, bias), linear(prefix + "k_proj", x, keys, in, bias),
               linear(prefix + "v_proj", x, keys, in, bias)};
     const std::string fused = prefix + "qkv_proj";
@@ -90,13 +103,15 @@ private:
     const AttentionShape& shape = config_.attention;
     auto [q, k, v] = project(prefix, x);
     if (config_.queryKeyNorm) {
-      q = b_.headNorm(prefix + "q_norm", q, shape.headDim, config_.epsilon);
-      k = b_.headNorm(prefix + "k_norm", k, shape.headDim, config_.epsilon);
+      q = b_.headNorm(prefix + "q_norm", q, shape.headDim, config_.epsilon, config_.normOffset);
+      k = b_.headNorm(prefix + "k_norm", k, shape.headDim, config_.epsilon, config_.normOffset);
     }
-    q = b_.rope(prefix + "q_rope", q, config_.rope, shape.headDim);
-    k = b_.rope(prefix + "k_rope", k, config_.rope, shape.headDim);
+    bool local = config_.isLocal.empty() || config_.isLocal[static_cast<size_t>(layer)];
+    const RopeParameters& rope = local && config_.localRope ? *config_.localRope : config_.rope;
+    q = b_.rope(prefix + "q_rope", q, rope, shape.headDim, config_.interleavedRope);
+    k = b_.rope(prefix + "k_rope", k, rope, shape.headDim, config_.interleavedRope);
     b_.ignore(prefix + "rotary_emb.inv_freq");
-    Value attended = b_.attention(layer, q, k, v, shape, 1 / std::sqrt(static_cast<double>(shape.headDim)), config_.window);
+    Value attended = b_.attention(layer, q, k, v, shape, config_.attentionScale, local ? config_.window : 0, config_.scoreCap);
     Dimension out{"hidden_size", config_.hidden}, heads{"num_attention_heads * head_dim", shape.heads * shape.headDim};
     return linear(prefix + "o_proj", attended, out, heads, config_.outputBias);
   }
@@ -104,7 +119,7 @@ private:
   Value mlp(const std::string& prefix, Value x) {
     Dimension outer{"hidden_size", config_.hidden}, inner{"intermediate_size", config_.intermediate};
     Value gate, up;
-    if (config_.fusedWeights) {
+    if (config_.fusedGateUp) {
       Dimension whole{"2 * intermediate_size", 2 * inner.size};
       gate = part(prefix + "gate_up_proj", prefix + "gate_proj", x, whole, 0, inner, outer);
       up = part(prefix + "gate_up_proj", prefix + "up_proj", x, whole, inner.size, inner, outer);
@@ -116,16 +131,34 @@ private:
     return linear(prefix + "down_proj", gated, outer, inner, config_.mlpBias);
   }
 
+  /// Every token's MLP is the weighted sum of those that its router chooses.
+  Value mixture(const std::string& prefix, Value x) {
+    Dimension outer{"hidden_size", config_.hidden}, inner{"intermediate_size", config_.intermediate};
+    Value scores = linear(prefix + "gate", x, {"num_local_experts", config_.experts}, outer, false);
+    auto [factors, indices] = b_.topK(prefix + "top_k", scores, config_.expertsPerToken, true);
+    auto product = [&, chosen = indices](const char* name, Value input, Dimension out, Dimension in) {
+      llvm::SmallVector<Attribute> weights;
+      for (int64_t expert = 0; expert < config_.experts; ++expert)
+        weights.push_back(b_.stored(prefix + "experts." + std::to_string(expert) + "." + name + ".weight", {out.size, in.size},
+                                    describe(out) + ", " + describe(in)));
+      return b_.expertLinear(prefix + name, input, b_.weight(prefix + name + ".weight", b_.stacked(weights)), chosen, config_.experts);
+    };
+    Value gate = b_.unary(prefix + "act_fn", config_.activationKind, product("w1", x, inner, outer));
+    Value gated = b_.binary(prefix + "gated", tfm::BinaryKind::mul, gate, product("w3", x, inner, outer));
+    return b_.combine(prefix + "combine", product("w2", gated, outer, inner), factors);
+  }
+
   HfBuilder& b_;
   const DecoderConfig& config_;
 };
 
 }  // namespace
 
-DecoderConfig::DecoderConfig(const ConfigJson& config)
+DecoderConfig::DecoderConfig(const ConfigJson& config, std::optional<RopeParameters> givenRope)
     : hidden(config.count("hidden_size")), layers(config.count("num_hidden_layers")), intermediate(config.count("intermediate_size")),
-      vocabulary(config.count("vocab_size")), attention(attentionShape(config, hidden)), rope(ropeParameters(config, attention.headDim)),
-      epsilon(config.number("rms_norm_eps", 1e-6)), maximumContext(config.count("max_position_embeddings")) {}
+      vocabulary(config.count("vocab_size")), attention(attentionShape(config, hidden)),
+      rope(givenRope ? std::move(*givenRope) : ropeParameters(config, attention.headDim)), epsilon(config.number("rms_norm_eps", 1e-6)),
+      maximumContext(config.count("max_position_embeddings")), attentionScale(1 / std::sqrt(static_cast<double>(attention.headDim))) {}
 
 ImportedModel importDecoder(HfBuilder& builder, const DecoderConfig& config) { return DecoderImport(builder, config).run(); }
 

@@ -7,7 +7,7 @@ ImportedModel importPhi3(HfBuilder& builder) {
   const ConfigJson& config = builder.config();
   DecoderConfig decoder(config);
   decoder.activationKind = activation(config, "hidden_act", "silu");
-  decoder.fusedWeights = true;
+  decoder.fusedQueryKeyValue = decoder.fusedGateUp = true;
   decoder.window = config.count("sliding_window", 0);
   decoder.tiedHead = config.flag("tie_word_embeddings", false);
   return importDecoder(builder, decoder);

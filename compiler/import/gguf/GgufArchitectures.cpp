@@ -11,15 +11,6 @@ constexpr GgufArchitecture kArchitectures[] = {
 #include "compiler/import/gguf/GgufArchitectures.inc"
 };
 
-struct Refused {
-  const char* name;
-  const char* why;
-};
-constexpr Refused kRefused[] = {
-#define GGUF_REFUSED(name, why) {#name, why},
-#include "compiler/import/gguf/GgufArchitectures.inc"
-};
-
 constexpr std::string_view kOtherKeys[] = {
 #define GGUF_OTHER_KEY(key) key,
 #include "compiler/import/gguf/GgufArchitectures.inc"
@@ -31,13 +22,6 @@ const GgufArchitecture* findGgufArchitecture(std::string_view name) {
   for (const GgufArchitecture& architecture : kArchitectures)
     if (name == architecture.name)
       return &architecture;
-  return nullptr;
-}
-
-const char* whyRefused(std::string_view name) {
-  for (const Refused& row : kRefused)
-    if (name == row.name)
-      return row.why;
   return nullptr;
 }
 

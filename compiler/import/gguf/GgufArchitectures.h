@@ -9,7 +9,7 @@
 
 namespace quantc {
 
-enum class GgufFamily : uint8_t { decoder, phi3, gpt2 };
+enum class GgufFamily : uint8_t { decoder, gemma2, phi3, gpt2, bloom };
 
 struct GgufArchitecture {
   const char* name;       ///< general.architecture
@@ -35,10 +35,12 @@ struct GgufTensorName {
   GgufArrangement arrangement;
 };
 
+inline bool hasRope(const GgufArchitecture& architecture) {
+  return architecture.family != GgufFamily::gpt2 && architecture.family != GgufFamily::bloom;
+}
+
 /// nullptr when unknown.
 const GgufArchitecture* findGgufArchitecture(std::string_view name);
-/// What an architecture needs that is not implemented; nullptr for all others.
-const char* whyRefused(std::string_view name);
 /// "gpt2, llama"
 std::string knownGgufArchitectures();
 

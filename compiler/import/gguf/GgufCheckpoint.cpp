@@ -67,8 +67,6 @@ std::optional<CheckpointTensor> GgufCheckpoint::find(const std::string& name) co
   return std::nullopt;
 }
 
-bool GgufCheckpoint::isConfig(const StoredTensor& tensor) const {
-  return architecture_.family != GgufFamily::gpt2 && tensor.name == kGgufRopeDivisors;
-}
+bool GgufCheckpoint::isConfig(const StoredTensor& tensor) const { return hasRope(architecture_) && tensor.name == kGgufRopeDivisors; }
 
 }  // namespace quantc

@@ -29,9 +29,12 @@ public:
     config_["vocab_size"] = static_cast<uint64_t>(vocabulary());
     config_["tie_word_embeddings"] = file_.find("output.weight") == nullptr;
     set("use_sliding_window", prefix_ + "attention.sliding_window", config_.contains("sliding_window"));
-    config_["norm_weight_offset"] = 0;  // converters add Gemma's 1
-    if (architecture_.family != GgufFamily::gpt2)
+    config_["norm_weight_offset"] = 0;           // converters add Gemma's 1
+    config_["query_key_value_by_head"] = false;  // and move Bloom's rows
+    if (hasRope(architecture_))
       readRope();
+    if (architecture_.family == GgufFamily::gemma2)
+      readScale();
     return ConfigJson(metadata_.where(), config_, names_);
   }
 
@@ -93,6 +96,16 @@ private:
     if (const StoredTensor* divisors = file_.find(kGgufRopeDivisors))
       config_["rope_divisors"] = readDivisors(*divisors);
     names_["rope_divisors"] = kGgufRopeDivisors;
+  }
+
+  /// Scores are scaled by the width of a head, but in the largest models, which files tell by their number of layers alone.
+  void readScale() {
+    constexpr int64_t kLayersOfLargest[] = {46, 62};  // Gemma 2 27B, Gemma 3 27B
+    int64_t layers = metadata_.count(prefix_ + "block_count");
+    for (int64_t largest : kLayersOfLargest)
+      if (layers == largest)
+        config_["query_pre_attn_scalar"] =
+            metadata_.count(prefix_ + "embedding_length") / metadata_.count(prefix_ + "attention.head_count");
   }
 
   void requireEqual(const char* key, int64_t headDim) const {

@@ -21,8 +21,6 @@ const GgufArchitecture& architectureOf(const GgufMetadata& metadata) {
   std::string name(metadata.text(kKey));
   if (const GgufArchitecture* architecture = findGgufArchitecture(name))
     return *architecture;
-  if (const char* missing = whyRefused(name))
-    metadata.fail(kKey, "is '" + name + "', which needs what is not implemented: " + missing, kUseOnnx);
   metadata.fail(kKey, "is '" + name + "', supported are " + knownGgufArchitectures(), kUseOnnx);
 }
 

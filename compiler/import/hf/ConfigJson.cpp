@@ -86,6 +86,19 @@ std::string ConfigJson::text(const std::string& key) const {
 
 std::string ConfigJson::text(const std::string& key, const std::string& absent) const { return has(key) ? text(key) : absent; }
 
+std::vector<std::string> ConfigJson::texts(const std::string& key) const {
+  const json* value = find(key);
+  std::vector<std::string> list;
+  if (value && !value->is_array())
+    failKind(key, *value, "a list of strings");
+  for (const json& element : value ? *value : json::array()) {
+    if (!element.is_string())
+      failKind(key, *value, "a list of strings");
+    list.push_back(element.get<std::string>());
+  }
+  return list;
+}
+
 std::string ConfigJson::firstText(const std::string& key, const std::string& absent) const {
   const json* value = find(key);
   if (!value || (value->is_array() && value->empty()))

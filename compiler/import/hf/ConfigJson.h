@@ -34,6 +34,8 @@ public:
   std::string text(const std::string& key) const;
   std::string text(const std::string& key, const std::string& absent) const;
 
+  /// A list of strings; none when absent.
+  std::vector<std::string> texts(const std::string& key) const;
   /// The first of a list of strings.
   std::string firstText(const std::string& key, const std::string& absent) const;
 

@@ -149,6 +149,19 @@ Attribute HfBuilder::columns(Attribute expr, ArrayRef<int64_t> indices) {
   return tfm::ConcatenatedAttr::get(builder_.getContext(), parts, 1);
 }
 
+Attribute HfBuilder::stacked(ArrayRef<Attribute> exprs) {
+  return exprs.size() == 1 ? exprs[0] : Attribute(tfm::ConcatenatedAttr::get(builder_.getContext(), exprs, 0));
+}
+
+Attribute HfBuilder::partOfRows(Attribute expr, int64_t blocks, int64_t parts, int64_t part) {
+  MLIRContext* context = builder_.getContext();
+  SmallVector<int64_t> shape(tfm::typeOfWeight(expr).getShape());
+  int64_t rest = shape.size() > 1 ? shape[1] : 1, perPart = shape[0] / (blocks * parts);
+  shape[0] = blocks * perPart;
+  expr = tfm::ReshapedAttr::get(context, expr, {blocks, parts, perPart, rest});
+  return tfm::ReshapedAttr::get(context, tfm::SlicedAttr::get(context, expr, 1, part, part + 1), shape);
+}
+
 Value HfBuilder::weight(const std::string& name, Attribute expr) {
   return builder_.create<tfm::WeightOp>(at(name), tfm::typeOfWeight(expr), expr);
 }
@@ -196,13 +209,13 @@ Value HfBuilder::vector(const std::string& name, const std::string& oldName, int
   return weight(found, stored(found, {width}, "its width is " + std::to_string(width)));
 }
 
-Value HfBuilder::headNorm(const std::string& name, Value input, int64_t headDim, double epsilon) {
+Value HfBuilder::headNorm(const std::string& name, Value input, int64_t headDim, double epsilon, double offset) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
   int64_t heads = ranked(input).getShape().back() / headDim;
   dims.back() = getAffineConstantExpr(heads, builder_.getContext());
   dims.push_back(getAffineConstantExpr(headDim, builder_.getContext()));
   Value split = builder_.create<tfm::ReshapeOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input);
-  return builder_.create<tfm::ReshapeOp>(at(name), input.getType(), rmsNorm(name, split, epsilon));
+  return builder_.create<tfm::ReshapeOp>(at(name), input.getType(), rmsNorm(name, split, epsilon, offset));
 }
 
 Value HfBuilder::layerNorm(const std::string& name, Value input, double epsilon) {
@@ -227,9 +240,9 @@ Value HfBuilder::scalar(const std::string& name, float value) {
   return builder_.create<tfm::ConstantOp>(at(name), type, DenseElementsAttr::get(type, value));
 }
 
-Value HfBuilder::rope(const std::string& name, Value input, const RopeParameters& rope, int64_t headDim) {
+Value HfBuilder::rope(const std::string& name, Value input, const RopeParameters& rope, int64_t headDim, bool interleaved) {
   return builder_.create<tfm::RopeOp>(at(name), input.getType(), input, builder_.getI64IntegerAttr(headDim),
-                                      builder_.getI64IntegerAttr(rope.rotaryDim), builder_.getBoolAttr(false),
+                                      builder_.getI64IntegerAttr(rope.rotaryDim), builder_.getBoolAttr(interleaved),
                                       builder_.getDenseF32ArrayAttr(rope.inverseFrequencies), builder_.getF32FloatAttr(1.0f));
 }
 
@@ -242,14 +255,15 @@ Value HfBuilder::cacheAppend(const std::string& cache, Value input, const Attent
                                              builder_.getI64IntegerAttr(shape.headDim));
 }
 
-Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, const AttentionShape& shape, double scale, int64_t window) {
+Value HfBuilder::attention(int64_t layer, Value query, Value key, Value value, const AttentionShape& shape, double scale, int64_t window,
+                           double softcap, ArrayRef<float> slopes) {
   std::string prefix = "layers." + std::to_string(layer);
   Value keys = cacheAppend(prefix + ".key", key, shape), values = cacheAppend(prefix + ".value", value, shape);
-  return builder_.create<tfm::AttentionOp>(at(prefix + ".attention"), query.getType(), query, keys, values, Value(),
-                                           builder_.getI64IntegerAttr(shape.heads), builder_.getI64IntegerAttr(shape.kvHeads),
-                                           builder_.getI64IntegerAttr(shape.headDim), builder_.getF32FloatAttr(static_cast<float>(scale)),
-                                           tfm::MaskKindAttr::get(builder_.getContext(), tfm::MaskKind::causal),
-                                           builder_.getI64IntegerAttr(window));
+  return builder_.create<tfm::AttentionOp>(
+      at(prefix + ".attention"), query.getType(), query, keys, values, Value(), builder_.getI64IntegerAttr(shape.heads),
+      builder_.getI64IntegerAttr(shape.kvHeads), builder_.getI64IntegerAttr(shape.headDim),
+      builder_.getF32FloatAttr(static_cast<float>(scale)), tfm::MaskKindAttr::get(builder_.getContext(), tfm::MaskKind::causal),
+      builder_.getI64IntegerAttr(window), builder_.getF32FloatAttr(static_cast<float>(softcap)), builder_.getDenseF32ArrayAttr(slopes));
 }
 
 Value HfBuilder::bidirectionalAttention(const std::string& name, Value query, Value key, Value value, const AttentionShape& shape,
@@ -258,7 +272,28 @@ Value HfBuilder::bidirectionalAttention(const std::string& name, Value query, Va
   return builder_.create<tfm::AttentionOp>(at(name), query.getType(), query, key, value, padding, builder_.getI64IntegerAttr(shape.heads),
                                            builder_.getI64IntegerAttr(shape.kvHeads), builder_.getI64IntegerAttr(shape.headDim),
                                            builder_.getF32FloatAttr(static_cast<float>(scale)),
-                                           tfm::MaskKindAttr::get(builder_.getContext(), kind), builder_.getI64IntegerAttr(0));
+                                           tfm::MaskKindAttr::get(builder_.getContext(), kind), builder_.getI64IntegerAttr(0),
+                                           builder_.getF32FloatAttr(0), builder_.getDenseF32ArrayAttr({}));
+}
+
+std::pair<Value, Value> HfBuilder::topK(const std::string& name, Value logits, int64_t k, bool normalize) {
+  RankedTensorType values = typeLike(logits, k);
+  auto op = builder_.create<tfm::TopKOp>(at(name), values, tfm::withElement(values, builder_.getI32Type()), logits,
+                                         builder_.getI64IntegerAttr(k), builder_.getBoolAttr(normalize));
+  return {op.getValues(), op.getIndices()};
+}
+
+Value HfBuilder::expertLinear(const std::string& name, Value input, Value weight, Value indices, int64_t experts) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(indices));
+  dims.push_back(getAffineConstantExpr(ranked(weight).getDimSize(0) / experts, builder_.getContext()));
+  return builder_.create<tfm::ExpertLinearOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, weight, indices,
+                                              builder_.getI64IntegerAttr(experts));
+}
+
+Value HfBuilder::combine(const std::string& name, Value input, Value factors) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
+  dims.erase(dims.end() - 2);
+  return builder_.create<tfm::CombineOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, factors);
 }
 
 void HfBuilder::beginEncode() {

@@ -61,6 +61,10 @@ public:
   mlir::Attribute rows(mlir::Attribute expr, int64_t begin, int64_t end);
   /// Columns of a matrix, in this order, any number of times.
   mlir::Attribute columns(mlir::Attribute expr, llvm::ArrayRef<int64_t> indices);
+  /// Part number `part` of rows that are [blocks, parts, rows of a part], one part of every block after the other.
+  mlir::Attribute partOfRows(mlir::Attribute expr, int64_t blocks, int64_t parts, int64_t part);
+  /// Rows of one after those of the other.
+  mlir::Attribute stacked(llvm::ArrayRef<mlir::Attribute> exprs);
   mlir::Value weight(const std::string& name, mlir::Attribute expr);
   /// A tensor that some checkpoints hold though the model computes without it. Any other tensor that stays unused is an error.
   void ignore(const std::string& name);
@@ -73,7 +77,7 @@ public:
   /// `offset` is added to the weights, which are then constants of the module.
   mlir::Value rmsNorm(const std::string& name, mlir::Value input, double epsilon, double offset = 0);
   /// An RMS norm of every head of [..., heads * headDim], all by the same weight [headDim].
-  mlir::Value headNorm(const std::string& name, mlir::Value input, int64_t headDim, double epsilon);
+  mlir::Value headNorm(const std::string& name, mlir::Value input, int64_t headDim, double epsilon, double offset = 0);
   /// Its vectors are called weight and bias, in old checkpoints gamma and beta.
   mlir::Value layerNorm(const std::string& name, mlir::Value input, double epsilon);
   mlir::Value unary(const std::string& name, tfm::UnaryKind kind, mlir::Value operand);
@@ -81,10 +85,11 @@ public:
   mlir::Value binary(const std::string& name, tfm::BinaryKind kind, mlir::Value lhs, mlir::Value rhs);
   /// One float, for `binary`.
   mlir::Value scalar(const std::string& name, float value);
-  mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim);
-  /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first. `window` as in tfm.attention.
+  /// `interleaved` as in tfm.rope.
+  mlir::Value rope(const std::string& name, mlir::Value input, const RopeParameters& rope, int64_t headDim, bool interleaved = false);
+  /// Causal attention over the KV cache of layer `layer`, which takes this step's keys and values first. What follows the scale as in tfm.attention.
   mlir::Value attention(int64_t layer, mlir::Value query, mlir::Value key, mlir::Value value, const AttentionShape& shape, double scale,
-                        int64_t window = 0);
+                        int64_t window = 0, double softcap = 0, llvm::ArrayRef<float> slopes = {});
   /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
   mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
                                      const AttentionShape& shape, double scale, mlir::Value padding);
@@ -105,6 +110,11 @@ public:
                           const std::string& reason);
   /// Adds to an attention's scores what `table` [heads, distances] has for the distance of key and query, from -before on.
   void addBias(mlir::Value attention, mlir::Attribute table, int64_t before);
+  /// A mixture of experts. Values [..., k] and indices [..., k] of the experts that [..., experts] chooses, as in tfm.top_k.
+  std::pair<mlir::Value, mlir::Value> topK(const std::string& name, mlir::Value logits, int64_t k, bool normalize);
+  /// As in tfm.expert_linear and tfm.combine.
+  mlir::Value expertLinear(const std::string& name, mlir::Value input, mlir::Value weight, mlir::Value indices, int64_t experts);
+  mlir::Value combine(const std::string& name, mlir::Value input, mlir::Value factors);
   /// Row `index` of [rows, width]: [1, width].
   mlir::Value row(const std::string& name, mlir::Value input, int64_t index);
   /// The rows for which logits are wanted.

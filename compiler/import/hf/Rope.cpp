@@ -34,13 +34,16 @@ void scaleLikeLlama3(const ConfigJson& scaling, std::vector<float>& frequencies)
   }
 }
 
-}  // namespace
+std::vector<float> frequenciesOf(float theta, int64_t rotaryDim) {
+  std::vector<float> frequencies;
+  for (int64_t i = 0; i < rotaryDim; i += 2) {
+    float exponent = static_cast<float>(i) / static_cast<float>(rotaryDim);
+    frequencies.push_back(1.0f / static_cast<float>(std::pow(static_cast<double>(theta), static_cast<double>(exponent))));
+  }
+  return frequencies;
+}
 
-RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim) {
-  bool current = config.has("rope_parameters");
-  ConfigJson scaling = config.section(current ? "rope_parameters" : "rope_scaling");
-  if (scaling.hasSections())
-    config.fail("rope_parameters", "differs by layer, supported is one for all layers", "export the model to ONNX and compile that");
+RopeParameters ropeParameters(const ConfigJson& config, const ConfigJson& scaling, bool current, int64_t headDim) {
   const ConfigJson& thetaConfig = current && scaling.has("rope_theta") ? scaling : config;
   float theta = thetaConfig.has("rope_theta") ? static_cast<float>(positive(thetaConfig, "rope_theta")) : 10000.0f;
   const char* typeKey = scaling.has("rope_type") ? "rope_type" : "type";
@@ -55,11 +58,7 @@ RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim) {
                 "gives " + std::to_string(rope.rotaryDim) + " rotated elements per head, expected an even number from 2 to " +
                     std::to_string(headDim),
                 "correct it, or fetch the checkpoint again");
-  for (int64_t i = 0; i < rope.rotaryDim; i += 2) {
-    float exponent = static_cast<float>(i) / static_cast<float>(rope.rotaryDim);
-    float power = static_cast<float>(std::pow(static_cast<double>(theta), static_cast<double>(exponent)));
-    rope.inverseFrequencies.push_back(1.0f / power);
-  }
+  rope.inverseFrequencies = frequenciesOf(theta, rope.rotaryDim);
   if (type == "linear") {
     float factor = static_cast<float>(positive(scaling, "factor"));
     for (float& frequency : rope.inverseFrequencies)
@@ -77,6 +76,22 @@ RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim) {
   for (size_t i = 0; i < divisors.size(); ++i)
     rope.inverseFrequencies[i] = rope.inverseFrequencies[i] / static_cast<float>(divisors[i]);
   return rope;
+}
+
+}  // namespace
+
+RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim) {
+  bool current = config.has("rope_parameters");
+  ConfigJson scaling = config.section(current ? "rope_parameters" : "rope_scaling");
+  if (scaling.hasSections())
+    config.fail("rope_parameters", "differs by layer, supported is one for all layers", "export the model to ONNX and compile that");
+  return ropeParameters(config, scaling, current, headDim);
+}
+
+RopeParameters plainRope(double theta, int64_t headDim) { return {headDim, frequenciesOf(static_cast<float>(theta), headDim)}; }
+
+RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim, const std::string& layerType) {
+  return ropeParameters(config, config.section("rope_parameters").section(layerType), true, headDim);
 }
 
 }  // namespace quantc

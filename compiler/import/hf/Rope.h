@@ -20,4 +20,10 @@ struct RopeParameters {
 /// Every operation is rounded to binary32 as the models' own code rounds it.
 RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim);
 
+/// Of all elements of a head, with nothing scaled.
+RopeParameters plainRope(double theta, int64_t headDim);
+
+/// The same of layers of one type, where `rope_parameters` has a section for each type.
+RopeParameters ropeParameters(const ConfigJson& config, int64_t headDim, const std::string& layerType);
+
 }  // namespace quantc

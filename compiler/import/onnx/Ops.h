@@ -73,6 +73,7 @@ void importGelu(Node& node);
 void importGemm(Node& node);
 void importIdentity(Node& node);
 void importInstanceNormalization(Node& node);
+void importCumSum(Node& node);
 void importLayerNormalization(Node& node);
 void importMatMul(Node& node);
 void importQuickGelu(Node& node);

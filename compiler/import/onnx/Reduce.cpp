@@ -24,6 +24,32 @@ void importReduce(Node& node, tfm::ReduceKind kind) {
   node.set(0, node.create<tfm::ReduceOp>(node.tensorType(kept, type.getElementType()), kind, node.value(0), axes, keep));
 }
 
+/// Element i is the sum over all j of x(j) where j <= i, or < i, >= i, > i.
+void importCumSum(Node& node) {
+  RankedTensorType type = node.type(0);
+  auto constant = constantOf(node.knownScalar(1));
+  if (!constant)
+    node.fail("has an axis that is computed from the input; export the model with a constant one");
+  int64_t rank = type.getRank(), axis = node.axis(*constant, rank);
+  bool exclusive = node.attribute("exclusive", int64_t(0)) != 0, reverse = node.attribute("reverse", int64_t(0)) != 0;
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+  AffineExpr one = constantExpr(1, node.context()), zero = constantExpr(0, node.context()), length = dims[axis];
+  Value numbers = node.create<tfm::IotaOp>(node.tensorType(length, IntegerType::get(node.context(), 64)),
+                                           AffineMapAttr::get(tfm::symbolicMap(zero, node.context())), node.builder().getI64IntegerAttr(1));
+  // [..., i, j, ...]
+  SmallVector<AffineExpr> onlyOne(dims), pairs(dims), sums(dims.size() - axis + 1, one), terms(sums), condition(sums);
+  onlyOne.insert(onlyOne.begin() + axis, one);
+  pairs.insert(pairs.begin() + axis, length);
+  sums[0] = terms[1] = condition[0] = condition[1] = length;
+  auto kind = reverse ? (exclusive ? tfm::BinaryKind::greater : tfm::BinaryKind::greater_equal)
+                      : (exclusive ? tfm::BinaryKind::less : tfm::BinaryKind::less_equal);
+  Value counts = node.create<tfm::BinaryOp>(node.tensorType(condition, node.builder().getI1Type()), kind, node.reshape(numbers, terms),
+                                            node.reshape(numbers, sums));
+  Value chosen = node.create<tfm::SelectOp>(node.tensorType(pairs, type.getElementType()), counts, node.reshape(node.value(0), onlyOne),
+                                            node.scalar(0, type.getElementType()));
+  node.set(0, node.create<tfm::ReduceOp>(type, tfm::ReduceKind::sum, chosen, SmallVector<int64_t>{axis + 1}, false));
+}
+
 void importSoftmax(Node& node) {
   RankedTensorType type = node.type(0);
   int64_t rank = type.getRank(), axis = node.axis(node.attribute("axis", int64_t(node.opset() < 13 ? 1 : -1)), rank);

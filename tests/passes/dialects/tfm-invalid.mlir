@@ -205,10 +205,50 @@ func.func @fused_with_an_argument_too_few(%x: tensor<5xf32>) {
 // -----
 
 func.func @fused_with_an_unknown_producer(%x: tensor<5xf32>) {
-  // expected-error @+1 {{names producer 'conv', known is 'linear'}}
+  // expected-error @+1 {{names producer 'conv', known are 'linear' and 'experts'}}
   %0 = tfm.fused %x attributes {producer = "conv"} : (tensor<5xf32>) -> tensor<5xf32> {
   ^bb0(%e: f32):
     tfm.yield %e : f32
   }
+  return
+}
+
+// -----
+
+func.func @attention_with_slopes_of_some_heads(%q: tensor<5x64xf32>, %k: tensor<5x64xf32>) {
+  // expected-error @+1 {{has 2 slopes, expected one for each of 4 heads}}
+  %0 = tfm.attention %q, %k, %k {heads = 4 : i64, kv_heads = 4 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm<mask_kind causal>, slopes = array<f32: 1.0, 0.5>} : (tensor<5x64xf32>, tensor<5x64xf32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  return
+}
+
+// -----
+
+func.func @attention_with_a_negative_cap(%q: tensor<5x64xf32>, %k: tensor<5x64xf32>) {
+  // expected-error @+1 {{has softcap -1}}
+  %0 = tfm.attention %q, %k, %k {heads = 4 : i64, kv_heads = 4 : i64, head_dim = 16 : i64, scale = 0.25 : f32, mask_kind = #tfm<mask_kind causal>, softcap = -1.0 : f32} : (tensor<5x64xf32>, tensor<5x64xf32>, tensor<5x64xf32>) -> tensor<5x64xf32>
+  return
+}
+
+// -----
+
+func.func @more_than_there_are(%x: tensor<5x4xf32>) {
+  // expected-error @+1 {{takes the largest 5 of 4, expected 1 to all of a constant number}}
+  %v, %i = tfm.top_k %x {k = 5 : i64, normalize = true} : (tensor<5x4xf32>) -> (tensor<5x5xf32>, tensor<5x5xi32>)
+  return
+}
+
+// -----
+
+func.func @experts_that_do_not_divide_the_weight(%x: tensor<5x8xf32>, %w: tensor<30x8xf32>, %i: tensor<5x2xi32>) {
+  // expected-error @+1 {{expected [experts * out, in] with 4 experts}}
+  %0 = tfm.expert_linear %x, %w, %i {experts = 4 : i64} : (tensor<5x8xf32>, tensor<30x8xf32>, tensor<5x2xi32>) -> tensor<5x2x7xf32>
+  return
+}
+
+// -----
+
+func.func @combination_of_too_many(%x: tensor<5x2x8xf32>, %f: tensor<5x3xf32>) {
+  // expected-error @+1 {{expected [..., k, width] and [..., k] to [..., width]}}
+  %0 = tfm.combine %x, %f : (tensor<5x2x8xf32>, tensor<5x3xf32>) -> tensor<5x8xf32>
   return
 }

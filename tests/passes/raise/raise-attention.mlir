@@ -271,3 +271,47 @@ func.func @main(%q: tensor<1x?x16xf32, #rows>, %k: tensor<1x?x8xf32, #kvrows>, %
   %r = tfm.reshape %o4 : (tensor<1x?x4x4xf32, #split>) -> tensor<1x?x16xf32, #rows>
   return %r : tensor<1x?x16xf32, #rows>
 }
+
+// -----
+
+#row = affine_map<()[s0, s1, s2] -> (s0)>
+#cells = affine_map<()[s0, s1, s2] -> (1, s0)>
+#col = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#square = affine_map<()[s0, s1, s2] -> (s0, s0)>
+#heads = affine_map<()[s0, s1, s2] -> (2, s0, 4)>
+#turned = affine_map<()[s0, s1, s2] -> (2, 4, s0)>
+#bias = affine_map<()[s0, s1, s2] -> (2, 1, s0)>
+#scores = affine_map<()[s0, s1, s2] -> (2, s0, s0)>
+#batched = affine_map<()[s0, s1, s2] -> (1, 2, s0, s0)>
+
+// Scores are capped before the mask: 30 tanh(0.5 x / 30). One slope per head times the position is a linear bias. The mask comes with a batch.
+// CHECK-LABEL: func.func @capped_with_slopes
+// CHECK: tfm.attention
+// CHECK-SAME: causal
+// CHECK-SAME: scale = 5.000000e-01
+// CHECK-SAME: slopes = array<f32: 2.500000e-01, 6.250000e-02>, softcap = 3.000000e+01
+func.func @capped_with_slopes(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf32, #turned>, %v: tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads> {
+  %i = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xi64, #row>
+  %j = tfm.reshape %i : (tensor<?xi64, #row>) -> tensor<?x1xi64, #col>
+  %zero = tfm.constant dense<0.0> : tensor<f32> -> tensor<f32>
+  %least = tfm.constant dense<-3.40282347E+38> : tensor<f32> -> tensor<f32>
+  %scale = tfm.constant dense<0.5> : tensor<f32> -> tensor<f32>
+  %cap = tfm.constant dense<30.0> : tensor<f32> -> tensor<f32>
+  %slopes = tfm.constant dense<[[[0.25]], [[0.0625]]]> : tensor<2x1x1xf32> -> tensor<2x1x1xf32>
+  %c = tfm.binary less_equal %i, %j : (tensor<?xi64, #row>, tensor<?x1xi64, #col>) -> tensor<?x?xi1, #square>
+  %mask = tfm.select %c, %zero, %least : (tensor<?x?xi1, #square>, tensor<f32>, tensor<f32>) -> tensor<?x?xf32, #square>
+  %p = tfm.cast %i : (tensor<?xi64, #row>) -> tensor<?xf32, #row>
+  %alibi = tfm.binary mul %slopes, %p : (tensor<2x1x1xf32>, tensor<?xf32, #row>) -> tensor<2x1x?xf32, #bias>
+  %s0 = tfm.matmul %q, %k : (tensor<2x?x4xf32, #heads>, tensor<2x4x?xf32, #turned>) -> tensor<2x?x?xf32, #scores>
+  %s1 = tfm.binary mul %s0, %scale : (tensor<2x?x?xf32, #scores>, tensor<f32>) -> tensor<2x?x?xf32, #scores>
+  %s2 = tfm.binary div %s1, %cap : (tensor<2x?x?xf32, #scores>, tensor<f32>) -> tensor<2x?x?xf32, #scores>
+  %s3 = tfm.unary tanh %s2 : (tensor<2x?x?xf32, #scores>) -> tensor<2x?x?xf32, #scores>
+  %s4 = tfm.binary mul %s3, %cap : (tensor<2x?x?xf32, #scores>, tensor<f32>) -> tensor<2x?x?xf32, #scores>
+  %s5 = tfm.binary add %s4, %alibi : (tensor<2x?x?xf32, #scores>, tensor<2x1x?xf32, #bias>) -> tensor<2x?x?xf32, #scores>
+  %s6 = tfm.reshape %s5 : (tensor<2x?x?xf32, #scores>) -> tensor<1x2x?x?xf32, #batched>
+  %s7 = tfm.binary add %s6, %mask : (tensor<1x2x?x?xf32, #batched>, tensor<?x?xf32, #square>) -> tensor<1x2x?x?xf32, #batched>
+  %s8 = tfm.softmax %s7 {axis = 3 : i64} : (tensor<1x2x?x?xf32, #batched>) -> tensor<1x2x?x?xf32, #batched>
+  %s9 = tfm.reshape %s8 : (tensor<1x2x?x?xf32, #batched>) -> tensor<2x?x?xf32, #scores>
+  %o = tfm.matmul %s9, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
+  return %o : tensor<2x?x4xf32, #heads>
+}

@@ -51,3 +51,21 @@ func.func @product_of_activations_stays(%x: tensor<2x4xf32>, %y: tensor<4x6xf32>
   %0 = tfm.matmul %x, %y : (tensor<2x4xf32>, tensor<4x6xf32>) -> tensor<2x6xf32>
   return %0 : tensor<2x6xf32>
 }
+
+// Queries, keys and values that lie head by head: the rows of every third of each head.
+// CHECK-LABEL: func.func @heads_of_a_fused_projection
+// CHECK-DAG: tfm.weight #tfm.reshaped<#tfm.sliced<#tfm.reshaped<#tfm.permuted<#tfm.stored<0, "w", tensor<4x6xf32>>, [1, 0]>, [1, 3, 2, 4]>, 1, 2, 3>, [2, 4]>
+// CHECK-DAG: tfm.weight #tfm.reshaped<#tfm.sliced<#tfm.reshaped<#tfm.stored<0, "b", tensor<6xf32>>, [1, 3, 2]>, 1, 2, 3>, [2]>
+// CHECK-NOT: tfm.slice
+#split = affine_map<()[s0, s1, s2] -> (1, s0, 1, 3, 2)>
+#third = affine_map<()[s0, s1, s2] -> (1, s0, 1, 1, 2)>
+func.func @heads_of_a_fused_projection(%x: tensor<1x?x4xf32, #rows>) -> (tensor<1x?x1x1x2xf32, #third>, tensor<1x?x1x1x2xf32, #third>) {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x6xf32>> -> tensor<4x6xf32>
+  %b = tfm.weight #tfm.stored<0, "b", tensor<6xf32>> -> tensor<6xf32>
+  %0 = tfm.matmul %x, %w : (tensor<1x?x4xf32, #rows>, tensor<4x6xf32>) -> tensor<1x?x6xf32, #wide>
+  %1 = tfm.binary add %0, %b : (tensor<1x?x6xf32, #wide>, tensor<6xf32>) -> tensor<1x?x6xf32, #wide>
+  %2 = tfm.reshape %1 : (tensor<1x?x6xf32, #wide>) -> tensor<1x?x1x3x2xf32, #split>
+  %3 = tfm.slice %2 {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x1x3x2xf32, #split>) -> tensor<1x?x1x1x2xf32, #third>
+  %4 = tfm.slice %2 {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<1x?x1x3x2xf32, #split>) -> tensor<1x?x1x1x2xf32, #third>
+  return %3, %4 : tensor<1x?x1x1x2xf32, #third>, tensor<1x?x1x1x2xf32, #third>
+}
