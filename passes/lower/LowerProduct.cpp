@@ -71,7 +71,7 @@ LogicalResult Lowering::lowerMatmul(tfm::FusedOp op) {
     return failure();
   Storage out = *created;
   SmallVector<Value> inputs = inputsOf(*product, {});
-  const bool quantizesItself = out.quantized() && fitsOnStack(out.rows, kActivationGroup);
+  const bool quantizesItself = out.quantized() && fitsOnStack(out.rows, kActivationGroup * op.getProducts());
   if (quantizesItself) {
     product->params.append(
         {{"finish", "quantize"}, {"rows", std::to_string(product->rows())}, {"max_tokens", std::to_string(kb.largest(out.rows))}});
