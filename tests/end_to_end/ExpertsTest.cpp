@@ -38,7 +38,8 @@ std::string withRouterOutputs(Imported& imported, std::vector<Router>& routers) 
   for (tfm::TopKOp choice : imported.all<tfm::TopKOp>()) {
     auto type = mlir::cast<mlir::RankedTensorType>(choice.getInput().getType());
     routers.push_back({"router." + std::to_string(routers.size()), type.getShape().back(), static_cast<int64_t>(choice.getK())});
-    main.insertResult(main.getNumResults(), type, builder.getDictionaryAttr(builder.getNamedAttr("tfm.name", builder.getStringAttr(routers.back().output))));
+    main.insertResult(main.getNumResults(), type,
+                      builder.getDictionaryAttr(builder.getNamedAttr("tfm.name", builder.getStringAttr(routers.back().output))));
     end->insertOperands(end->getNumOperands(), choice.getInput());
   }
   return imported.text();

@@ -25,7 +25,8 @@ std::vector<int32_t> idsFor(int rows) {
 }
 
 /// Products of `tokens` rows of activations: each serves `slots` rows of the result.
-void addProduct(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, int columns, int tokens, int slots, bool quantize) {
+void addProduct(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, int columns, int tokens, int slots,
+                bool quantize) {
   const int products = quantize ? 2 : 1, rows = tokens * slots;
   kernels::KernelSpec spec{"matmul",
                            {{"scheme", scheme.name},

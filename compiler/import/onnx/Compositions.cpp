@@ -293,29 +293,6 @@ void importArg(Node& node, bool largest) {
 void importArgMax(Node& node) { importArg(node, true); }
 void importArgMin(Node& node) { importArg(node, false); }
 
-/// A product with a triangle of ones.
-void importCumSum(Node& node) {
-  Maker make(node);
-  Value x = node.value(0);
-  int64_t rank = node.type(0).getRank();
-  auto given = constantOf(node.knownScalar(1));
-  if (!given || rank == 0 || !isa<FloatType>(node.type(0).getElementType()))
-    node.fail("has an axis that is computed from the input, or adds integers; export the model without it");
-  int64_t axis = node.axis(*given, rank);
-  bool exclusive = node.attribute("exclusive", int64_t(0)) != 0, reverse = node.attribute("reverse", int64_t(0)) != 0;
-  AffineExpr extent = make.dim(x, axis);
-  Value row = make.reshape(make.iota(extent, make.number(0)), {extent, make.number(1)}), column = make.iota(extent, make.number(0));
-  BinaryKind kind = reverse     ? (exclusive ? BinaryKind::greater : BinaryKind::greater_equal)
-                    : exclusive ? BinaryKind::less
-                                : BinaryKind::less_equal;
-  Value triangle = make.cast(make.binary(kind, row, column), node.type(0).getElementType());
-  auto order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  std::swap(order[axis], order[rank - 1]);
-  Value moved = axis == rank - 1 ? x : make.transpose(x, order);
-  Value sums = make.matmul(moved, triangle);
-  node.set(0, axis == rank - 1 ? sums : make.transpose(sums, order));
-}
-
 void importEyeLike(Node& node) {
   Maker make(node);
   SmallVector<AffineExpr> d = tfm::dimsOf(node.type(0));

@@ -141,6 +141,8 @@ void importInstanceNormalization(Node& node) {
   SmallVector<AffineExpr> line(make.type(x).getRank(), make.number(1));
   if (line.size() < 3)
     node.fail("needs a tensor of at least 3 dimensions; the model is damaged, export it again");
+  if (make.dim(x, 0) == make.number(1) && make.dim(x, 1) == make.number(1))
+    return importGlobalNormalization(node);
   line[1] = make.dim(x, 1);
   node.set(0, normalize(node, make, x, 2, make.reshape(node.value(1), line), make.reshape(node.value(2), line),
                         node.attribute("epsilon", 1e-5f), true)

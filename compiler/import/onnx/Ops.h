@@ -72,8 +72,8 @@ void importGatherElements(Node& node);
 void importGelu(Node& node);
 void importGemm(Node& node);
 void importIdentity(Node& node);
-void importInstanceNormalization(Node& node);
-void importCumSum(Node& node);
+/// InstanceNormalization of one channel that holds all elements, as one operation.
+void importGlobalNormalization(Node& node);
 void importLayerNormalization(Node& node);
 void importMatMul(Node& node);
 void importQuickGelu(Node& node);

@@ -56,12 +56,10 @@ void importConv1d(Node& node) {
   node.set(0, swapped(node, product));
 }
 
-void importInstanceNormalization(Node& node) {
+void importGlobalNormalization(Node& node) {
   RankedTensorType type = node.type(0);
   SmallVector<AffineExpr> dims = tfm::dimsOf(type);
   auto one = constantExpr(1, node.context());
-  if (type.getRank() < 3 || dims[0] != one || dims[1] != one)
-    node.fail(std::string("normalizes several channels apart, supported is one channel that holds all elements") + kExport);
   // The order of elements does not matter: a reshape in front of it stands behind it instead.
   Value input = node.value(0);
   while (auto reshape = input.getDefiningOp<tfm::ReshapeOp>())
