@@ -1,5 +1,5 @@
-#include "llvm/ADT/DenseSet.h"
 #include "passes/lower/Passes.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace quantc {
 #define GEN_PASS_DEF_FORMSTAGESPASS
