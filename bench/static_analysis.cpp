@@ -1,10 +1,14 @@
 // What the inner loops of the integer kernels reach on processors that are not at hand, by LLVM's models of them: multiply-adds per cycle beside the
 // peak of the unit, and for one token the bytes of weights per cycle.
 #include <cstdio>
+#include <functional>
+#include <numeric>
 #include <stdexcept>
 
 #include "bench/support/MachineModel.h"
+#include "compiler/kernels/IntegerDot.h"
 #include "compiler/kernels/Kernel.h"
+#include "compiler/kernels/Object.h"
 #include "compiler/support/Error.h"
 #include "dialects/schemes/Scheme.h"
 
@@ -12,6 +16,8 @@ namespace {
 
 using namespace quantc;
 using namespace quantc::bench;
+
+constexpr int kGroups = 64;  // of 32 columns: K = 2048
 
 /// A board whose memory the kernels for one token must outrun, by the factor.
 struct Board {
@@ -36,8 +42,9 @@ public:
 
   /// Number of bars that are not reached.
   int run() {
-    std::printf("| core | variant | scheme | tokens | multiply-adds | cycles | bound | per cycle | peak | share | bar | weights, bytes per "
-                "cycle |\n"
+    std::printf("| core | variant | scheme | tokens | hot loop | whole | by the busiest unit | peak | share | bar | weights, bytes per "
+                "cycle | GB/s "
+                "of a core |\n"
                 "| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (const Core& core : allCores()) {
       const TargetVariant* variant = findVariant(core);
@@ -51,39 +58,93 @@ public:
           for (const bool many : {false, true})
             row(core, *variant, scheme, many, peak);
     }
-    std::printf("\nmultiply-adds and cycles of one iteration of the hot loop; bound: cycles if only the busiest unit counted\n%s",
-                notes.c_str());
+    std::printf("\nMultiply-adds per cycle. Whole: with what is unpacked, scaled and stored, for a tile of rows and a block of tokens, %d "
+                "groups. The "
+                "share is of the whole, by the busiest unit where a queue feeds the vector unit (cores.inc).\n%s",
+                kGroups, notes.c_str());
     return missed;
   }
 
 private:
+  /// All loops around the hot one down to what a block of tokens costs, one tile, all groups.
+  Cycles ofBlock(const Core& core, const TargetVariant& variant, const Scheme& scheme, bool many, const HotLoop& loop, int64_t products) {
+    const kernels::TokenBlock block = many ? kernels::tokenBlock(kernels::factsOf(variant), scheme) : kernels::TokenBlock{1, 1, 1, 1};
+    const int64_t group = int64_t{variant.layout.rowsPerTile} * scheme.groupSize * block.together;
+    // Iterations of the hot loop and those around it. A loop of one iteration is none.
+    std::vector<int64_t> times;
+    for (const int64_t count :
+         {group / loop.multiplyAdds, int64_t{block.groups}, int64_t{block.tokens / block.together}, int64_t{kGroups / block.groups}})
+      if (count > 1)
+        times.push_back(count);
+    if (times.empty() || products != loop.multiplyAdds * std::accumulate(times.begin(), times.end(), int64_t{1}, std::multiplies<>()))
+      throw std::runtime_error(std::string(core.name) + ", " + scheme.name + ": the loop's multiply-adds do not divide a group's");
+    Cycles all = model.ofLoop(core, loop);
+    const auto add = [&](const Cycles& more, int64_t count) {
+      all.simulated += more.simulated * static_cast<double>(count);
+      all.throughput += more.throughput * static_cast<double>(count);
+    };
+    for (size_t i = 0; i < times.size(); ++i) {
+      all.simulated *= static_cast<double>(times[i]);
+      all.throughput *= static_cast<double>(times[i]);
+      if (i >= loop.around.size())
+        continue;
+      add(model.ofLoop(core, loop.around[i].own), 1);
+      // What is staged, a group an iteration.
+      for (const LoopCode& other : loop.around[i].others)
+        add(model.ofLoop(core, other), block.groups);
+    }
+    return all;
+  }
+
   void row(const Core& core, const TargetVariant& variant, const Scheme& scheme, bool many, double peak) {
-    const kernels::KernelSpec spec = {
-        "matmul",
-        {{"scheme", scheme.name}, {"tokens", many ? "many" : "one"}, {"products", "1"}, {"finish", "plain"}, {"groups", "64"}},
-        {}};
+    const kernels::KernelSpec spec = {"matmul",
+                                      {{"scheme", scheme.name},
+                                       {"tokens", many ? "many" : "one"},
+                                       {"products", "1"},
+                                       {"finish", "plain"},
+                                       {"groups", std::to_string(kGroups)}},
+                                      {}};
     const HotLoop loop = findHotLoop(kernels::kernelAssembly(spec, variant), variant.architecture);
-    const Cycles cycles = model.ofLoop(core, loop);
-    const double perCycle = static_cast<double>(loop.multiplyAdds) / cycles.simulated, share = perCycle / peak;
-    const bool barred = many && core.manyPercent > 0, reached = 100 * share >= core.manyPercent;
-    const std::string bar = barred ? std::to_string(core.manyPercent) + (reached ? " % ok" : " % MISSED") : "";
-    missed += barred && !reached;
-    const double bytes = perCycle * bytesPerWeight(scheme);
-    std::printf("| %s | %s | %s | %s | %ld | %.1f | %.1f | %.2f | %.1f | %.0f %% | %s | %s |\n", core.name, core.variant, scheme.name,
-                many ? "many" : "one", loop.multiplyAdds, cycles.simulated, cycles.throughput, perCycle, peak, 100 * share, bar.c_str(),
-                many ? "" : std::to_string(bytes).substr(0, 5).c_str());
-    // A group of 32 features of a tile's rows, for each token: whatever the loop does, it does whole ones.
-    const int64_t group = int64_t{variant.layout.rowsPerTile} * scheme.groupSize;
-    if (loop.multiplyAdds % group != 0)
-      notes += std::string("- ") + core.name + ", " + scheme.name + (many ? ", many" : ", one") + ": " + std::to_string(loop.multiplyAdds) +
-               " multiply-adds are not whole groups of " + std::to_string(group) + ": the count or the loop is wrong\n";
+    const int64_t tokens = many ? kernels::tokenBlock(kernels::factsOf(variant), scheme).tokens : 1;
+    const int64_t products = int64_t{variant.layout.rowsPerTile} * scheme.groupSize * kGroups * tokens;
+    const Cycles cycles = ofBlock(core, variant, scheme, many, loop, products), inside = model.ofLoop(core, loop);
+    const auto perCycle = [&](int64_t count, double time) { return static_cast<double>(count) / time; };
+    const double simulated = perCycle(products, cycles.simulated), bound = perCycle(products, cycles.throughput);
+    const double hot = perCycle(loop.multiplyAdds, core.decoupled ? inside.throughput : inside.simulated);
+    const double reached = core.decoupled ? bound : simulated, share = 100 * reached / peak;
+    std::string bar;
+    if (many && core.manyPercent > 0) {
+      bar = std::to_string(core.manyPercent) + (share >= core.manyPercent ? " % ok" : " % MISSED");
+      missed += share < core.manyPercent;
+    }
+    const double bytes = reached * bytesPerWeight(scheme);
+    std::string weights = " | ";
+    if (!many)
+      weights = fixed(bytes, 2) + " | " + fixed(bytes * core.hertz / 1e9, 1) + " at " + fixed(core.hertz / 1e9, 1) + " GHz";
+    std::printf("| %s | %s | %s | %s | %.2f | %.2f | %.2f | %.1f | %.0f %% | %s | %s |\n", core.name, core.variant, scheme.name,
+                many ? "many" : "one", hot, simulated, bound, peak, share, bar.c_str(), weights.c_str());
     if (!many && scheme.bits == 4 && core.name == std::string(kBoard.core))
       board(bytes);
     if (print) {
-      std::printf("\n%s of %s:\n", loop.label.c_str(), kernels::kernelSymbol(spec).c_str());
-      for (const std::string& line : loop.lines)
-        std::printf("  %s\n", line.c_str());
+      printLoop("hot loop", loop);
+      for (const SurroundingLoop& around : loop.around) {
+        printLoop("around it", around.own);
+        for (const LoopCode& other : around.others)
+          printLoop("beside it", other);
+      }
     }
+  }
+
+  static std::string fixed(double value, int digits) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*f", digits, value);
+    return text;
+  }
+
+  static void printLoop(const char* what, const LoopCode& loop) {
+    std::printf("\n%s, %s:\n", what, loop.label.c_str());
+    for (const std::string& line : loop.lines)
+      std::printf("  %s\n", line.c_str());
   }
 
   void board(double bytesPerCycle) {

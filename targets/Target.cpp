@@ -36,8 +36,8 @@ constexpr Architecture hostArchitecture() {
 
 const std::vector<TargetVariant>& allVariants() {
   static const std::vector<TargetVariant> variants = {
-#define VARIANT(arch, name, priority, halide, form, rows, interleave, features, qemu) \
-  {Architecture::arch, #name, priority, halide, DotForm::form, {rows, interleave}, splitWords(features), qemu},
+#define VARIANT(arch, name, priority, halide, form, rows, interleave, tune, features, qemu) \
+  {Architecture::arch, #name, priority, halide, DotForm::form, {rows, interleave}, tune, splitWords(features), qemu},
 #include "targets/targets.inc"
 #undef VARIANT
   };

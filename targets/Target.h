@@ -31,6 +31,7 @@ struct TargetVariant {
   std::string halideTarget;
   DotForm dotForm;
   WeightLayout layout;
+  std::string tune;  ///< LLVM's name of the processor whose pipeline instructions are ordered for; empty: none
   std::vector<std::string> cpuFeatures;
   std::string qemuArguments;
 };

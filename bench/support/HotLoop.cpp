@@ -1,6 +1,8 @@
 #include "bench/support/HotLoop.h"
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -82,48 +84,99 @@ int64_t riscvMultiplyAdds(const std::string& instruction, const VectorState& sta
   return state.length == 0 && std::regex_match(instruction, scalar) ? 1 : 0;  // beside vectors they make addresses
 }
 
+/// Lines [begin, end]: a label and the last branch back to it.
+struct Interval {
+  size_t begin, end;
+  bool holds(const Interval& other) const {
+    return begin <= other.begin && other.end <= end && !(begin == other.begin && end == other.end);
+  }
+};
+
+class Listing {
+public:
+  Listing(const std::string& assembly, Architecture architecture)
+      : lines(linesOf(assembly, architecture == Architecture::arm64 ? "//" : "#")), products(lines.size()), states(lines.size()) {
+    std::map<std::string, size_t> labels;
+    std::map<size_t, size_t> ends;
+    VectorState state;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      states[i] = state.text;
+      if (!lines[i].label.empty()) {
+        labels[lines[i].label] = i;
+        continue;
+      }
+      const std::string& text = lines[i].text;
+      state.see(text);
+      products[i] = architecture == Architecture::arm64 ? armMultiplyAdds(text) : riscvMultiplyAdds(text, state);
+      const auto target = labels.find(targetOf(text));
+      if (target != labels.end())
+        ends[target->second] = i;
+    }
+    for (const auto& [begin, end] : ends)
+      loops.push_back({begin, end});
+  }
+
+  HotLoop hotLoop() const {
+    HotLoop best;
+    Interval place = {0, 0};
+    for (const Interval& loop : loops)
+      if (isInnermost(loop) && productsOf(loop) > best.multiplyAdds) {
+        best.multiplyAdds = productsOf(loop);
+        place = loop;
+      }
+    if (best.multiplyAdds == 0)
+      throw std::runtime_error("no loop of the kernel multiplies integers by the instructions that are known here");
+    static_cast<LoopCode&>(best) = codeOf(place, {});
+    for (const Interval* outside; (outside = smallestAround(place)); place = *outside)
+      best.around.push_back(surrounding(*outside, place));
+    return best;
+  }
+
+private:
+  bool isInnermost(const Interval& loop) const {
+    return std::none_of(loops.begin(), loops.end(), [&](const Interval& other) { return loop.holds(other); });
+  }
+  int64_t productsOf(const Interval& loop) const {
+    return std::accumulate(products.begin() + static_cast<std::ptrdiff_t>(loop.begin),
+                           products.begin() + static_cast<std::ptrdiff_t>(loop.end) + 1, int64_t{0});
+  }
+  const Interval* smallestAround(const Interval& inside) const {
+    const Interval* best = nullptr;
+    for (const Interval& loop : loops)
+      if (loop.holds(inside) && (!best || best->holds(loop)))
+        best = &loop;
+    return best;
+  }
+  LoopCode codeOf(const Interval& loop, const std::vector<Interval>& without) const {
+    LoopCode code = {lines[loop.begin].label, {}, states[loop.begin]};
+    for (size_t i = loop.begin; i <= loop.end; ++i) {
+      const bool left = std::any_of(without.begin(), without.end(), [&](const Interval& w) { return w.begin <= i && i <= w.end; });
+      if (!left && !lines[i].text.empty())
+        code.lines.push_back(lines[i].text);
+    }
+    return code;
+  }
+  SurroundingLoop surrounding(const Interval& loop, const Interval& inside) const {
+    SurroundingLoop result;
+    std::vector<Interval> without;
+    for (const Interval& other : loops)
+      if (loop.holds(other)) {
+        without.push_back(other);
+        if (smallestAround(other) == smallestAround(inside) && productsOf(other) == 0)
+          result.others.push_back(codeOf(other, {}));
+      }
+    result.own = codeOf(loop, without);
+    return result;
+  }
+
+  std::vector<Line> lines;
+  std::vector<int64_t> products;
+  std::vector<std::string> states;
+  std::vector<Interval> loops;
+};
+
 }  // namespace
 
-HotLoop findHotLoop(const std::string& assembly, Architecture architecture) {
-  const std::vector<Line> lines = linesOf(assembly, architecture == Architecture::arm64 ? "//" : "#");
-  std::map<std::string, size_t> labels;
-  std::vector<int64_t> products(lines.size());
-  std::vector<std::string> states(lines.size());
-  VectorState state;
-  HotLoop best;
-  size_t lastLoopBegin = 0, lastLoopEnd = 0;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    states[i] = state.text;
-    if (!lines[i].label.empty()) {
-      labels[lines[i].label] = i;
-      continue;
-    }
-    const std::string& text = lines[i].text;
-    state.see(text);
-    products[i] = architecture == Architecture::arm64 ? armMultiplyAdds(text) : riscvMultiplyAdds(text, state);
-    const auto target = labels.find(targetOf(text));
-    if (target == labels.end())
-      continue;
-    const size_t begin = target->second;
-    const bool inner = lastLoopEnd == 0 || begin > lastLoopBegin || lastLoopEnd < begin;  // no loop lies within
-    if (!inner)
-      continue;
-    lastLoopBegin = begin;
-    lastLoopEnd = i;
-    HotLoop loop;
-    loop.label = lines[begin].label;
-    loop.vectorState = states[begin];
-    for (size_t k = begin; k <= i; ++k) {
-      loop.multiplyAdds += products[k];
-      if (!lines[k].text.empty())
-        loop.lines.push_back(lines[k].text);
-    }
-    if (loop.multiplyAdds > best.multiplyAdds)
-      best = std::move(loop);
-  }
-  if (best.multiplyAdds == 0)
-    throw std::runtime_error("no loop of the kernel multiplies integers by the instructions that are known here");
-  return best;
-}
+HotLoop findHotLoop(const std::string& assembly, Architecture architecture) { return Listing(assembly, architecture).hotLoop(); }
 
 }  // namespace quantc::bench

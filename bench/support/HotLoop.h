@@ -1,4 +1,5 @@
-// The loop of a kernel in which the multiplications are: found in its assembly text, and what it does counted from its instructions.
+// The loop of a kernel in which the multiplications are, and the loops around it: found in its assembly text, and what it does counted from its
+// instructions.
 #pragma once
 
 #include <string>
@@ -8,11 +9,21 @@
 
 namespace quantc::bench {
 
-struct HotLoop {
+struct LoopCode {
   std::string label;
   std::vector<std::string> lines;  ///< instructions only, the branch back last
   std::string vectorState;         ///< riscv64: the vset instruction that is in force where the loop begins; empty elsewhere
-  int64_t multiplyAdds = 0;        ///< of narrow integers, per iteration
+};
+
+/// A loop around another: what it does itself, and loops in it that multiply nothing.
+struct SurroundingLoop {
+  LoopCode own;
+  std::vector<LoopCode> others;
+};
+
+struct HotLoop : LoopCode {
+  int64_t multiplyAdds = 0;             ///< of narrow integers, per iteration
+  std::vector<SurroundingLoop> around;  ///< from the inside out
 };
 
 /// The innermost loop with the most multiply-adds. Throws std::runtime_error when no loop has any.

@@ -78,7 +78,9 @@ Cycles MachineModel::analyse(const Core& core, const std::string& text) const {
   return {numberAfter(output, "Total Cycles:") / iterations, numberAfter(output, "Block RThroughput:")};
 }
 
-Cycles MachineModel::ofLoop(const Core& core, const HotLoop& loop) const {
+Cycles MachineModel::ofLoop(const Core& core, const LoopCode& loop) const {
+  if (loop.lines.empty())
+    return {};
   std::string text = vectorStateText(loop.vectorState);
   for (const std::string& line : loop.lines) {
     // The label of the branch back is not in the text; any one does.

@@ -19,6 +19,8 @@ struct Core {
   int registers, step;
   int64_t macs;
   int manyPercent;
+  double hertz;
+  bool decoupled;
 };
 const std::vector<Core>& allCores();
 
@@ -33,7 +35,7 @@ public:
   explicit MachineModel(std::string command) : command(std::move(command)) {}
 
   /// Throws std::runtime_error with llvm-mca's message.
-  Cycles ofLoop(const Core& core, const HotLoop& loop) const;
+  Cycles ofLoop(const Core& core, const LoopCode& loop) const;
   /// Multiply-adds per cycle of nothing but the core's unit.
   double peak(const Core& core) const;
 

@@ -1,6 +1,8 @@
 #include "compiler/chat/ChatTemplate.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "compiler/chat/JinjaExpressions.h"
 
@@ -13,11 +15,14 @@ using chat::word;
 
 constexpr size_t sourceLimit = 1 << 20;
 constexpr int nestingLimit = 64;
+constexpr size_t expandedLimit = 1 << 20;
 
 /// Statements: text and tags in order, blocks by recursion.
 class TemplateCompiler {
 public:
-  explicit TemplateCompiler(const std::string& source) : segments(lex(source)) {}
+  explicit TemplateCompiler(const std::string& source) : segments(lex(source)) {
+    builder.expandMacro = [this](const auto& name, const auto& values, const auto& named) { return expand(name, values, named); };
+  }
 
   ChatProgram run() {
     Code code = block({});
@@ -57,6 +62,8 @@ private:
         append(code, loop());
       else if (keyword == "set")
         append(code, assignment());
+      else if (keyword == "macro")
+        macro();
       else if (keyword == "generation" || keyword == "endgeneration")
         ++position;  // marks what the assistant says, for training
       else if (ends.empty() && keyword.rfind("end", 0) == 0)
@@ -158,13 +165,7 @@ private:
     append(body, condition);
     body.push_back(jumpWord(op::jump_if_false, 2));
     append(body, {word(op::load, itemSlot), word(op::append, listSlot)});
-    body.push_back(jumpWord(op::loop_next, -static_cast<ptrdiff_t>(body.size()) - 1));
-    Code code = {word(op::list, 0), word(op::store, listSlot)};
-    append(code, over);
-    code.push_back(jumpWord(op::loop_begin, static_cast<ptrdiff_t>(body.size())));
-    append(code, body);
-    code.push_back(word(op::load, listSlot));
-    return code;
+    return collected(over, listSlot, std::move(body));
   }
 
   /// What a loop's body sets is its own, and begins every round with the value from outside.
@@ -205,13 +206,91 @@ private:
       ++position;
       return code;
     }
-    if (parser.atEnd())
-      fail("a block of \"set\"");
+    if (parser.atEnd()) {
+      ++position;
+      Code code = captured("endset");
+      code.push_back(word(op::store, builder.declare(name)));
+      return code;
+    }
     parser.expect("=");
     Code code = parser.expression();
     expectEnd(parser);
     code.push_back(word(op::store, builder.declare(name)));
     ++position;
+    return code;
+  }
+
+  /// What stands before `end`, as a string.
+  Code captured(const char* end) {
+    Code code = {word(op::capture_begin)};
+    append(code, block({end}));
+    keyword(end + 3);
+    ++position;
+    code.push_back(word(op::capture_end));
+    return code;
+  }
+
+  struct Macro {
+    std::vector<std::pair<std::string, Code>> parameters;  // and what they are where a call leaves them out
+    size_t body;
+    bool open = false;
+  };
+
+  /// Remembers a macro; its body is compiled where it is called.
+  void macro() {
+    ExpressionParser parser(builder, segments[position], 1);
+    const std::string name = parser.name();
+    Macro made;
+    parser.expect("(");
+    while (!parser.accept(")")) {
+      const std::string parameter = parser.name();
+      made.parameters.emplace_back(parameter, parser.accept("=") ? parser.expression() : Code{word(op::constant, 0)});
+      if (!parser.atEnd() && parser.peek().text != ")")
+        parser.expect(",");
+    }
+    expectEnd(parser);
+    made.body = ++position;
+    int depth = 1;
+    for (; position < segments.size() && depth > 0; ++position)
+      if (segments[position].kind == Segment::Kind::statement)
+        depth += (segments[position].tokens[0].text == "macro") - (segments[position].tokens[0].text == "endmacro");
+    if (depth > 0)
+      keyword("macro");
+    macros[name] = std::move(made);
+  }
+
+  std::optional<Code> expand(const std::string& name, const std::vector<Code>& values,
+                             const std::vector<std::pair<std::string, Code>>& named) {
+    const auto found = macros.find(name);
+    if (found == macros.end())
+      return std::nullopt;
+    Macro& called = found->second;
+    const auto failing = [&](const char* what) { return Code{word(op::fail, builder.string("the macro " + name + what))}; };
+    if (called.open)
+      return failing(", which calls itself");
+    if (values.size() > called.parameters.size())
+      return failing(" with more arguments than it has");
+    for (const auto& argument : named)
+      if (std::none_of(called.parameters.begin(), called.parameters.end(), [&](const auto& one) { return one.first == argument.first; }))
+        return failing(" with arguments that it has not");
+    ProgramBuilder::Caller caller = builder.enterMacro();
+    const size_t back = std::exchange(position, called.body);
+    called.open = true;
+    Code code;
+    for (size_t i = 0; i < called.parameters.size(); ++i) {
+      const auto& parameter = called.parameters[i];
+      const auto given = std::find_if(named.begin(), named.end(), [&](const auto& one) { return one.first == parameter.first; });
+      append(code, i < values.size() ? values[i] : given != named.end() ? given->second : parameter.second);
+    }
+    for (size_t i = called.parameters.size(); i > 0; --i)
+      code.push_back(word(op::store, builder.declare(called.parameters[i - 1].first)));
+    append(code, captured("endmacro"));
+    called.open = false;
+    position = back;
+    append(code, builder.leaveMacro(std::move(caller)));
+    expandedWords += code.size();
+    if (expandedWords > expandedLimit)
+      fail("macros that become too long");
     return code;
   }
 
@@ -236,6 +315,8 @@ private:
   size_t position = 0;
   ProgramBuilder builder;
   int nesting = 0;
+  std::map<std::string, Macro> macros;
+  size_t expandedWords = 0;
 };
 
 }  // namespace

@@ -35,7 +35,26 @@ uint32_t ProgramBuilder::string(const std::string& text) {
 uint32_t ProgramBuilder::newSlot() {
   if (slots == chat::variable_limit)
     throw ChatTemplateError("it has more than " + std::to_string(chat::variable_limit) + " variables");
+  mostSlots = std::max(mostSlots, slots + 1);
   return slots++;
+}
+
+ProgramBuilder::Caller ProgramBuilder::enterMacro() {
+  Caller caller{scopes, slots, openLoops};
+  scopes.resize(1);
+  openScope();
+  openLoops = 0;
+  return caller;
+}
+
+Code ProgramBuilder::leaveMacro(Caller caller) {
+  Code code;
+  for (uint32_t slot = caller.slots; slot < slots; ++slot)
+    append(code, {word(op::constant, chat::push_undefined), word(op::store, slot)});
+  scopes = std::move(caller.scopes);
+  slots = caller.slots;
+  openLoops = caller.openLoops;
+  return code;
 }
 
 uint32_t ProgramBuilder::declare(const std::string& name) {
@@ -81,7 +100,7 @@ void ExpressionParser::fail(const std::string& what) const {
 }
 
 Code ExpressionParser::expression(bool withCondition) {
-  if (++depth > depthLimit)
+  if (++builder.depth > depthLimit)
     fail("an expression that is nested too deep");
   Code code = disjunction();
   if (withCondition && accept("if")) {
@@ -93,7 +112,7 @@ Code ExpressionParser::expression(bool withCondition) {
     append(condition, otherwise);
     code = std::move(condition);
   }
-  --depth;
+  --builder.depth;
   return code;
 }
 
@@ -113,12 +132,12 @@ Code ExpressionParser::conjunction() { return choice("and", op::jump_if_false_ke
 Code ExpressionParser::negation() {
   if (!isName("not"))
     return comparison();
-  if (++depth > depthLimit)
+  if (++builder.depth > depthLimit)
     fail("an expression that is nested too deep");
   accept("not");
   Code code = negation();
   code.push_back(word(op::logical_not));
-  --depth;
+  --builder.depth;
   return code;
 }
 
@@ -188,11 +207,11 @@ Code ExpressionParser::product() {
 
 Code ExpressionParser::unary() {
   if (accept("-")) {
-    if (++depth > depthLimit)
+    if (++builder.depth > depthLimit)
       fail("an expression that is nested too deep");
     Code code = unary();
     code.push_back(word(op::negate));
-    --depth;
+    --builder.depth;
     return code;
   }
   return postfix(primary());

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,12 +20,15 @@ inline void append(Code& to, const Code& more) { to.insert(to.end(), more.begin(
 /// A jump over (or, negative, back by) so many words, counted from the one behind it.
 uint32_t jumpWord(chat::op op, ptrdiff_t words);
 
+/// A list, made in a variable by a loop over `over` whose body appends to it, and pushed.
+Code collected(const Code& over, uint32_t listSlot, Code body);
+
 /// Strings and variables of a program while it is made.
 class ProgramBuilder {
 public:
   uint32_t string(const std::string& text);
   uint32_t newSlot();
-  uint32_t slotCount() const { return slots; }
+  uint32_t slotCount() const { return mostSlots; }
   const std::vector<std::string>& strings() const { return texts; }
 
   void openScope() { scopes.emplace_back(); }
@@ -36,6 +41,23 @@ public:
   /// Loops that are open around what is compiled.
   int openLoops = 0;
 
+  /// What a call of a macro becomes: `values` by position and `named` ones are the code of its arguments. Nothing where there is no such macro.
+  std::function<std::optional<Code>(const std::string& name, const std::vector<Code>& values,
+                                    const std::vector<std::pair<std::string, Code>>& named)>
+      expandMacro;
+  /// A macro sees the template's own variables and its own, not those of where it is called, which leaveMacro brings back. The macro's slots are free
+  /// again then: what that returns is the code that clears them.
+  struct Caller {
+    std::vector<std::map<std::string, uint32_t>> scopes;
+    uint32_t slots;
+    int openLoops;
+  };
+  Caller enterMacro();
+  Code leaveMacro(Caller caller);
+
+  /// Of expressions in expressions, macros included.
+  int depth = 0;
+
 private:
   std::vector<std::string> texts;
   std::map<std::string, uint32_t> textIndices;
@@ -43,7 +65,7 @@ private:
                                                           {"add_generation_prompt", chat::add_generation_prompt},
                                                           {"bos_token", chat::bos_token},
                                                           {"eos_token", chat::eos_token}}};
-  uint32_t slots = chat::first_own_variable;
+  uint32_t slots = chat::first_own_variable, mostSlots = slots;
 };
 
 class ExpressionParser {
@@ -83,6 +105,11 @@ private:
   Code listUntil(const char* close, Code elements, uint32_t count);
   Code loopField();
   Code call(const std::string& function);
+  Code dictionary();
+  /// select, reject, selectattr, rejectattr and map, as loops; nothing where the arguments are of another shape.
+  std::optional<Code> sequenceFilter(const std::string& filter, const Code& subject, const Arguments& given);
+  /// The text that the code of a constant pushes.
+  std::optional<std::string> constantText(const Code& code) const;
   Code builtinCall(const char* form, const std::string& name, Code subject, const Arguments& arguments);
   Arguments arguments();
   Code failing(const std::string& what) { return {chat::word(chat::op::fail, builder.string(what))}; }
@@ -92,7 +119,6 @@ private:
   ProgramBuilder& builder;
   const Segment& segment;
   size_t position;
-  int depth = 0;
 };
 
 }  // namespace quantc::jinja

@@ -24,6 +24,7 @@ constexpr BuiltinRow builtins[] = {
 };
 
 const char* const loopFields[] = {"index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem"};
+constexpr uint32_t dictionaryLimit = 16;
 static_assert(std::size(loopFields) == chat::loop_field_count);
 
 }  // namespace
@@ -51,6 +52,8 @@ Code ExpressionParser::primary() {
   }
   if (accept("["))
     return listUntil("]", {}, 0);
+  if (accept("{"))
+    return dictionary();
   if (token.kind != Token::Kind::name)
     fail(atEnd() ? "an end where a value was expected" : "\"" + token.text + "\" where a value was expected");
   ++position;
@@ -83,6 +86,24 @@ Code ExpressionParser::listUntil(const char* close, Code elements, uint32_t coun
   return elements;
 }
 
+/// A dictionary does what a namespace does.
+Code ExpressionParser::dictionary() {
+  Code code;
+  uint32_t count = 0;
+  while (!accept("}")) {
+    append(code, expression());
+    expect(":");
+    append(code, expression());
+    ++count;
+    if (!isSymbol("}"))
+      expect(",");
+  }
+  if (count > dictionaryLimit)
+    return failing("a dictionary of more than 16 entries");
+  code.push_back(word(op::name_space, count));
+  return code;
+}
+
 Code ExpressionParser::loopField() {
   expect(".");
   const std::string field = name();
@@ -106,7 +127,11 @@ Code ExpressionParser::postfix(Code operand) {
       operand = subscript(std::move(operand));
     } else if (accept("|")) {
       const std::string filter = name();
-      operand = builtinCall("filter", filter, std::move(operand), isSymbol("(") ? arguments() : Arguments());
+      const Arguments given = isSymbol("(") ? arguments() : Arguments();
+      if (std::optional<Code> loop = sequenceFilter(filter, operand, given))
+        operand = std::move(*loop);
+      else
+        operand = builtinCall("filter", filter, std::move(operand), given);
     } else if (accept("is")) {
       operand = test(std::move(operand));
     } else if (isSymbol("(")) {
@@ -142,7 +167,7 @@ Code ExpressionParser::test(Code operand) {
   Arguments given;
   if (isSymbol("("))
     given = arguments();
-  else if (peek().kind == Token::Kind::string || peek().kind == Token::Kind::number)
+  else if (peek().kind == Token::Kind::string || peek().kind == Token::Kind::number || isSymbol("["))
     given.values.push_back(primary());
   Code code = builtinCall("test", which, std::move(operand), given);
   if (negated)
@@ -184,6 +209,9 @@ Code ExpressionParser::builtinCall(const char* form, const std::string& called, 
 
 Code ExpressionParser::call(const std::string& function) {
   const Arguments given = arguments();
+  if (builder.expandMacro)
+    if (std::optional<Code> macro = builder.expandMacro(function, given.values, given.named))
+      return *macro;
   if (function == "raise_exception" && given.values.size() == 1 && given.named.empty()) {
     Code code = given.values[0];
     code.push_back(word(op::raise));

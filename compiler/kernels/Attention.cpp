@@ -4,6 +4,8 @@
 //   out(d) = (sum over k ascending of weight(k) * V(d, k)) / sum of the weights, the latter in the order of Reduce.h by absolute position
 // Whatever lies outside of first..last counts for nothing, so neither other queries of the call nor the extents of the cache matter.
 //
+// Keys are read in whole tiles of positions; what lies behind the last one that counts is dropped, whatever it is.
+//
 // Queries that read the same keys and values are taken together, so that each is loaded and decoded once: a few tokens of one head, or, for a single
 // token, the heads that share a KV head.
 #include <limits>
@@ -21,7 +23,14 @@ using namespace Halide;
 
 namespace {
 
-constexpr int kMostTogether = 4;
+/// The largest power of two up to `bound`, at least 1.
+int powerOfTwoUpTo(int bound) {
+  int power = 1;
+  while (power * 2 <= bound)
+    power *= 2;
+  return power;
+}
+
 constexpr int kMostScores = 1 << 18;  // on the stack, for all queries that are taken together
 
 class Attention {
@@ -35,9 +44,13 @@ public:
     if (group % headsPerUnit)
       params.fail("parameter 'heads_per_unit' is " + std::to_string(headsPerUnit) + "; use a divisor of the group's " +
                   std::to_string(group));
-    together = many ? kMostTogether : headsPerUnit;
+    // Sums that stay in registers: each of the queries taken together has as many as hide the latency of an addition.
+    const int sums = facts.registers * 3 / 4;
+    together = many ? powerOfTwoUpTo(std::max(4, std::min(sums / 3, sums * facts.lanes / kPartials))) : headsPerUnit;
     while (many && together > 1 && together * maxPositions > kMostScores)
       together /= 2;
+    tile = kPartials * std::min(kKeyTile / kPartials, powerOfTwoUpTo(sums * facts.lanes / (kPartials * together)));
+    columns = std::min(headDim, facts.lanes * powerOfTwoUpTo(sums / together));
     first = q.dim(2).min();
     last = first + q.dim(2).extent() - 1;
     positions = min(keys.dim(0).extent(), maxPositions);
@@ -85,6 +98,8 @@ private:
   Expr positionOf(const Expr& j, const Expr& b) const { return many ? min(first + b * together + j, last) : first; }
   /// The last position that any query of the block sees.
   Expr lastOf(const Expr& b) const { return causal() ? min(positionOf(together - 1, b), positions - 1) : positions - 1; }
+  /// The last position that all queries of the block see, where there is no window.
+  Expr seenByAll(const Expr& b) const { return causal() ? min(positionOf(0, b), positions - 1) : positions - 1; }
   Expr kvHeadOf(const Expr& h) const { return headOf(0, h) / group; }
   Expr inside(const Expr& position) const { return min(likely(position), positions - 1); }
   Expr visible(const Expr& position, const Expr& j, const Expr& b) const {
@@ -100,12 +115,10 @@ private:
     const float infinity = std::numeric_limits<float>::infinity();
     dim = RDom(0, headDim, "dim");
     block = RDom(0, (positions + kPartials - 1) / kPartials, "block");
-    position = RDom(0, positions, "position");
-    block.where(kPartials * block <= lastOf(b));
-    position.where(position <= lastOf(b));
+    block.where(likely(kPartials * block <= lastOf(b)));
 
     product(k, j, h, b) = 0.0f;
-    product(k, j, h, b) += q(dim, headOf(j, h), positionOf(j, b)) * element.decoded(keys(inside(k), dim, kvHeadOf(h)));
+    product(k, j, h, b) += q(dim, headOf(j, h), positionOf(j, b)) * element.decoded(keys(k, dim, kvHeadOf(h)));
     Expr scaled = product(k, j, h, b) * params.number("scale");
     if (maskKind == "tensor")
       scaled = scaled + mask(inside(k), positionOf(j, b));
@@ -126,8 +139,19 @@ private:
     total(j, h, b) = sumTree(sums);
 
     mixed(d, j, h, b) = 0.0f;
-    Expr term = weight(position, j, h, b) * element.decoded(values(d, position, kvHeadOf(h)));
-    mixed(d, j, h, b) = select(visible(position, j, b), mixed(d, j, h, b) + term, mixed(d, j, h, b));
+    auto term = [&](const Expr& at) { return weight(at, j, h, b) * element.decoded(values(d, at, kvHeadOf(h))); };
+    if (window == 0) {
+      position = RDom(0, positions, "position");
+      position.where(likely(position <= seenByAll(b)));
+      mixed(d, j, h, b) += term(position);
+    }
+    if (window > 0 || (causal() && together > 1 && many)) {
+      const Expr begin = window > 0 ? max(0, positionOf(0, b) - (window - 1)) : seenByAll(b) + 1;
+      rest = RDom(0, window > 0 ? min(positions, window + together - 1) : Expr(together - 1), "rest");
+      rest.where(likely(begin + rest <= lastOf(b)));
+      const Expr at = begin + rest;
+      mixed(d, j, h, b) = select(visible(at, j, b), mixed(d, j, h, b) + term(at), mixed(d, j, h, b));
+    }
     Expr number = many ? (p - first) % together : (h - q.dim(1).min()) % headsPerUnit;
     Expr unit = many ? Expr(h) : (h - q.dim(1).min()) / headsPerUnit, tokens = many ? (p - first) / together : Expr(0);
     out(d, h, p) = mixed(d, number, unit, tokens) / total(number, unit, tokens);
@@ -144,16 +168,19 @@ private:
     out.never_partition(outer);
     const LoopLevel place(out, outer);
 
-    const int storedPositions = (maxPositions + kPartials - 1) / kPartials * kPartials;
+    // An odd number of cache lines: the rows of queries taken together are read side by side and must not fall into the same few lines of a
+    // set-associative cache.
+    const int storedPositions = ((maxPositions + tile - 1) / tile * tile / kPartials | 1) * kPartials;
     for (Func func : {score, weight}) {
+      const int width = func.name() == score.name() ? tile : kPartials;
       func.compute_at(place).bound_storage(k, storedPositions).bound_storage(j, together);
-      func.split(k, kb, ki, kPartials, TailStrategy::RoundUp).reorder(ki, j, kb).unroll(j);
-      vectorizeRows(func, ki, kPartials, facts);
+      func.split(k, kb, ki, width, TailStrategy::RoundUp).reorder(ki, j, kb).unroll(j);
+      vectorizeRows(func, ki, width, facts);
     }
-    product.compute_at(score, kb).bound_storage(k, kPartials).bound_storage(j, together).unroll(j);
-    vectorizeRows(product, k, kPartials, facts);
+    product.compute_at(score, kb).bound_storage(k, tile).bound_storage(j, together).unroll(j);
+    vectorizeRows(product, k, tile, facts);
     Stage products = product.update();
-    vectorizeRows(products.reorder(k, j, dim.x).unroll(j), k, kPartials, facts);
+    vectorizeRows(products.reorder(k, j, dim.x).unroll(j), k, tile, facts);
     for (Func func : {partMaximum, partSum}) {
       func.compute_at(place).bound_storage(j, together).unroll(j);
       vectorizeRows(func, l, kPartials, facts);
@@ -165,15 +192,19 @@ private:
 
     mixed.compute_at(place).bound(d, 0, headDim).bound_storage(j, together).unroll(j);
     vectorizeRows(mixed, d, facts.lanes, facts);
-    Stage mix = mixed.update();
-    const int columns = 2 * facts.lanes;
-    if (facts.vectors() && headDim % columns == 0)
-      mix.split(d, db, d, columns).reorder(d, j, position.x, db);
-    else
-      mix.reorder(d, j, position.x);
-    vectorizeRows(mix.unroll(j), d, std::min(columns, headDim), facts);
-    for (Func func : {product, score, partMaximum, maximum, weight, partSum, total, mixed})
+    for (int update = 0; update < mixed.num_update_definitions(); ++update) {
+      Stage mix = mixed.update(update);
+      RVar at = update == 0 && window == 0 ? position.x : rest.x;
+      if (facts.vectors() && headDim % columns == 0)
+        mix.split(d, db, d, columns).reorder(d, j, at, db);
+      else
+        mix.reorder(d, j, at);
+      vectorizeRows(mix.unroll(j), d, columns, facts);
+    }
+    for (Func func : {product, score, partMaximum, maximum, weight, partSum, total, mixed}) {
+      func.bound_storage(h, 1).bound_storage(b, 1);
       keepOnStack(func);
+    }
   }
 
   const Params& params;
@@ -183,10 +214,12 @@ private:
   const std::string maskKind;
   const CacheElement element;
   ImageParam q, keys, values, mask;
-  int together;
+  int together;  ///< queries
+  int tile;      ///< positions whose scores are summed at a time
+  int columns;   ///< elements of a head that are summed at a time
   Expr first, last, positions;
   Var d{"d"}, h{"h"}, p{"p"}, k{"k"}, l{"l"}, j{"j"}, b{"b"};
-  RDom dim, block, position;
+  RDom dim, block, position, rest;
   Func product{"product"}, score{"score"}, partMaximum{"partMaximum"}, maximum{"maximum"}, weight{"weight"}, partSum{"partSum"},
       total{"total"}, mixed{"mixed"}, out{"out"};
 };

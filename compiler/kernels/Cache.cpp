@@ -26,9 +26,12 @@ std::string sha256Hex(const std::string& text) {
 }
 
 std::string targetText(const TargetVariant& target) {
+  std::string features = " " + target.tune;
+  for (const std::string& feature : target.cpuFeatures)
+    features += " " + feature;
   return std::string(architectureName(target.architecture)) + " " + target.name + " " + target.halideTarget + " " +
          std::to_string(static_cast<int>(target.dotForm)) + " " + std::to_string(target.layout.rowsPerTile) + " " +
-         std::to_string(target.layout.kInterleave);
+         std::to_string(target.layout.kInterleave) + features;
 }
 
 constexpr size_t kDigits = 2 * SHA256_DIGEST_LENGTH;  // a file is the object's hash in hex, then the object

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "compiler/kernels/Family.h"
+#include "compiler/kernels/IntegerDot.h"
 #include "compiler/kernels/Weights.h"
 
 namespace quantc::kernels {
@@ -20,23 +21,25 @@ struct Activations {
 /// One product. `value` is at (row in tile, tile, token).
 class Dot {
 public:
-  Dot(const Activations& activations, const Weights& weights, const Facts& facts);
+  /// `many`: for blocks of tokens, as tokenBlock has them; else for one.
+  Dot(const Activations& activations, const Weights& weights, const Facts& facts, bool many);
   Halide::Func value() const { return value_; }
   /// At row n, an index over all tiles. `limited`: rows beyond the last tile may be asked for and get something.
   Halide::Expr at(const Halide::Expr& n, const Halide::Expr& t, bool limited) const;
-  /// Computes one tile of rows for at most `tokens` tokens, whose number must be constant at the place.
-  void computeAt(const Halide::LoopLevel& place, int tokens, const Facts& facts);
+  /// Computes one tile of rows for a block of tokens, or for fewer, whose number must be constant at the place.
+  void computeAt(const Halide::LoopLevel& place, const Facts& facts);
 
 private:
   void sumFloats(const Activations& activations, const Weights& weights);
-  void sumGroups(const Activations& activations, const Weights& weights, const Facts& facts);
+  void sumGroups(const Activations& activations, const Weights& weights, const Facts& facts, bool many);
 
   Halide::Var r, u, t;
   Halide::Func value_;
   Halide::RDom along;
-  std::vector<Halide::Func> steps;
+  IntegerDot integer;
   Halide::Expr tiles;
   int rowsPerTile;
+  TokenBlock block;
 };
 
 }  // namespace quantc::kernels

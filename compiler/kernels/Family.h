@@ -15,6 +15,7 @@ struct Facts {
   DotForm dotForm;
   WeightLayout layout;
   int lanes;            ///< float32 values of a vector register; 1: no vectors
+  int registers;        ///< vector registers, or float registers where there are no vectors
   bool halfConversion;  ///< binary16 to float32 and back in hardware
   bool vectors() const { return lanes > 1; }
 };

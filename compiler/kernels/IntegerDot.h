@@ -6,19 +6,25 @@
 
 namespace quantc::kernels {
 
-/// Tokens that share a group of unpacked weights, as many as the sums fit the registers.
-int tokensPerBlock(const Facts& facts);
+/// How many tokens and groups a kernel for many tokens works on together. A block's tokens share what is unpacked of some groups; of these, some
+/// at a time keep their sums in registers. Where there are not enough tokens, blocks are of `fewer`.
+struct TokenBlock {
+  int tokens, together, groups, fewer;
+};
+TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme);
 
 struct IntegerDot {
-  /// sum(r, g, u, t): int32 sum over group g of code * activation for row r of tile u and token t. The codes may be counted from 0, that is
-  /// `offset` too high: the caller takes offset times the sum of the activations away.
+  /// sum(r, g, u, t): sum over group g of code * activation for row r of tile u and token t. The codes may be counted from 0, that is `offset` too
+  /// high: the caller takes offset times the sum of the activations away. int32, or int16 that may have wrapped and is right thereafter.
   Halide::Func sum;
   int offset = 0;
-  std::vector<Halide::Func> steps;  ///< what the sum is made of, computed where the sum is
-  std::vector<Halide::Var> dims;    ///< r, g, u, t
+  float floatZero = 0;                 ///< other than 0: `sum` is the bits of a float32, the sum (a whole number) and this together
+  std::vector<Halide::Func> steps;     ///< (.., g, u, t): what the sum is made of, computed where the sum is
+  std::vector<Halide::Func> loads{};   ///< (.., g, t): what is loaded of the activations, computed where the sum is
+  std::vector<Halide::Func> staged{};  ///< (.., g, u): codes, unpacked once for a block of tokens
 };
 
-/// Algorithm and schedule, but for the place (compute_at), which is the caller's.
-IntegerDot integerDot(const Weights& weights, const Halide::ImageParam& activations, const Facts& facts);
+/// Algorithm and schedule, but for the places (compute_at), which are the caller's.
+IntegerDot integerDot(const Weights& weights, const Halide::ImageParam& activations, const Facts& facts, bool many);
 
 }  // namespace quantc::kernels

@@ -37,7 +37,8 @@
 //   attention q f32 (d, heads, s), coordinate along s = position, cropped along heads as the outputs are; K (positions, d, kv_heads); V (d, positions,
 //             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scaled scores -> out f32 (d, heads, s), or with quantize=1 values
 //             i8 (d, heads, s), scales f32 (d/32, heads, s), sums i32 likewise.
-//             A causal query at position p sees K's positions 0..p. Needs 8 bytes of stack per position and query that is taken together.
+//             A causal query at position p sees K's positions 0..p. K is read in whole tiles of kKeyTile positions (Scheme.h), so there must be memory
+//             up to the end of the last; what lies there does not matter. Needs 8 bytes of stack per position and query that is taken together.
 //             params: head_dim, group (query heads per KV head), heads_per_unit (a divisor of group: heads of one unit), scale,
 //             mask=causal|full|tensor, max_positions, window (0: none), cache, quantize, tokens=one|many, max_tokens if quantize
 //   cache is f32 or f16 (as u16 bits): the element of KV caches.

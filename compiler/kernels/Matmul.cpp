@@ -7,7 +7,6 @@
 
 #include "compiler/kernels/CacheElement.h"
 #include "compiler/kernels/Dot.h"
-#include "compiler/kernels/IntegerDot.h"
 #include "compiler/kernels/Quantize.h"
 #include "compiler/kernels/Rotate.h"
 #include "compiler/kernels/Scalar.h"
@@ -24,12 +23,13 @@ public:
       : params(params), facts(facts), rows(facts.layout.rowsPerTile), many(params.choice("tokens", {"one", "many"}) == "many"),
         quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
     const Weights first(params, facts);
-    const Activations activations(params, *first.scheme);
+    scheme = first.scheme;
+    const Activations activations(params, *scheme);
     activations.appendInputs(family.inputs);
     for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
       const Weights weights = i ? Weights(params, facts, i) : first;
       weights.appendInputs(family.inputs);
-      dots.emplace_back(activations, weights, facts);
+      dots.emplace_back(activations, weights, facts, many);
     }
     const Operands operands(params, params.textOr("operands", ""), family.inputs);
     std::vector<Expr> values;
@@ -102,22 +102,28 @@ private:
     auto cut = [&](Stage stage, int perBlock) {
       stage.split(n, tile, row, rows, TailStrategy::RoundUp)
           .split(t, block, token, perBlock, TailStrategy::ShiftInwards)
-          .reorder(row, token, block, tile)
-          .unroll(token);
+          .reorder(row, token, block, tile);
+      if (perBlock <= 8)
+        stage.unroll(token);
       vectorizeRows(stage, row, rows, facts);
     };
-    const int perBlock = tokensPerBlock(facts);
-    if (many)
-      cut(result.specialize(tokens >= perBlock), perBlock);
+    if (many) {
+      const TokenBlock most = tokenBlock(facts, *scheme);
+      int size = most.tokens;
+      for (; size > most.fewer; size /= 4)
+        cut(result.specialize(tokens >= size), size);
+      cut(result.specialize(tokens >= most.fewer), most.fewer);
+    }
     cut(result, 1);
     for (Dot& dot : dots)
-      dot.computeAt(LoopLevel(result, block), many ? perBlock : 1, facts);
+      dot.computeAt(LoopLevel(result, block), facts);
   }
 
   const Params& params;
   const Facts& facts;
   const int rows;
   const bool many, quantizes;
+  const Scheme* scheme = nullptr;
   Var n, t;
   Func result;
   Family family;

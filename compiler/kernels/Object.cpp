@@ -1,5 +1,6 @@
 #include "compiler/kernels/Object.h"
 
+#include <algorithm>
 #include <cassert>
 #include <memory>
 
@@ -103,18 +104,27 @@ void moveHeapToStack(llvm::Module& module) {
   }
 }
 
+void setFlag(llvm::Module& module, const char* flag, const std::string& value) {
+  module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(module.getContext(), value));
+}
+
+/// Orders instructions for a processor; which ones there are stays as it is.
+void tuneFor(llvm::Module& module, const TargetVariant& target) {
+  if (target.tune.empty())
+    return;
+  for (llvm::Function& function : module)
+    function.addFnAttr("tune-cpu", target.tune);
+}
+
 /// Lets LLVM use what the runtime asks the processor for and nothing else: Halide's targets of the newer kinds name whole processors, which have
 /// more than their kernels need. Halide only picks patterns by them.
 void restrictFeatures(llvm::Module& module, const TargetVariant& target) {
   std::string features;
   for (const std::string& feature : target.cpuFeatures)
     features += (features.empty() ? "+" : ",+") + (feature == "sse41" ? std::string("sse4.1") : feature);
-  llvm::LLVMContext& context = module.getContext();
-  auto set = [&](const char* flag, const std::string& value) {
-    module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(context, value));
-  };
-  set("halide_mattrs", features);
-  set("halide_mcpu_target", "x86-64");
+  setFlag(module, "halide_mattrs", features);
+  if (target.architecture == Architecture::x86_64)
+    setFlag(module, "halide_mcpu_target", "x86-64");
   for (llvm::Function& function : module) {
     function.removeFnAttr("target-features");
     function.removeFnAttr("target-cpu");
@@ -136,9 +146,13 @@ Halide::Target halideTargetOf(const TargetVariant& target, Rounding rounding) {
 
 Facts factsOf(const TargetVariant& target) {
   const bool vectors = target.architecture != Architecture::riscv64 || hasVectors(target);
-  const int lanes = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
+  // Halide's target may be of a kind that has longer vectors than the variant (restrictFeatures).
+  const bool wide = std::find(target.cpuFeatures.begin(), target.cpuFeatures.end(), "avx512f") != target.cpuFeatures.end();
+  const int natural = vectors ? halideTargetOf(target).natural_vector_size(Halide::Float(32)) : 1;
+  const int lanes = target.architecture == Architecture::x86_64 && !wide ? std::min(natural, 8) : natural;
   const bool half = target.architecture == Architecture::arm64 || halideTargetOf(target).has_feature(Halide::Target::F16C);
-  return {target.dotForm, target.layout, lanes, half};
+  const bool few = target.architecture == Architecture::x86_64 && !halideTargetOf(target).has_feature(Halide::Target::AVX512_Skylake);
+  return {target.dotForm, target.layout, lanes, few ? 16 : 32, half};
 }
 
 std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& target, Emit emit, Rounding rounding) {
@@ -147,8 +161,9 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
   if (target.architecture == Architecture::riscv64)
     code = withoutVectorLength(*code, hasVectors(target));
   moveHeapToStack(*code);
-  if (target.architecture == Architecture::x86_64)
+  if (target.architecture != Architecture::riscv64)
     restrictFeatures(*code, target);
+  tuneFor(*code, target);
   if (rounding == Rounding::strict)
     checkStrict(*code);
   addHelpers(*code);

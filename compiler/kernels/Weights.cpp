@@ -29,7 +29,7 @@ Weights::Weights(const Params& params, const Facts& facts, int number)
   // Where a kernel is for one number of groups, its loops and distances are constants.
   if (params.textOr("groups", "").empty())
     return;
-  const int groups = params.integer("groups", 1, 1 << 20);
+  const int groups = knownGroups = params.integer("groups", 1, 1 << 20);
   values.dim(3).set_bounds(0, groups);
   values.dim(4).set_stride(interleave * rowsPerTile * runs * groups);
   scales.dim(1).set_bounds(0, groups);

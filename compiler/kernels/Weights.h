@@ -13,6 +13,7 @@ struct Weights {
   const Scheme* scheme;
   WeightLayout layout;
   bool halfConversion;
+  int knownGroups = 0;                ///< groups of a row, 0 where the kernel is for any number of them
   Halide::ImageParam values, scales;  ///< `scales` only where the scheme is quantized
 
   void appendInputs(std::vector<Halide::ImageParam>& inputs) const;

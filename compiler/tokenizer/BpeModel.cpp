@@ -73,11 +73,37 @@ void readUnknownToken(const JsonPlace& model, TokenizerReading& reading) {
   reading.tables.unknown = static_cast<int32_t>(id->second);
 }
 
+namespace {
+
+/// CLIP's words end with a token of another spelling ("a</w>"): the bytes at the end have tokens of their own, and text has a space there.
+void readWordEnds(const std::string& suffix, TokenizerReading& reading) {
+  TokenizerTables& tables = reading.tables;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const auto id = reading.ids.find(byteLevelCharacter(byte) + suffix);
+    tables.byteTokens.push_back(id == reading.ids.end() ? -1 : static_cast<int32_t>(id->second));
+  }
+  for (const auto& [name, id] : reading.ids) {
+    if (name.size() <= suffix.size() || name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+      continue;
+    if (const auto bytes = byteLevelBytes(name.substr(0, name.size() - suffix.size())))
+      tables.pieces[id] = *bytes + " ";
+  }
+}
+
+}  // namespace
+
 void readBpeModel(const JsonPlace& model, TokenizerReading& reading) {
   TokenizerTables& tables = reading.tables;
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (!model.textOr(key, "").empty())
-      reading.unsupported.push_back("model." + std::string(key) + " \"" + model.textOr(key, "") + "\"");
+  const std::string suffix = model.textOr("end_of_word_suffix", "");
+  const auto refuse = [&](const char* key) {
+    reading.unsupported.push_back("model." + std::string(key) + " \"" + model.textOr(key, "") + "\"");
+  };
+  if (!model.textOr("continuing_subword_prefix", "").empty())
+    refuse("continuing_subword_prefix");
+  if (!suffix.empty() && !reading.byteLevel())
+    refuse("end_of_word_suffix");
+  if (!suffix.empty() && model.flag("ignore_merges", false))
+    reading.unsupported.push_back("model.ignore_merges with end_of_word_suffix");
   if (const auto dropout = model.find("dropout"); dropout && dropout->json() != 0)
     reading.unsupported.push_back("model.dropout");
   tables.ignoreMerges = model.flag("ignore_merges", false);
@@ -85,6 +111,8 @@ void readBpeModel(const JsonPlace& model, TokenizerReading& reading) {
   readVocabulary(model.at("vocab"), reading);
   readMerges(model.at("merges"), reading);
   readByteTokens(model, reading);
+  if (!suffix.empty() && reading.byteLevel())
+    readWordEnds(suffix, reading);
   readUnknownToken(model, reading);
 }
 

@@ -4,7 +4,9 @@
 #include <pcre2.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "compiler/tokenizer/PatternCompiler.h"
 #include "compiler/tokenizer/UnicodeData.h"
@@ -39,7 +41,7 @@ size_t characterBefore(const std::string& text, size_t offset) {
   return offset;
 }
 
-CharacterClasses::Ranges matchingRanges(const std::string& expression, bool caseless) {
+CharacterClasses::Ranges findRanges(const std::string& expression, bool caseless) {
   const std::string runs = "(?:" + expression + ")++";
   const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | (caseless ? PCRE2_CASELESS : 0);
   int error = 0;
@@ -64,6 +66,20 @@ CharacterClasses::Ranges matchingRanges(const std::string& expression, bool case
     offset = bounds[1];
   }
   return ranges;
+}
+
+/// Files name the same classes again and again, and finding one goes through all of Unicode.
+const CharacterClasses::Ranges& matchingRanges(const std::string& expression, bool caseless) {
+  constexpr size_t mostKept = 256;
+  thread_local std::map<std::pair<std::string, bool>, CharacterClasses::Ranges> known;
+  const auto key = std::make_pair(expression, caseless);
+  const auto found = known.find(key);
+  if (found != known.end())
+    return found->second;
+  CharacterClasses::Ranges ranges = findRanges(expression, caseless);
+  if (known.size() >= mostKept)
+    known.clear();
+  return known[key] = std::move(ranges);
 }
 
 }  // namespace

@@ -30,16 +30,17 @@ constexpr Behavior behaviors[] = {
     {"MergedWithPrevious", false, schema::SplitMode_with_previous},
 };
 
-void readSplit(const JsonPlace& split, TokenizerReading& reading) {
-  const std::string& name = split.at("behavior").text();
-  const bool invert = split.flag("invert", false);
-  const std::string pattern = readPattern(split.at("pattern"));
+void addSplit(TokenizerReading& reading, const std::string& pattern, const std::string& name, bool invert, const char* what) {
   for (const Behavior& behavior : behaviors)
     if (name == behavior.name && invert == behavior.invert)
       return addSplit(reading, pattern, behavior.mode);
   if (name == "Contiguous")
     return addSplit(reading, "(?:" + pattern + ")+", schema::SplitMode_isolated);
-  reading.unsupported.push_back("pre-tokenizer Split with behavior " + name + (invert ? ", inverted" : ""));
+  reading.unsupported.push_back(std::string("pre-tokenizer ") + what + " with behavior " + name + (invert ? ", inverted" : ""));
+}
+
+void readSplit(const JsonPlace& split, TokenizerReading& reading) {
+  addSplit(reading, readPattern(split.at("pattern")), split.at("behavior").text(), split.flag("invert", false), "Split");
 }
 
 void readByteLevel(const JsonPlace& byteLevel, TokenizerReading& reading) {
@@ -107,11 +108,7 @@ void readCharDelimiterSplit(const JsonPlace& component, TokenizerReading& readin
 }
 
 void readPunctuation(const JsonPlace& punctuation, TokenizerReading& reading) {
-  const std::string behavior = punctuation.textOr("behavior", "Isolated");
-  const std::string items = punctuationPattern;
-  if (behavior == "Isolated" || behavior == "Contiguous")
-    return addSplit(reading, behavior == "Isolated" ? items : items + "+", schema::SplitMode_isolated);
-  reading.unsupported.push_back("pre-tokenizer Punctuation with behavior " + behavior);
+  addSplit(reading, punctuationPattern, punctuation.textOr("behavior", "Isolated"), false, "Punctuation");
 }
 
 struct PreTokenizerReader {

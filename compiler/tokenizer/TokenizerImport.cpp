@@ -24,6 +24,10 @@ constexpr const char* mergesFile = "merges.txt";
 constexpr const char* chatFile = "chat_template.jinja";
 constexpr const char* configFiles[] = {chatFile, "config.json", "generation_config.json", "tokenizer_config.json"};
 
+constexpr const char* endOfText = "<|endoftext|>";
+constexpr const char* clipStart = "<|startoftext|>";
+constexpr const char* clipWordEnd = "</w>";
+
 constexpr const char* modelFiles[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
 
 enum class Source { none, json, model, vocabularyAndMerges };
@@ -68,11 +72,41 @@ Json readMergesText(const fs::path& file) {
   return merges;
 }
 
+/// What CLIP's pair of files means: words end with "</w>".
+Json jsonOfClip(Json vocabulary, Json merges) {
+  constexpr const char* words = R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
+  const auto token = [&](const char* text) {
+    return Json{{"id", vocabulary[text]}, {"content", text}, {"special", true}, {"normalized", false}};
+  };
+  const Json spaces = {{"type", "Replace"}, {"pattern", {{"Regex", "\\s+"}}}, {"content", " "}};
+  const Json split = {{"type", "Split"}, {"pattern", {{"Regex", words}}}, {"behavior", "Removed"}, {"invert", true}};
+  return {{"added_tokens", {token(clipStart), token(endOfText)}},
+          {"normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "NFC"}}, spaces, {{"type", "Lowercase"}}}}}},
+          {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", {split, {{"type", "ByteLevel"}, {"add_prefix_space", false}}}}}},
+          {"post_processor",
+           {{"type", "RobertaProcessing"},
+            {"cls", Json::array({clipStart, vocabulary[clipStart]})},
+            {"sep", Json::array({endOfText, vocabulary[endOfText]})}}},
+          {"decoder", {{"type", "ByteLevel"}}},
+          {"model",
+           {{"type", "BPE"},
+            {"unk_token", endOfText},
+            {"end_of_word_suffix", clipWordEnd},
+            {"vocab", vocabulary},
+            {"merges", std::move(merges)}}}};
+}
+
+bool isClip(const Json& vocabulary) {
+  return vocabulary.is_object() && vocabulary.contains(clipStart) && vocabulary.contains(endOfText) &&
+         vocabulary.contains(std::string("a") + clipWordEnd);
+}
+
 /// What GPT-2's pair of files means, written as a tokenizer.json.
 Json jsonOfPair(const fs::path& folder) {
   Json vocabulary = readJsonFile(folder / vocabularyFile, jsonLimits);
+  if (isClip(vocabulary))
+    return jsonOfClip(std::move(vocabulary), readMergesText(folder / mergesFile));
   Json added = Json::array();
-  constexpr const char* endOfText = "<|endoftext|>";
   if (vocabulary.is_object() && vocabulary.contains(endOfText))
     added.push_back({{"id", vocabulary[endOfText]}, {"content", endOfText}, {"special", true}, {"normalized", false}});
   return {{"added_tokens", added},

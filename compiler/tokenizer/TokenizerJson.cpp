@@ -8,8 +8,6 @@
 namespace quantc::tokenizer_import {
 namespace {
 
-constexpr int64_t highestId = (1 << 21) - 1;
-
 struct ModelReader {
   const char* type;
   void (*read)(const JsonPlace& model, TokenizerReading& reading);
@@ -46,6 +44,17 @@ schema::TokenizerKind kindOf(const JsonPlace& file) {
       found = found || isByteLevel(list.at(i));
   }
   return found ? schema::TokenizerKind_byte_level_bpe : schema::TokenizerKind_sentencepiece_bpe;
+}
+
+/// A few lines of text must not ask for tables of millions of tokens.
+void limitIds(const JsonPlace& file, TokenizerReading& reading) {
+  constexpr int64_t spare = 1 << 16, perToken = 4;
+  int64_t tokens = 0;
+  if (const auto vocabulary = file.at("model").find("vocab"))
+    tokens += static_cast<int64_t>(vocabulary->json().size());
+  if (const auto added = file.find("added_tokens"))
+    tokens += static_cast<int64_t>(added->json().size());
+  reading.highestId = std::min(reading.highestId, spare + perToken * tokens - 1);
 }
 
 /// The text that is looked for in normalized text.
@@ -133,6 +142,7 @@ void readAddedTokens(const JsonPlace& tokens, TokenizerReading& reading) {
 void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
   TokenizerReading reading{out};
   out.kind = kindOf(file);
+  limitIds(file, reading);
   if (const auto normalizer = file.find("normalizer"))
     readNormalizer(*normalizer, reading);
   if (const auto preTokenizer = file.find("pre_tokenizer"))

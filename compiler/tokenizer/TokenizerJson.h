@@ -18,7 +18,8 @@ struct TokenizerReading {
   std::vector<std::string> unsupported = {};  ///< "normalizer NFC", ... in the order found
   std::map<std::string, uint32_t> ids = {};   ///< of all tokens, as they are written in the file
 
-  bool spacesRemoved = false;  ///< by a pre-tokenizer: no piece behind it has any
+  int64_t highestId = (1 << 21) - 1;  ///< tables have room for all ids below the highest, which must not be far from the number of tokens
+  bool spacesRemoved = false;         ///< by a pre-tokenizer: no piece behind it has any
 
   bool byteLevel() const { return tables.kind == schema::TokenizerKind_byte_level_bpe; }
   /// Records that `id` is the token `name`. A UserError where the id is out of range or taken.

@@ -24,7 +24,7 @@ const icu::Normalizer2& normalizer(bool compatible) {
   return *found;
 }
 
-std::string utf8Of(const icu::UnicodeString& text) {
+std::string textOf(const icu::UnicodeString& text) {
   std::string out;
   return text.toUTF8String(out);
 }
@@ -42,29 +42,31 @@ std::string utf8Of(uint32_t code) {
   return std::string(reinterpret_cast<const char*>(bytes), tokenizer::write_character(code, bytes));
 }
 
-RewriteRules decompositions(bool compatible) {
+namespace {
+
+RewriteRules findDecompositions(bool compatible) {
   const icu::Normalizer2& normalize = normalizer(compatible);
   RewriteRules rules;
   forEachCharacter([&](uint32_t code) {
     icu::UnicodeString text;
     if ((code < firstSyllable || code > lastSyllable) && normalize.getDecomposition(static_cast<UChar32>(code), text))
-      rules[utf8Of(code)] = utf8Of(text);
+      rules[utf8Of(code)] = textOf(text);
   });
   return rules;
 }
 
-RewriteRules lowercaseMappings() {
+RewriteRules findLowercaseMappings() {
   RewriteRules rules;
   forEachCharacter([&](uint32_t code) {
     icu::UnicodeString text(static_cast<UChar32>(code));
     text.toLower(icu::Locale::getRoot());
     if (text != icu::UnicodeString(static_cast<UChar32>(code)))
-      rules[utf8Of(code)] = utf8Of(text);
+      rules[utf8Of(code)] = textOf(text);
   });
   return rules;
 }
 
-std::vector<uint32_t> combiningClasses() {
+std::vector<uint32_t> findCombiningClasses() {
   std::vector<uint32_t> pairs;
   uint32_t before = 0;
   forEachCharacter([&](uint32_t code) {
@@ -78,7 +80,7 @@ std::vector<uint32_t> combiningClasses() {
   return pairs;
 }
 
-std::vector<uint32_t> compositions() {
+std::vector<uint32_t> findCompositions() {
   const icu::Normalizer2& normalize = normalizer(false);
   std::vector<std::array<uint32_t, 3>> entries;
   forEachCharacter([&](uint32_t code) {
@@ -95,6 +97,28 @@ std::vector<uint32_t> compositions() {
   std::vector<uint32_t> words;
   for (const auto& entry : entries)
     words.insert(words.end(), entry.begin(), entry.end());
+  return words;
+}
+
+}  // namespace
+
+const RewriteRules& decompositions(bool compatible) {
+  static const RewriteRules rules[] = {findDecompositions(false), findDecompositions(true)};
+  return rules[compatible ? 1 : 0];
+}
+
+const RewriteRules& lowercaseMappings() {
+  static const RewriteRules rules = findLowercaseMappings();
+  return rules;
+}
+
+const std::vector<uint32_t>& combiningClasses() {
+  static const std::vector<uint32_t> pairs = findCombiningClasses();
+  return pairs;
+}
+
+const std::vector<uint32_t>& compositions() {
+  static const std::vector<uint32_t> words = findCompositions();
   return words;
 }
 

@@ -12,16 +12,16 @@ namespace quantc {
 using RewriteRules = std::map<std::string, std::string>;
 
 /// Full decompositions of single characters, canonical or compatible; Hangul syllables are left out.
-RewriteRules decompositions(bool compatible);
+const RewriteRules& decompositions(bool compatible);
 
 /// Full mappings of single characters, without regard to what is around them.
-RewriteRules lowercaseMappings();
+const RewriteRules& lowercaseMappings();
 
 /// Canonical combining classes other than 0, as runtime/schema/artifact.fbs has them: pairs (first | class << 24, last).
-std::vector<uint32_t> combiningClasses();
+const std::vector<uint32_t>& combiningClasses();
 
 /// Primary composites without Hangul: (first, second, composite), ascending.
-std::vector<uint32_t> compositions();
+const std::vector<uint32_t>& compositions();
 
 std::string utf8Of(uint32_t code);
 

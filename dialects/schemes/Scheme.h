@@ -39,6 +39,8 @@ int highestCode(const Scheme& scheme);
 
 /// Activations are int8 in groups of this many input features, one float32 scale per token and group.
 constexpr int kActivationGroup = 32;
+/// Positions in which attention reads keys at a time: rows of keys have room for whole tiles.
+constexpr int kKeyTile = 64;
 /// With each group goes this many times the sum of its codes: what 4-bit codes that are stored 8 too high add to a dot product.
 constexpr int kSumFactor = 8;
 

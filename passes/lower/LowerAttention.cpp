@@ -32,6 +32,13 @@ tfm::CacheAppendOp onlyAppend(Value value) {
 
 }  // namespace
 
+int64_t roomFor(int64_t positions, Type element) {
+  constexpr int64_t kLine = 64;
+  int64_t perLine = kLine * 8 / element.getIntOrFloatBitWidth();
+  int64_t room = llvm::alignTo(positions, kKeyTile);
+  return room / perLine % 2 ? room : room + perLine;
+}
+
 Value Lowering::headView(const Storage& storage, int64_t heads, int64_t headDim, AffineExpr first, int64_t splitDim, int64_t splitUnit) {
   ViewDim positions = {first, storage.firstRow, storage.rows, storage.rowStride};
   return kb.view(storage.buffer, f32(), 0, {kb.wholeDim(headDim, 1), kb.wholeDim(heads, headDim), positions}, splitDim, splitUnit);
@@ -58,7 +65,7 @@ FailureOr<KvCache> Lowering::createCache(tfm::CacheAppendOp op) {
   cache.transposed = isKeyOnly(op, usedAsValue);
   cache.heads = op.getHeads();
   cache.headDim = op.getHeadDim();
-  cache.positions = llvm::alignTo(kb.contextLength(), 16);
+  cache.positions = roomFor(kb.contextLength(), cache.element);
   int64_t bytes;
   if ((!cache.transposed && !usedAsValue) || cache.heads < 1 || cache.headDim < 1 ||
       llvm::MulOverflow(cache.heads * cache.headDim, cache.positions * (cache.element.isF32() ? 4 : 2), bytes) || bytes > kLargestCache ||
@@ -193,7 +200,7 @@ LogicalResult Lowering::callAttention(tfm::AttentionOp op, const Storage& query,
     return failure();
   // A unit is the heads of one KV head, so that its keys and values are read once, where there are enough of them to divide among threads.
   // Their scores are on the stack together, which the thread of a caller has little of.
-  constexpr int64_t kEnoughUnits = 4, kMostHeads = 8, kMostScores = 1 << 18;
+  constexpr int64_t kEnoughUnits = 3, kMostHeads = 8, kMostScores = 1 << 18;
   int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), headDim = op.getHeadDim();
   int64_t group = heads / kvHeads,
           headsPerUnit = kvHeads >= kEnoughUnits && group <= kMostHeads && group * maxPositions <= kMostScores ? group : 1;

@@ -13,7 +13,7 @@ KvCache Lowering::transposedKeys(const Storage& rows, int64_t heads, int64_t hea
   keys.transposed = true;
   keys.heads = heads;
   keys.headDim = headDim;
-  keys.positions = llvm::alignTo(kb.largest(rows.rows), 16);
+  keys.positions = roomFor(kb.largest(rows.rows), keys.element);
   std::string name = isa<NameLoc>(loc) ? cast<NameLoc>(loc).getName().str() : "attention";
   keys.buffer = kb.createBuffer(name + ".keys", kern::Space::arena, heads * headDim * keys.positions * 4);
   auto strides = keys.strides();

@@ -22,13 +22,17 @@ struct Matrix {
 struct KvCache {
   mlir::Value buffer;
   mlir::Type element;
-  bool transposed;  ///< keys: positions innermost; values: head_dim innermost
-  int64_t heads, headDim, positions;
+  bool transposed;                    ///< keys: positions innermost; values: head_dim innermost
+  int64_t heads, headDim, positions;  ///< positions that there is room for, see roomFor
   /// Of (head_dim, heads, positions).
   std::array<int64_t, 3> strides() const {
     return transposed ? std::array<int64_t, 3>{positions, headDim * positions, 1} : std::array<int64_t, 3>{1, headDim * positions, headDim};
   }
 };
+
+/// How many positions to have room for: whole tiles of keys, and an odd number of cache lines. With a power of two the rows of keys, which are read
+/// side by side, would all fall into the same few lines of a set-associative cache.
+int64_t roomFor(int64_t positions, mlir::Type element);
 
 /// Whether a result named logits has the rows that the caller asks for: the model generates text token by token.
 bool givesLogits(mlir::func::FuncOp function);

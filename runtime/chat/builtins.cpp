@@ -1,5 +1,6 @@
 // What templates apply to values: filters, methods, tests and functions.
 #include <string.h>
+#include <time.h>
 
 #include <algorithm>
 
@@ -9,6 +10,7 @@ namespace quantc::chat {
 namespace {
 
 constexpr int64_t range_limit = 1 << 16;
+constexpr size_t strftime_limit = 256;
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F); }
 
@@ -58,7 +60,7 @@ bool is_text_builtin(builtin what) {
 bool machine::call(builtin what, const value& subject, const value* arguments, size_t count, value& out) {
   if (is_text_builtin(what)) {
     for (size_t i = 0; i < count; ++i)
-      if (arguments[i].kind != kind::string)
+      if (arguments[i].kind != kind::string && !(what == builtin::method_split && i == 1 && arguments[i].kind == kind::integer))
         return fail("gives an argument that is no text");
     if (subject.kind == kind::string)
       return call_on_text(what, subject.string, arguments, count, out);
@@ -129,11 +131,22 @@ bool machine::call(builtin what, const value& subject, const value* arguments, s
   case builtin::test_undefined: out = of_boolean(subject.kind == kind::undefined); return true;
   case builtin::test_none: out = of_boolean(subject.kind == kind::none); return true;
   case builtin::test_string: out = of_boolean(subject.kind == kind::string); return true;
-  case builtin::test_mapping: out = of_boolean(subject.kind == kind::message); return true;
+  case builtin::test_mapping: out = of_boolean(subject.kind == kind::message || subject.kind == kind::name_space); return true;
   case builtin::test_iterable:
   case builtin::test_sequence:
     out = of_boolean(subject.kind == kind::string || subject.kind == kind::list || subject.kind == kind::message);
     return true;
+  case builtin::test_in: {
+    if (count == 0)
+      return fail("is damaged");
+    push(subject);
+    push(arguments[0]);
+    if (status_ != QC_OK || !binary(binary_op::in))
+      return false;
+    out = pop();
+    return true;
+  }
+  case builtin::test_ne: out = of_boolean(count > 0 && !equal(subject, arguments[0])); return true;
   case builtin::test_number: out = of_boolean(subject.kind == kind::integer || subject.kind == kind::boolean); return true;
   case builtin::test_integer: out = of_boolean(subject.kind == kind::integer); return true;
   case builtin::test_boolean: out = of_boolean(subject.kind == kind::boolean); return true;
@@ -148,7 +161,22 @@ bool machine::call(builtin what, const value& subject, const value* arguments, s
     out = of_boolean((subject.number % 2 != 0) == (what == builtin::test_odd));
     return true;
   case builtin::test_equal:
+  case builtin::test_equal_sign:
   case builtin::test_eq: out = of_boolean(count > 0 && equal(subject, arguments[0])); return true;
+  case builtin::function_strftime_now: {
+    const time_t now = time(nullptr);
+    struct tm parts;
+    char* const made = memory_.make<char>(strftime_limit);
+    if (count == 0 || arguments[0].kind != kind::string || arguments[0].string.size >= strftime_limit || !localtime_r(&now, &parts))
+      return fail("asks for a time in a form that is none");
+    char form[strftime_limit] = {};
+    if (!made)
+      return false;
+    if (arguments[0].string.size > 0)
+      memcpy(form, arguments[0].string.data, arguments[0].string.size);
+    out = of_text({made, strftime(made, strftime_limit, form, &parts)});
+    return true;
+  }
   case builtin::function_range: {
     // The subject is undefined: functions are applied to nothing.
     const int64_t begin = count > 1 ? arguments[0].number : 0;
@@ -179,7 +207,7 @@ bool machine::call_on_text(builtin what, text subject, const value* arguments, s
   case builtin::method_capitalize: out = with_case(memory_, subject, letters::capitalize); return true;
   case builtin::filter_title:
   case builtin::method_title: out = with_case(memory_, subject, letters::title); return true;
-  case builtin::method_split: return split(subject, first, out);
+  case builtin::method_split: return split(subject, first, count > 1 ? arguments[1].number : -1, out);
   default: break;
   }
   if (count == 0)
@@ -193,15 +221,16 @@ bool machine::call_on_text(builtin what, text subject, const value* arguments, s
   }
 }
 
-bool machine::split(text subject, const value* separator, value& out) {
+bool machine::split(text subject, const value* separator, int64_t most, value& out) {
   out = memory_.make_list(4);
   if (separator && separator->string.size == 0)
     return fail("splits text at nothing");
   size_t begin = 0;
   for (size_t i = 0; i <= subject.size && out.kind == kind::list;) {
     const bool at_end = i == subject.size;
+    const bool whole = most >= 0 && static_cast<int64_t>(out.list->size) >= most;  // the rest stays as it is
     const bool here =
-        !at_end && (separator ? starts_with({subject.data + i, subject.size - i}, separator->string) : is_space(subject.data[i]));
+        !at_end && !whole && (separator ? starts_with({subject.data + i, subject.size - i}, separator->string) : is_space(subject.data[i]));
     if (at_end || here) {
       if (separator || i > begin)  // white space around words counts for nothing
         memory_.append(*out.list, of_text({subject.data + begin, i - begin}));

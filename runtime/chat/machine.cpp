@@ -39,7 +39,7 @@ bool machine::step(uint32_t word, size_t& next) {
   const auto jump = [&] { next = static_cast<size_t>(static_cast<int64_t>(next) + signed_operand(word)); };
   value result;
   switch (op_of(word)) {
-  case op::text: out_.put(string(operand)); return true;
+  case op::text: return put(string(operand));
   case op::print: return print(pop());
   case op::string: result = of_text(string(operand)); break;
   case op::integer: result = of_integer(signed_operand(word)); break;
@@ -79,14 +79,13 @@ bool machine::step(uint32_t word, size_t& next) {
     chat::name_space* const made = memory_.make<chat::name_space>();
     if (!made || operand > name_space_limit)
       return fail("has a namespace of too many names");
-    made->size = 0;
-    for (uint32_t i = 0; i < operand; ++i) {
-      const value initial = pop();
+    made->size = operand;
+    for (uint32_t i = operand; i > 0; --i) {
+      made->values[i - 1] = pop();
       const value name = pop();
       if (name.kind != kind::string)
-        return fail("is damaged");
-      made->names[made->size] = name.string;
-      made->values[made->size++] = initial;
+        return fail("has a name that is no text");
+      made->names[i - 1] = name.string;
     }
     result.kind = kind::name_space;
     result.name_space = made;
@@ -183,6 +182,18 @@ bool machine::step(uint32_t word, size_t& next) {
     status_ = QC_ERROR_ARGUMENT;
     return false;
   }
+  case op::capture_begin:
+    if (open_captures_ == capture_limit)
+      return fail("keeps text within text too deep");
+    captures_[open_captures_++] = {nullptr, 0, 0};
+    return true;
+  case op::capture_end: {
+    if (open_captures_ == 0)
+      return fail("is damaged");
+    const capture& kept = captures_[--open_captures_];
+    result = of_text(kept.size > 0 ? chat::text{kept.text, kept.size} : chat::text{"", 0});
+    break;
+  }
   default: return fail("is damaged");
   }
   push(result);
@@ -193,7 +204,28 @@ bool machine::print(const value& v) {
   text words = {};
   if (status_ != QC_OK || !to_text(v, words))
     return false;
-  out_.put(words);
+  return put(words);
+}
+
+bool machine::put(chat::text more) {
+  if (open_captures_ == 0) {
+    out_.put(more);
+    return true;
+  }
+  capture& kept = captures_[open_captures_ - 1];
+  if (more.size > kept.capacity - kept.size) {
+    // Nothing is freed: room that doubles costs twice what is kept.
+    const size_t capacity = 2 * (kept.size + more.size) + 64;
+    char* const room = memory_.make<char>(capacity);
+    if (!room)
+      return false;
+    if (kept.size > 0)
+      memcpy(room, kept.text, kept.size);
+    kept = {room, kept.size, capacity};
+  }
+  if (more.size > 0)
+    memcpy(kept.text + kept.size, more.data, more.size);
+  kept.size += more.size;
   return true;
 }
 

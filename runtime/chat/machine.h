@@ -35,7 +35,14 @@ private:
     size_t position;
   };
 
+  /// Printed text that is kept.
+  struct capture {
+    char* text;
+    size_t size, capacity;
+  };
+
   bool step(uint32_t word, size_t& next);
+  bool put(chat::text more);
   bool binary(binary_op what);
   bool attribute(const value& of, text name, value& out);
   bool index(const value& of, const value& by, value& out);
@@ -45,7 +52,7 @@ private:
   bool print(const value& v);
   bool call(builtin what, const value& subject, const value* arguments, size_t count, value& out);
   bool call_on_text(builtin what, text subject, const value* arguments, size_t count, value& out);
-  bool split(text subject, const value* separator, value& out);
+  bool split(text subject, const value* separator, int64_t most, value& out);
   bool replace(text subject, const value& from, const value& to, value& out);
   bool to_json(const value& v, int depth, value& out);
   bool to_text(const value& v, text& out);
@@ -66,6 +73,8 @@ private:
   size_t depth_ = 0;
   loop loops_[loop_limit];
   size_t open_loops_ = 0;
+  capture captures_[capture_limit];
+  size_t open_captures_ = 0;
 };
 
 }  // namespace quantc::chat

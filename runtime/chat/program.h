@@ -31,15 +31,17 @@ enum class op : uint8_t {
   jump_if_false,       // pops
   jump_if_false_keep,  // pops unless it jumps
   jump_if_true_keep,
-  call,        // a builtin | arguments << 8: pops the arguments, then what it is applied to
-  loop_begin,  // pops what to go through; jumps if that is empty
-  loop_item,   // pushes the present element
-  loop_field,  // a loop_field: pushes it
-  loop_next,   // jumps if there is one more element, else leaves the loop
-  fail,        // ends with a string as the reason
-  raise,       // pops the reason
+  call,           // a builtin | arguments << 8: pops the arguments, then what it is applied to
+  loop_begin,     // pops what to go through; jumps if that is empty
+  loop_item,      // pushes the present element
+  loop_field,     // a loop_field: pushes it
+  loop_next,      // jumps if there is one more element, else leaves the loop
+  fail,           // ends with a string as the reason
+  raise,          // pops the reason
+  capture_begin,  // what is printed from here on is kept
+  capture_end,    // and pushed as a string
 };
-constexpr uint32_t op_count = 29;
+constexpr uint32_t op_count = 31;
 
 enum class binary_op : uint8_t {
   add,
@@ -76,6 +78,7 @@ enum constant_operand : uint32_t { push_undefined, push_none, push_false, push_t
 
 constexpr uint32_t variable_limit = 256;
 constexpr uint32_t loop_limit = 16;
+constexpr uint32_t capture_limit = 16;
 constexpr uint32_t stack_limit = 128;
 
 constexpr uint32_t word(op o, uint32_t operand = 0) { return static_cast<uint32_t>(o) | operand << 8; }

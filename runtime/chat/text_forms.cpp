@@ -70,7 +70,7 @@ bool machine::to_json(const value& v, int depth, value& out) {
     out = of_text({made, size});
     return true;
   }
-  if (depth > 4 || (v.kind != kind::list && v.kind != kind::message))
+  if (depth > 4 || (v.kind != kind::list && v.kind != kind::message && v.kind != kind::name_space))
     return fail("writes as JSON what cannot be");
   value item;
   if (v.kind == kind::message) {
@@ -78,6 +78,14 @@ bool machine::to_json(const value& v, int depth, value& out) {
     return to_json(of_text({v.message->role, strlen(v.message->role)}), depth + 1, item) && add(item.string) &&
            add({", \"content\": ", 13}) && to_json(of_text({v.message->content, v.message->content_bytes}), depth + 1, item) &&
            add(item.string) && add({"}", 1});
+  }
+  if (v.kind == kind::name_space) {
+    out = of_text({"{", 1});
+    for (size_t i = 0; i < v.name_space->size; ++i)
+      if ((i > 0 && !add({", ", 2})) || !to_json(of_text(v.name_space->names[i]), depth + 1, item) || !add(item.string) ||
+          !add({": ", 2}) || !to_json(v.name_space->values[i], depth + 1, item) || !add(item.string))
+        return false;
+    return add({"}", 1});
   }
   out = of_text({"[", 1});
   for (size_t i = 0; i < v.list->size; ++i)

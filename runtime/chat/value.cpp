@@ -55,7 +55,9 @@ bool equal(const value& a, const value& b) {
   case kind::string: return equal(a.string, b.string);
   case kind::list: return a.list == b.list;
   case kind::name_space: return a.name_space == b.name_space;
-  case kind::message: return a.message == b.message;
+  case kind::message:
+    return strcmp(a.message->role, b.message->role) == 0 &&
+           equal(text{a.message->content, a.message->content_bytes}, text{b.message->content, b.message->content_bytes});
   default: return true;
   }
 }

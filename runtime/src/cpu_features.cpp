@@ -38,9 +38,9 @@ struct CpuidRegisters {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
 };
 
-CpuidRegisters cpuid(unsigned leaf) {
+CpuidRegisters cpuid(unsigned leaf, unsigned subleaf) {
   CpuidRegisters r;
-  __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
+  __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx);
   return r;
 }
 
@@ -89,9 +89,9 @@ const char* architecture_name(schema::Architecture architecture) { return schema
 
 bool cpu_has(const char* feature) {
 #if defined(__x86_64__)
-#define X86_FEATURE(name, leaf, register, bit, state) \
-  if (strcmp(feature, #name) == 0)                    \
-    return (cpuid(leaf).register >> (bit) & 1) && (saved_states() & (state)) == (state);
+#define X86_FEATURE(name, leaf, subleaf, register, bit, state) \
+  if (strcmp(feature, #name) == 0)                             \
+    return (cpuid(leaf, subleaf).register >> (bit) & 1) && (saved_states() & (state)) == (state);
 #elif defined(__aarch64__)
 #define ARM_FEATURE(name, vector, bit) \
   if (strcmp(feature, #name) == 0)     \

@@ -60,6 +60,14 @@ public:
     return true;
   }
 
+  bool tensors() const {
+    for (uint32_t i = 0; i < size_of(artifact_.tensors()); ++i) {
+      if (!is_aligned(artifact_.tensors()->Get(i)->shape()))
+        return report_.bad("tensor %u has a shape that is not aligned to 8 bytes", i);
+    }
+    return true;
+  }
+
   bool variants() const {
     for (uint32_t i = 0; i < size_of(artifact_.variants()); ++i) {
       const schema::Variant& variant = *artifact_.variants()->Get(i);
@@ -74,6 +82,8 @@ public:
         return report_.bad("variant %u is for %s, expected %s as its program", i, architecture_name(variant.architecture()),
                            architecture_name(program.architecture()));
       const schema::Segment* code = segment_at(variant.segment());
+      if (!is_aligned(variant.entries()))
+        return report_.bad("variant %u has a list of entries that is not aligned to 8 bytes", i);
       if (!code)
         return report_.bad("variant %u has its code in segment %u, expected one of %u", i, variant.segment(),
                            size_of(artifact_.segments()));
@@ -116,6 +126,8 @@ private:
       const schema::Buffer* buffer = find_buffer(program, text_of(port.buffer()));
       if (!buffer || buffer->space() != space)
         return report_.bad("%s %u uses buffer '%.60s', expected an %s buffer of program %u", kind, i, text_of(port.buffer()), kind, index);
+      if (!is_aligned(port.shape()))
+        return report_.bad("%s %u has a shape that is not aligned to 8 bytes", kind, i);
       for (const StepShape& corner : corners) {
         if (!port_fits(port, corner, buffer->bytes() / element))
           return report_.bad("%s %u does not fit into the %llu bytes of its buffer, expected it to in every step", kind, i,
@@ -148,7 +160,7 @@ const char* text_of(const flatbuffers::String* text) { return text ? text->c_str
 
 bool check_header(const schema::Artifact& artifact, uint64_t header_end, uint64_t file_bytes, FaultReport& report) {
   const HeaderCheck check(artifact, report);
-  return check.sizes() && check.segments(header_end, file_bytes) && check.programs() && check.variants();
+  return check.sizes() && check.segments(header_end, file_bytes) && check.programs() && check.variants() && check.tensors();
 }
 
 }  // namespace quantc::rt

@@ -56,6 +56,8 @@ private:
     const uint32_t dimensions = size_of(view.dims());
     if (dimensions > kMaxDimensions)
       return bad("argument %u has %u dimensions, expected at most %u", index, dimensions, kMaxDimensions);
+    if (!is_aligned(view.dims()))
+      return bad("has dimensions of argument %u that are not aligned to 8 bytes", index);
     for (uint32_t d = 0; d < dimensions; ++d) {
       if (!dimension(*view.dims()->Get(d), index, d))
         return false;

@@ -4,7 +4,12 @@
 namespace quantc::tokenizer {
 namespace {
 
-const char* check(const qc_tokenizer& tokenizer) { return tokenizer.byte_tokens.size == 256 ? nullptr : "has no tokens of single bytes"; }
+constexpr size_t bytes = 256;
+
+const char* check(const qc_tokenizer& tokenizer) {
+  const size_t size = tokenizer.byte_tokens.size;
+  return size == bytes || size == 2 * bytes ? nullptr : "has no tokens of single bytes";
+}
 
 void encode(const qc_tokenizer& tokenizer, text_span text, const workspace& space, id_sink& sink) {
   if (tokenizer.tables->ignore_merges()) {
@@ -15,8 +20,10 @@ void encode(const qc_tokenizer& tokenizer, text_span text, const workspace& spac
   const int32_t unknown = tokenizer.tables->unknown();
   bpe_word word(tokenizer, space);
   bool after_unknown = false;
-  for (uint8_t byte : text) {
-    const int32_t id = tokenizer.byte_tokens[byte];
+  // The last byte of a piece has tokens of its own where words end with other tokens (CLIP).
+  const size_t last = tokenizer.byte_tokens.size - bytes;
+  for (size_t i = 0; i < text.size; ++i) {
+    const int32_t id = tokenizer.byte_tokens[text[i] + (i + 1 == text.size ? last : 0)];
     if (id >= 0)
       word.add(id);
     else if (unknown >= 0 && !(after_unknown && tokenizer.tables->fuse_unknown()))

@@ -120,7 +120,9 @@ size_t longest_text(const qc_tokenizer& t) {
 
 }  // namespace
 
-bool starts_with(text_span text, text_span start) { return text.size >= start.size && memcmp(text.data, start.data, start.size) == 0; }
+bool starts_with(text_span text, text_span start) {
+  return start.size == 0 || (text.size >= start.size && memcmp(text.data, start.data, start.size) == 0);
+}
 
 int32_t find_piece(const qc_tokenizer& t, text_span text) {
   const span<uint32_t>& order = t.pieces.order;
@@ -150,7 +152,7 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
     return wrong;
   if (const char* wrong = read_normalizer(tables, t.classes, t.normalizer))
     return wrong;
-  if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256)
+  if (t.byte_tokens.size != 0 && t.byte_tokens.size != 256 && t.byte_tokens.size != 512)
     return "has an incomplete list of bytes";
   if (!ids_fit(t.byte_tokens, t.vocabulary, -1))
     return "has tokens of bytes that are not in the vocabulary";

@@ -29,6 +29,29 @@ TEST(HotLoop, IsTheInnermostWithTheMostProducts) {
   EXPECT_EQ(loop.lines[0], "ldr\tq1, [x0, #16]");
 }
 
+TEST(HotLoop, KnowsWhatIsAroundIt) {
+  const HotLoop loop = findHotLoop(R"(
+.LBB0_0:
+	mov	x9, x8
+.LBB0_1:
+	and	v0.16b, v0.16b, v1.16b
+	b.ne	.LBB0_1
+	ldr	q7, [x2]
+.LBB0_2:
+	sdot	v0.4s, v1.16b, v2.4b[0]
+	b.ne	.LBB0_2
+	str	q0, [x1]
+	b.ne	.LBB0_0
+	ret
+)",
+                                   Architecture::arm64);
+  EXPECT_EQ(loop.label, ".LBB0_2");
+  ASSERT_EQ(loop.around.size(), 1u);
+  EXPECT_EQ(loop.around[0].own.lines, (std::vector<std::string>{"mov\tx9, x8", "ldr\tq7, [x2]", "str\tq0, [x1]", "b.ne\t.LBB0_0"}));
+  ASSERT_EQ(loop.around[0].others.size(), 1u);
+  EXPECT_EQ(loop.around[0].others[0].label, ".LBB0_1");
+}
+
 TEST(HotLoop, CountsEveryDotFormOfArm) {
   const auto count = [](const std::string& instruction) {
     return findHotLoop(".L1:\n\tsdot\tv0.4s, v1.16b, v2.16b\n\t" + instruction + "\n\tb.ne\t.L1\n", Architecture::arm64).multiplyAdds - 16;

@@ -80,7 +80,9 @@ std::string problem(const std::string& source) {
 }
 
 TEST(Refused, WhatCannotBeParsed) {
-  EXPECT_EQ(problem("a\n{% macro f(x) %}{% endmacro %}"), "line 2 has the statement \"macro\"");
+  EXPECT_EQ(problem("a\n{% include 'b' %}"), "line 2 has the statement \"include\"");
+  EXPECT_EQ(problem("{% macro f(x) %}"), "it ends inside of \"macro\"");
+  EXPECT_EQ(problem("{% macro f(x) %}{{ }}{% endmacro %}{{ f(1) }}"), "line 1 has an end where a value was expected");
   EXPECT_EQ(problem("{% if a %}"), "it ends inside of \"if\"");
   EXPECT_EQ(problem("{% for a in b %}{% endif %}"), "line 1 has the statement \"endif\"");
   EXPECT_EQ(problem("x{% endfor %}"), "line 1 has \"endfor\" without its begin");
@@ -90,8 +92,8 @@ TEST(Refused, WhatCannotBeParsed) {
   EXPECT_EQ(problem("\n\n{{ a"), "line 3 has a tag that is not closed");
   EXPECT_EQ(problem("{# a"), "line 1 has a comment that is not closed");
   EXPECT_EQ(problem("{{ 1.5 }}"), "line 1 has the number 1, expected a whole one below 1000000");
-  EXPECT_EQ(problem("{{ {'a': 1} }}"), "line 1 has \"{\" where a value was expected");
-  EXPECT_EQ(problem("{% set x %}a{% endset %}"), "line 1 has a block of \"set\"");
+  EXPECT_EQ(problem("{{ {'a' 1} }}"), "line 1 has \"1\" where : was expected");
+  EXPECT_EQ(problem("{% set x %}a"), "it ends inside of \"set\"");
   EXPECT_THAT(problem("{{ " + std::string(200, '(') + "a" + std::string(200, ')') + " }}"), HasSubstr("nested too deep"));
   std::string blocks;
   for (int i = 0; i < 100; ++i)
@@ -103,18 +105,23 @@ TEST(Refused, WhatCannotBeParsed) {
 TEST(Refused, WhatIsNotKnownWhenItIsReached) {
   const auto error = [](const std::string& source) { return render(source, conversations[1]).error; };
   const std::string end = "; give a --prompt that is written out";
-  EXPECT_EQ(error("{{ messages | selectattr('role') }}"),
+  EXPECT_EQ(error("{{ messages | selectattr(attribute='role') }}"),
             "the chat template asks for what is not known: filter selectattr with these arguments" + end);
+  EXPECT_EQ(error("{{ messages | selectattr('role', 'filter') }}"), "the chat template asks for what is not known: test filter" + end);
+  EXPECT_EQ(error("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}"),
+            "the chat template asks for what is not known: the macro f, which calls itself" + end);
+  EXPECT_EQ(error("{% macro f(x) %}{% endmacro %}{{ f(1, 2) }}"),
+            "the chat template asks for what is not known: the macro f with more arguments than it has" + end);
+  EXPECT_EQ(error("{% macro f(x) %}{% endmacro %}{{ f(y=2) }}"),
+            "the chat template asks for what is not known: the macro f with arguments that it has not" + end);
   EXPECT_EQ(error("{{ messages[0].items() }}"), "the chat template asks for what is not known: method items" + end);
-  EXPECT_EQ(error("{{ strftime_now('%d') }}"),
-            "the chat template asks for what is not known: function strftime_now with these arguments" + end);
+  EXPECT_EQ(error("{{ strftime_now() }}"), "the chat template asks for what is not known: function strftime_now" + end);
   EXPECT_EQ(error("{% for a, b in x %}{% endfor %}"), "the chat template asks for what is not known: a loop over pairs" + end);
   EXPECT_EQ(error("{{ nothing.at.all }}"), "the chat template takes a member of what is undefined: at" + end);
   EXPECT_EQ(error("{{ messages }}"), "the chat template prints what is no text" + end);
   EXPECT_EQ(error("{{ 1 // 0 }}"), "the chat template divides what cannot be divided" + end);
   EXPECT_EQ(error("{{ raise_exception('no ' + messages[0].role) }}"), "the chat template refuses the conversation: no system" + end);
-  EXPECT_EQ(error("{% macro f() %}{% endmacro %}"),
-            "the chat template asks for what is not known: line 1 has the statement \"macro\"" + end);
+  EXPECT_EQ(error("{% include 'a' %}"), "the chat template asks for what is not known: line 1 has the statement \"include\"" + end);
 }
 
 TEST(Refused, AnArtifactWithoutATemplate) {
@@ -138,6 +145,25 @@ TEST(Scratch, TooLittleIsSaid) {
   }
   EXPECT_EQ(renderEntry(entry, conversations[2], true, 64).status, QC_ERROR_MEMORY);
   EXPECT_EQ(renderEntry(entry, conversations[2], true, 1 << 16).status, QC_OK);
+}
+
+TEST(Dates, AreThoseOfTheDeviceWhereATemplateInsists) {
+  const time_t now = time(nullptr);
+  char year[8];
+  struct tm parts;
+  strftime(year, sizeof year, "%Y", localtime_r(&now, &parts));
+  EXPECT_EQ(render("{{ strftime_now('%Y') }}", {}).text, year);
+  EXPECT_EQ(render("{{ strftime_now is defined }}", {}).text, "False") << "a fixed date, where there is one, gives the same text every day";
+}
+
+TEST(Macros, ThatGrowAreRefused) {
+  std::string source = "{% macro m0() %}x{% endmacro %}";
+  for (int i = 1; i < 20; ++i) {
+    const std::string below = "{{ m" + std::to_string(i - 1) + "() }}";
+    source += "{% macro m" + std::to_string(i) + "() %}" + below + below + below + below + "{% endmacro %}";
+  }
+  EXPECT_EQ(problem(source + "{{ m19() }}"), "line 1 has macros that become too long");
+  EXPECT_EQ(render(source + "{{ m3() | length }}", {}).text, "64");
 }
 
 TEST(LongTexts, AreCountedInFull) {

@@ -35,6 +35,7 @@ TEST(Damage, IsRefused) {
       {word(op::loop_item), word(op::end)},
       {word(op::loop_next, (1u << 24) - 1), word(op::end)},
       {word(op::list, 3), word(op::end)},
+      {word(op::capture_end), word(op::end)},
       {word(op::jump_if_false_keep, 0), word(op::end)},
   };
   for (const auto& program : programs) {

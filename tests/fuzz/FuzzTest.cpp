@@ -92,7 +92,9 @@ TEST_P(Fuzz, DamagedFilesAreReadOrRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Readers, Fuzz,
-                         testing::Values(Case{&gguf, 10000}, Case{&safetensors, 50000}, Case{&json, 50000}, Case{&onnx, 5000}),
+                         testing::Values(Case{&artifact, 10000}, Case{&chat, 50000}, Case{&gguf, 10000}, Case{&json, 50000},
+                                         Case{&onnx, 5000}, Case{&safetensors, 50000}, Case{&sentencepiece, 10000}, Case{&tables, 20000},
+                                         Case{&tokenizerJson, 3000}),
                          [](const auto& info) { return std::string(info.param.harness->name); });
 
 }  // namespace

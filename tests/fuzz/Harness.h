@@ -19,7 +19,7 @@ struct Harness {
   std::vector<std::string> (*seeds)();
 };
 
-extern const Harness gguf, safetensors, json, onnx;
+extern const Harness artifact, chat, gguf, json, onnx, safetensors, sentencepiece, tables, tokenizerJson;
 
 /// Bytes as a file that has a path while the object lives, in memory only.
 class MemoryFile {

@@ -475,6 +475,8 @@ void addAttention(std::vector<Case>& cases) {
       for (size_t i = 0; i < mask.size(); ++i)
         mask[i] = i % row.capacity % 4 == 1 ? std::numeric_limits<float>::lowest() : 0.0f;
     const std::vector<float> y = refAttention(shape, queries, keys, values, mask);
+    // Keys are read in whole tiles.
+    const int room = (row.capacity + kKeyTile - 1) / kKeyTile * kKeyTile;
     std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());
     for (int k = 0; k < row.capacity; ++k) {
       for (int h = 0; h < kv; ++h) {
@@ -490,14 +492,17 @@ void addAttention(std::vector<Case>& cases) {
     addInput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, queries, {0, 0, row.first}));
     if (row.crop.dim == 1)
       cropHeads(test.call.arguments.back(), row.crop);
-    auto addCache = [&](std::vector<int> extents, const std::vector<float>& held) {
-      addInput(test, row.half ? arrayOf(Element::u16, extents, halves(held)) : arrayOf(Element::f32, extents, held));
+    auto addCache = [&](std::vector<int> extents, const std::vector<float>& held, std::vector<int> strides) {
+      addInput(test,
+               row.half ? arrayOf(Element::u16, extents, halves(held), {}, strides) : arrayOf(Element::f32, extents, held, {}, strides));
     };
-    addCache({row.capacity, d, kv}, keysByPosition);
+    addCache({row.capacity, d, kv}, keysByPosition, {1, room, room * d});
+    Argument& held = test.call.arguments.back();
+    held.data.resize(held.start + static_cast<size_t>(kv) * d * room * bytesOf(held.element) + kGuard, 0xff);
     if (row.encoder)
       addInput(test, arrayOf(Element::f32, {d, row.capacity, kv}, valuesByDim, {}, {1, d * kv, d}));
     else
-      addCache({d, row.capacity, kv}, valuesByDim);
+      addCache({d, row.capacity, kv}, valuesByDim, {1, d, d * row.capacity});
     if (std::string(row.mask) == "tensor") {
       mask.resize(row.encoder ? row.capacity : mask.size());
       addInput(test, arrayOf(Element::f32, {row.capacity, row.encoder ? 1 : row.tokens}, mask, {0, row.first}));

@@ -27,16 +27,19 @@ const std::vector<Row>& rows() {
       {"x86_64", "avx2", "int4", {"vpmaddubsw", "vpmaddwd"}},
       {"x86_64", "avx2", "int8", {"vpmaddwd"}},
       {"x86_64", "avx2", "int6", {"vpmaddubsw", "vpmaddwd"}},
+      {"x86_64", "avxvnni", "int4", {"\\{vex\\}[ \t]+vpdpbusd"}},
+      {"x86_64", "avxvnni", "int8", {"\\{vex\\}[ \t]+vpdpbusd"}},
+      {"x86_64", "avxvnni", "int6", {"\\{vex\\}[ \t]+vpdpbusd"}},
       {"x86_64", "avx512vnni", "int4", {"vpdpbusd"}},
       {"x86_64", "avx512vnni", "int8", {"vpdpbusd"}},
       {"x86_64", "avx512vnni", "int6", {"vpdpbusd"}},
       {"arm64", "baseline", "int4", {"smull2?", "smlal2?", "[su]addlp"}},
       {"arm64", "baseline", "int8", {"smull2?", "smlal2?", "sadalp"}},
       {"arm64", "baseline", "int6", {"smull2?|umull2?", "smlal2?|umlal2?", "[su]addlp|[su]adalp|[su]addw2?|addp"}},
-      {"arm64", "dotprod", "int4", {"sdot"}},
-      {"arm64", "dotprod", "int8", {"sdot"}},
-      {"arm64", "dotprod", "int6", {"sdot"}},
-      {"riscv64", "rvv", "int4", {"vwmul(su)?\\.v[vx]", "vwmacc(su)?\\.v[vx]"}},
+      {"arm64", "dotprod", "int4", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
+      {"arm64", "dotprod", "int8", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
+      {"arm64", "dotprod", "int6", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
+      {"riscv64", "rvv", "int4", {"vwmacc(su)?\\.v[vx]", "vfwcvt\\.f\\.x\\.v"}},
       {"riscv64", "rvv", "int8", {"vwmul\\.v[vx]", "vwadd\\.[vw]v"}},
       {"riscv64", "rvv", "int6", {"v(w?mul(su)?|mul)\\.v[vx]", "v(w?macc(su)?|madd)\\.v[vx]"}},
       {"riscv64", "baseline", "int4", {"mulw?"}},
@@ -136,6 +139,9 @@ TEST(Instructions, TheBaselinesStayWithinTheirProcessors) {
     const std::string avx2 = kernels::kernelAssembly(spec, variantNamed("x86_64", "avx2"));
     EXPECT_EQ(avx2.find("%zmm"), std::string::npos) << spec.family;
     EXPECT_FALSE(contains(avx2, "vpdpbusd|vfm[a-z0-9]*")) << spec.family << ": not among the variant's features";
+    const std::string vnni = kernels::kernelAssembly(spec, variantNamed("x86_64", "avxvnni"));
+    EXPECT_FALSE(std::regex_search(vnni, std::regex("%zmm|%k[0-7]|%[xy]mm(1[6-9]|2[0-9]|3[01])"))) << spec.family << ": needs AVX-512";
+    EXPECT_FALSE(contains(vnni, "vpdpbusd|vpternlog[dq]|vfm[a-z0-9]*")) << spec.family << ": not among the variant's features";
     const std::string neon = kernels::kernelAssembly(spec, variantNamed("arm64", "baseline"));
     EXPECT_FALSE(contains(neon, "[su]dot")) << spec.family;
     const std::string scalar = kernels::kernelAssembly(spec, variantNamed("riscv64", "baseline"));

@@ -8,6 +8,7 @@
 
 #include "tests/kernels/Cases.h"
 #include "tests/kernels/Fence.h"
+#include "tests/support/HostRuns.h"
 
 namespace quantc::test {
 namespace {
@@ -26,6 +27,13 @@ std::vector<Place> allPlaces() {
     case Architecture::x86_64: places.push_back({variant, "", label}); break;
     case Architecture::arm64: places.push_back({variant, "qemu-aarch64 " + variant.qemuArguments, label}); break;
     case Architecture::riscv64: places.push_back({variant, "qemu-riscv64 " + variant.qemuArguments, label}); break;
+    }
+    if (variant.name == "avxvnni") {
+      // The same code with AVX-512's encoding of vpdpbusd, where a processor has only that.
+      TargetVariant other = variant;
+      other.name = "avxvnni_evex";
+      other.cpuFeatures = {"avx2", "f16c", "avx512vl", "avx512vnni"};
+      places.push_back({other, "", label + "_evex"});
     }
     if (variant.name == "dotprod")
       places.push_back({variant, "qemu-aarch64 -cpu max", label + "_max"});
@@ -99,15 +107,6 @@ Work prepare(const TargetVariant& variant) {
     work.calls.back().entry = work.image.entries.at(indexOf.at(kernels::kernelSymbol(test.spec)));
   }
   return work;
-}
-
-/// Whether this processor runs a variant of x86_64, the architecture that has no emulator in allPlaces.
-bool hostRuns(const TargetVariant& variant) {
-#if defined(__x86_64__)
-  return variant.name != "avx2" || __builtin_cpu_supports("avx2");
-#else
-  return false;
-#endif
 }
 
 class Kernels : public testing::TestWithParam<Place> {};

@@ -32,9 +32,9 @@ struct Name {
 
 constexpr Name kNames[] = {
 #if defined(__x86_64__)
-    {"ssse3", "ssse3"}, {"sse41", "sse4_1"},    {"avx", "avx"},           {"f16c", "f16c"},         {"fma", "fma"},
-    {"avx2", "avx2"},   {"avx512f", "avx512f"}, {"avx512bw", "avx512bw"}, {"avx512vl", "avx512vl"}, {"avx512vnni", "avx512_vnni"},
-    {"sha", "sha_ni"},
+    {"ssse3", "ssse3"},      {"sse41", "sse4_1"},    {"avx", "avx"},           {"f16c", "f16c"},         {"fma", "fma"},
+    {"avx2", "avx2"},        {"avx512f", "avx512f"}, {"avx512bw", "avx512bw"}, {"avx512vl", "avx512vl"}, {"avx512vnni", "avx512_vnni"},
+    {"avxvnni", "avx_vnni"}, {"sha", "sha_ni"},
 #elif defined(__aarch64__)
     {"sha2", "sha2"}, {"dotprod", "asimddp"}, {"fp16", "asimdhp"}, {"sve", "sve"}, {"i8mm", "i8mm"},
 #else

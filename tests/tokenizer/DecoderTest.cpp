@@ -83,5 +83,14 @@ TEST(Decoder, ReadsByteTokensAndDropsTheFirstSpace) {
   EXPECT_EQ(tokenizer->decode({first, first + 1, 'z'}), "\xEF\xBF\xBDz") << "text ends the bytes";
 }
 
+TEST(Decoder, PutsSpacesBetweenWordsOfAVocabularyWithoutAPrefix) {
+  HandMade made;
+  made.continuing = nullptr;
+  made.decodeWords = true;
+  const auto tokenizer = made.load();
+  ASSERT_EQ(tokenizer->status, QC_OK) << tokenizer->error.message;
+  EXPECT_EQ(tokenizer->decode({'x', HandMade::abc}), "xabc") << "every word goes on from the one before";
+}
+
 }  // namespace
 }  // namespace quantc::test

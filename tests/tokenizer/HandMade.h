@@ -51,6 +51,8 @@ struct HandMade {
   bool markPieces = false;
   std::vector<float> scores;
   float unknownScore = -1;
+  const char* continuing = "##";  // null: the artifact has none
+  bool decodeWords = false;
 
   /// "A" and "BB" become "a", digits go, U+0301 is ordered and composed with "a".
   static std::vector<Step> allSteps() {
@@ -102,7 +104,7 @@ struct HandMade {
     const auto offset = schema::CreateTokenizerDirect(
         builder, kind, &pieces, &pieceEnds, &pieceOrder, &mergeStarts, &merges, &specials, &prefix, nullptr, &eos, unknown, false, false,
         &byteTokens, false, schema::PrependSpace_never, false, false, &splits, &classes, spaceClass, -1, false, decodeBytes, stripSpace,
-        &written, growth, markPieces, &scores, unknownScore, "##", 100);
+        &written, growth, markPieces, &scores, unknownScore, continuing, 100, decodeWords);
     return std::make_unique<LoadedTokenizer>(builder, offset);
   }
 };

@@ -48,10 +48,11 @@ const Corruption corruptions[] = {
      ":model.vocab.a: is a string, expected a whole number; correct the file"},
     {"FractionalId", [](Json& t) { t["model"]["vocab"]["a"] = 4.5; },
      ":model.vocab.a: is a number, expected a whole number; correct the file"},
-    {"NegativeId", [](Json& t) { t["model"]["vocab"]["a"] = -1; },
-     ":model.vocab.a: has id -1, expected 0 to 2097151; fetch the file again"},
+    {"NegativeId", [](Json& t) { t["model"]["vocab"]["a"] = -1; }, ":model.vocab.a: has id -1, expected 0 to 66607; fetch the file again"},
     {"HugeId", [](Json& t) { t["model"]["vocab"]["a"] = 1LL << 40; },
-     ":model.vocab.a: has id 1099511627776, expected 0 to 2097151; fetch the file again"},
+     ":model.vocab.a: has id 1099511627776, expected 0 to 66607; fetch the file again"},
+    {"IdFarPastTheOthers", [](Json& t) { t["model"]["vocab"]["a"] = 66608; },
+     ":model.vocab.a: has id 66608, expected 0 to 66607; fetch the file again"},
     {"IdPastAllNumbers", [](Json& t) { t["model"]["vocab"]["a"] = UINT64_MAX; },
      ":model.vocab.a: is a number, expected a whole number; correct the file"},
     {"DuplicateId", [](Json& t) { t["model"]["vocab"]["b"] = a; },
@@ -175,6 +176,36 @@ TEST(Folder, VocabularyAndMergesAreReadAsGpt2) {
   const auto tokenizer = load(tables);
   EXPECT_EQ(tokenizer->encode("abba<|endoftext|>"), (Ids{2, 1, 0, 3}));
   EXPECT_EQ(tokenizerFiles(folder.path).size(), 2u);
+}
+
+/// All bytes of words and of their ends, and a few merges: CLIP's vocabulary in small.
+Json smallClip() {
+  Json vocabulary;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    vocabulary[tokenizer_import::byteLevelCharacter(byte)] = byte;
+    vocabulary[tokenizer_import::byteLevelCharacter(byte) + "</w>"] = 256 + byte;
+  }
+  for (const char* token : {"ca", "cat</w>", "at", "at</w>", "<|startoftext|>", "<|endoftext|>"})
+    vocabulary[token] = vocabulary.size();
+  return vocabulary;
+}
+
+TEST(Folder, WordsThatEndWithATokenOfTheirOwnAreReadAsClip) {
+  TemporaryFolder folder;
+  folder.write("vocab.json", smallClip().dump());
+  folder.write("merges.txt", "#version: 0.2\nc a\na t\na t</w>\nca t</w>\n");
+  TokenizerTables tables;
+  ASSERT_TRUE(importTokenizer(folder.path, tables));
+  const auto tokenizer = load(tables);
+  constexpr int32_t end = 256, ca = 512, cat = 513, at = 514, atEnd = 515, start = 516, stop = 517;
+  EXPECT_EQ(tokenizer->encode("A  Cat", true), (Ids{start, end + 'a', cat, stop})) << "lower case, spaces are not kept";
+  EXPECT_EQ(tokenizer->encode("at cab"), (Ids{atEnd, ca, end + 'b'}));
+  EXPECT_EQ(tokenizer->encode("ate!"), (Ids{at, end + 'e', end + '!'}));
+  EXPECT_EQ(tokenizer->encode("2024"), (Ids{end + '2', end + '0', end + '2', end + '4'})) << "digits are words";
+  EXPECT_EQ(tokenizer->encode("\xC3\x89"), (Ids{0xC3, end + 0xA9}));
+  EXPECT_EQ(tokenizer->encode("cat<|endoftext|>"), (Ids{cat, stop}));
+  EXPECT_EQ(tokenizer->decode({start, end + 'a', cat, ca, end + 'b', stop}), "a cat cab ");
+  EXPECT_TRUE(qc_tokenizer_is_end(tokenizer->get(), stop) == 0) << "an encoder's text does not end a generation";
 }
 
 }  // namespace

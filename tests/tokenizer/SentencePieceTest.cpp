@@ -9,6 +9,7 @@
 #include "compiler/tokenizer/SentencePieceModel.h"
 #include "compiler/tokenizer/UnicodeData.h"
 #include "tests/support/Shared.h"
+#include "tests/support/WireWriter.h"
 #include "tests/tokenizer/Imported.h"
 
 namespace quantc::test {
@@ -125,24 +126,7 @@ INSTANTIATE_TEST_SUITE_P(, Models,
                                          "wagahaiwa_nekodearu_2000_bpe_byte.model"),
                          [](const auto& info) { return std::string(info.param, strchr(info.param, '.')); });
 
-std::string varint(uint64_t value) {
-  std::string bytes;
-  for (; value >= 0x80; value >>= 7)
-    bytes += static_cast<char>(value | 0x80);
-  return bytes + static_cast<char>(value);
-}
-std::string number(int field, uint64_t value) { return varint(static_cast<uint64_t>(field) << 3) + varint(value); }
-std::string bytes(int field, const std::string& value) {
-  return varint(static_cast<uint64_t>(field) << 3 | 2) + varint(value.size()) + value;
-}
-std::string piece(const std::string& text, float score, int type = 1) {
-  std::string word(4, '\0');
-  memcpy(word.data(), &score, 4);
-  return bytes(1, bytes(1, text) + varint(2 << 3 | 5) + word + number(3, static_cast<uint64_t>(type)));
-}
-
-const std::string pieces = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("\xE2\x96\x81", -1) + piece("a", -2) +
-                           piece("b", -3) + piece("<sep>", 0, 4) + piece("ab", -0.5f);
+const std::string pieces = smallPieces();
 
 TokenizerTables importModel(const std::string& content) {
   TemporaryFolder folder;
@@ -154,18 +138,18 @@ TokenizerTables importModel(const std::string& content) {
 }
 
 TEST(SmallModel, FindsItsOwnTokens) {
-  const auto bpe = load(importModel(pieces + bytes(2, number(3, 2))));
+  const auto bpe = load(importModel(pieces + wireBytes(2, wireNumber(3, 2))));
   EXPECT_EQ(bpe->encode("ab <sep> b</s>a", true), (Ids{1, 3, 7, 3, 6, 3, 5, 2, 4}))
       << "BOS first, a space before the text and none behind </s>, spaces around <sep> as they are";
   EXPECT_TRUE(qc_tokenizer_is_end(bpe->get(), 2));
-  const auto unigram = load(importModel(pieces + bytes(2, number(3, 1)) + bytes(3, number(3, 0))));
+  const auto unigram = load(importModel(pieces + wireBytes(2, wireNumber(3, 1)) + wireBytes(3, wireNumber(3, 0))));
   EXPECT_EQ(unigram->encode("ab  <sep>  b", true), (Ids{7, 3, 6, 3, 5})) << "no dummy prefix, neighbouring spaces are one";
   EXPECT_EQ(unigram->encode("xy"), (Ids{0}));
 }
 
 TEST(SmallModel, FollowsTheConfigBesideIt) {
   TemporaryFolder folder;
-  folder.write("spiece.model", pieces + bytes(2, number(3, 1)));
+  folder.write("spiece.model", pieces + wireBytes(2, wireNumber(3, 1)));
   folder.write("tokenizer_config.json", R"({"eos_token": "</s>", "add_eos_token": true})");
   TokenizerTables tables;
   ASSERT_TRUE(importTokenizer(folder.path, tables));
@@ -193,17 +177,17 @@ const Corruption corruptions[] = {
     {"Empty", "", "has no pieces; fetch the file again"},
     {"CutShort", pieces.substr(0, pieces.size() - 3), "is not a SentencePiece model; fetch the file again"},
     {"Text", "hello", "is not a SentencePiece model; fetch the file again"},
-    {"PieceTwice", pieces + piece("a", -9), "piece 8 has the text of another; fetch the file again"},
-    {"PieceWithoutText", pieces + piece("", -9), "piece 8 has no text; fetch the file again"},
-    {"PieceOfUnknownType", pieces + piece("z", -9, 9), "piece 8 is of unknown type 9; fetch the file again"},
-    {"ScoreIsNoNumber", pieces + piece("z", NAN), "piece 8 has a score that is no number; fetch the file again"},
-    {"NoUnknown", piece("a", 1), "has no piece for what is unknown; fetch the file again"},
-    {"TwoUnknown", pieces + piece("z", 0, 2), "has two pieces for what is unknown, 0 and 8; fetch the file again"},
-    {"ByteThatIsNone", pieces + piece("<0xZZ>", 0, 6) + bytes(2, number(35, 1)),
+    {"PieceTwice", pieces + sentencePiece("a", -9), "piece 8 has the text of another; fetch the file again"},
+    {"PieceWithoutText", pieces + sentencePiece("", -9), "piece 8 has no text; fetch the file again"},
+    {"PieceOfUnknownType", pieces + sentencePiece("z", -9, 9), "piece 8 is of unknown type 9; fetch the file again"},
+    {"ScoreIsNoNumber", pieces + sentencePiece("z", NAN), "piece 8 has a score that is no number; fetch the file again"},
+    {"NoUnknown", sentencePiece("a", 1), "has no piece for what is unknown; fetch the file again"},
+    {"TwoUnknown", pieces + sentencePiece("z", 0, 2), "has two pieces for what is unknown, 0 and 8; fetch the file again"},
+    {"ByteThatIsNone", pieces + sentencePiece("<0xZZ>", 0, 6) + wireBytes(2, wireNumber(35, 1)),
      "piece 8 is \"<0xZZ>\", expected a byte as <0x0A>; fetch the file again"},
-    {"Charsmap", pieces + bytes(3, bytes(2, "abcdef")),
+    {"Charsmap", pieces + wireBytes(3, wireBytes(2, "abcdef")),
      "has a character map that has a trie of 1684234849 bytes in a blob of 6; fetch the file again"},
-    {"WordModel", pieces + bytes(2, number(3, 3)),
+    {"WordModel", pieces + wireBytes(2, wireNumber(3, 3)),
      "asks for what the runtime's tokenizers cannot do: model type 3, expected Unigram or BPE; remove the file from the folder and give "
      "the "
      "model token ids"},
@@ -212,7 +196,7 @@ INSTANTIATE_TEST_SUITE_P(, CorruptModel, testing::ValuesIn(corruptions), [](cons
 
 TEST(DamagedModel, IsRefusedOrRead) {
   std::mt19937 random(2);
-  const std::string good = pieces + bytes(2, number(3, 1) + number(35, 0)) + bytes(3, number(3, 1));
+  const std::string good = pieces + wireBytes(2, wireNumber(3, 1) + wireNumber(35, 0)) + wireBytes(3, wireNumber(3, 1));
   int refused = 0;
   for (int i = 0; i < 3000; ++i) {
     std::string content = good;
