@@ -57,7 +57,7 @@ struct Arguments {
       return;
     }
     const int64_t bytesPerRow = scheme.groupSize * scheme.bits / 8;
-    list.push_back(argumentOf(scheme.bits == 4 ? Element::u8 : Element::i8,
+    list.push_back(argumentOf(scheme.bits < 8 ? Element::u8 : Element::i8,
                               {layout.kInterleave, layout.rowsPerTile, bytesPerRow / layout.kInterleave, size.groups, size.tiles}));
     weights.push_back(list.size());
     list.push_back(argumentOf(Element::u16, {layout.rowsPerTile, size.groups, size.tiles}));

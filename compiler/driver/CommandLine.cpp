@@ -65,10 +65,16 @@ int compile(const std::vector<std::string>& words) {
                    "File to write; the artifact's name is the model's with .qc, in the present folder, and text goes to standard output",
                    "FILE");
   command
-      .optional("--quant", options.quant,
-                "How linear layers are stored: " + knownSchemes() +
-                    "; with int4 the embedding and the head are int8. Or keep: every matrix as "
-                    "its file has it, as near as these can (default: int4; keep for a GGUF file that is quantized)",
+      .optional(
+          "--quant", options.quant,
+          "How linear layers are stored: " + knownSchemes() +
+              ". Or keep: every matrix as its file has it, as near as these can (default: int4; keep for a GGUF file that is quantized)",
+          "NAME")
+      ->check(schemeName());
+  command
+      .optional("--head", options.head,
+                "How the embedding and the head are stored, like --quant; they need more bits than linear layers (default: int6 with "
+                "--quant=int4, else as --quant says)",
                 "NAME")
       ->check(schemeName());
   command

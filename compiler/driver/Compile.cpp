@@ -34,8 +34,8 @@ fs::path absolutePath(const fs::path& model) {
 }
 
 // What decided the module so far, kept in it: what a phase printed, read back, has the same provenance.
-constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kTargets = "quantc.targets",
-                              kMaxSequence = "quantc.max_sequence", kMaxSource = "quantc.max_source";
+constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kHead = "quantc.head",
+                              kTargets = "quantc.targets", kMaxSequence = "quantc.max_sequence", kMaxSource = "quantc.max_source";
 
 constexpr const char* kDefaultScheme = "int4";
 
@@ -66,6 +66,7 @@ public:
     import.source = options.source;
     module_ = importModel(context_, options.model, import);
     pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;
+    pipeline_.head = options.head;
     if (!module_.get()->hasAttr(kSource)) {
       record(kSource, absolutePath(options.model).filename().string());
       if (auto context = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.context"))
@@ -100,8 +101,8 @@ public:
     emit.jobs = options_.jobs;
     emit.kernelCache = options_.kernelCache == "off" ? "" : options_.kernelCache;
     emit.source = recorded(kSource);
-    emit.options = "--target=" + recorded(kTargets) + " --quant=" + recorded(kQuant) + " --context=" + recorded(kContext) +
-                   recorded(kMaxSource) + " --max-sequence=" + recorded(kMaxSequence);
+    emit.options = "--target=" + recorded(kTargets) + " --quant=" + recorded(kQuant) + " --head=" + recorded(kHead) +
+                   " --context=" + recorded(kContext) + recorded(kMaxSource) + " --max-sequence=" + recorded(kMaxSequence);
     emit.progress = [this](const std::string& what, double share) { progress_.update(what, share); };
     progress_.begin("emit");
     EmitReport report = emitArtifact(*module_, output, emit);
@@ -127,6 +128,7 @@ public:
 
   std::string targets() const { return recorded(kTargets); }
   std::string quant() const { return recorded(kQuant); }
+  std::string head() const { return recorded(kHead); }
 
 private:
   void record(llvm::StringRef name, const std::string& value) { module_.get()->setAttr(name, mlir::StringAttr::get(&context_, value)); }
@@ -137,8 +139,10 @@ private:
   }
 
   void recordPhase(Phase phase) {
-    if (phase == Phase::compress)
+    if (phase == Phase::compress) {
       record(kQuant, pipeline_.quant);
+      record(kHead, pipeline_.headScheme());
+    }
     if (phase != Phase::lower)
       return;
     std::string names;
@@ -165,6 +169,7 @@ CompileReport compileArtifact(const CompileOptions& options, const fs::path& out
   report.bytesIn = compilation.bytesIn();
   report.targets = compilation.targets();
   report.quant = compilation.quant();
+  report.head = compilation.head();
   return report;
 }
 

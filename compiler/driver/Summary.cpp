@@ -49,6 +49,7 @@ Summary summarize(const CompileOptions& options, const std::filesystem::path& ou
   summary.model = options.model;
   summary.output = output.string();
   summary.quant = report.quant;
+  summary.head = report.head;
   summary.targets = report.targets;
   summary.bytesIn = report.bytesIn;
   summary.bytesOut = emit.fileBytes;
@@ -92,6 +93,7 @@ std::string toJson(const Summary& summary) {
       {"output", summary.output},
       {"targets", summary.targets},
       {"quant", summary.quant},
+      {"head", summary.head},
       {"bytes_in", summary.bytesIn},
       {"bytes_out", summary.bytesOut},
       {"ratio", ratio(summary)},
@@ -118,6 +120,9 @@ std::string toText(const Summary& summary) {
   table.row({"parameters", std::to_string(summary.parameters)});
   table.row(
       {"bits per weight", fixed(summary.linearBits, 2) + " in linear layers, " + fixed(summary.fileBits, 2) + " over the whole file"});
+  if (summary.head != summary.quant)
+    table.row({"embedding and head", summary.head + ", linear layers " + summary.quant +
+                                         ": next-token probabilities suffer most from rounding there; --head=NAME chooses another"});
   table.row({"arena", bytesText(summary.arenaBytes) + " of activations and KV cache"});
   table.row({"resident bound", bytesText(summary.residentBound) + " when it runs with one thread"});
   std::string kernels = std::to_string(summary.kernels) + ", " + std::to_string(summary.kernelsFromCache) + " of them generated before";

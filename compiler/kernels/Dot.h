@@ -1,6 +1,6 @@
 // Products of activations and packed weights, summed in the order of the numerics contract:
 //   f32, f16:    dot = (..((x(0) * w(0)) + x(1) * w(1)) + ..)  over the columns, ascending, from 0
-//   int8, int4:  dot = sum over the groups, ascending, of float(isum) * (activation scale * weight scale), isum exact
+//   quantized:   dot = sum over the groups, ascending, of float(isum) * (activation scale * weight scale), isum exact
 #pragma once
 
 #include "compiler/kernels/Family.h"

@@ -10,6 +10,8 @@ namespace quantc::kernels {
 IntegerDot pairs(const Codes& codes);
 /// widen: products and a few sums in 16 bits, then pairwise sums in 32 (NEON without dotprod).
 IntegerDot widening(const Codes& codes);
+/// maddubs (paired) and widen for codes of 6 bits.
+IntegerDot sixBits(const Codes& codes, bool paired);
 /// dot4: four s8 * s8 in 32 bits (NEON with dotprod), for one token or many.
 IntegerDot fours(const Codes& codes, bool many);
 /// dot4u: four u8 * s8 in 32 bits (x86 with VNNI).

@@ -35,7 +35,7 @@ static_assert(16 * kGroup * 15 * kLargestActivation < kRoom, "so does 16 times a
 }  // namespace
 
 /// Sums are made within the bits of a float32, because scvtf takes the unit of sdot four times as long as a subtraction. Activations are loaded 16 at
-/// a time, so that sdot takes four of them by index. For many tokens, weights are unpacked once for all: nibbles to 16 times the code, signed.
+/// a time, so that sdot takes four of them by index. For many tokens, int4 weights are unpacked once for all: to 16 times the code, signed.
 IntegerDot fours(const Codes& codes, bool many) {
   const Var i("i"), four("four"), c("c");
   IntegerDot dot;
@@ -45,7 +45,7 @@ IntegerDot fours(const Codes& codes, bool many) {
   dot.loads = {activation};
   const int perByte = codes.perByte;
   auto column = [&](const Expr& i, const Expr& run, const Expr& part) { return (run * perByte + part) * kFour + i; };
-  if (!many || !codes.nibbles()) {
+  if (!many || !codes.nibbles() || codes.six()) {
     dot.sum = sumFours(codes, floatZero(1), [&](const Expr& i, const Expr& run, const Expr& part) {
       return cast<int32_t>(cast<int8_t>(codes.code(i, run, part))) * cast<int32_t>(activation(column(i, run, part), codes.g, codes.t));
     });
@@ -73,7 +73,7 @@ IntegerDot raisedFours(const Codes& codes) {
   dot.sum = sumFours(codes, 0, [&](const Expr& i, const Expr& run, const Expr& part) {
     return cast<int16_t>(codes.raisedCode(i, run, part)) * cast<int16_t>(codes.activation(i, run, part));
   });
-  dot.offset = codes.nibbles() ? 8 : 128;
+  dot.offset = codes.nibbles() ? codes.offset() : 128;
   return dot;
 }
 

@@ -25,15 +25,20 @@ template <typename Term> Expr sumOf(int terms, int count, Term term) {
   return sums.front();
 }
 
+/// Product i of those that 16 bits hold the sum of.
+Expr fewOf(const Codes& codes, const Expr& few, int i) {
+  return codes.widened<int16_t>(0, few * (codes.narrow() / codes.perByte) + i / codes.perByte, i % codes.perByte);
+}
+
 /// One expression. Without vectors 32 bits wide, which needs no widening.
 Expr straightSum(const Codes& codes, bool vectors) {
   const auto column = [&](int c) { return std::pair<int, int>(c / codes.perByte, c % codes.perByte); };
   if (!vectors)
-    return sumOf(kGroup, 1, [&](int c) { return codes.product<int32_t>(0, column(c).first, column(c).second); });
-  if (codes.nibbles())
+    return sumOf(kGroup, 1, [&](int c) { return codes.widened<int32_t>(0, column(c).first, column(c).second); });
+  if (codes.nibbles() && !codes.six())
     return sumOf(kGroup, 4, [&](int c) { return codes.product<int16_t>(0, column(c).first, column(c).second); });
-  return sumOf(kGroup / 2, 4,
-               [&](int c) { return cast<int32_t>(codes.product<int16_t>(0, 2 * c, 0) + codes.product<int16_t>(0, 2 * c + 1, 0)); });
+  return sumOf(kGroup / codes.narrow(), 4,
+               [&](int few) { return cast<int32_t>(sumOf(codes.narrow(), 1, [&](int i) { return fewOf(codes, few, i); })); });
 }
 
 /// A loop over columns, because within straight code LLVM goes token by token and runs out of registers.
@@ -44,8 +49,8 @@ void loopOver(const Codes& codes, Func& sum, const RVar& part, const RVar& colum
 
 }  // namespace
 
-/// Lanes are rows, the activation is a scalar. int4: all products of a group in 16 bits. int8: pairs in 16 bits, their sums in 32. For many tokens
-/// columns are outside and tokens inside, so that what is loaded and unpacked of a column is used for all tokens at once.
+/// Lanes are rows, the activation is a scalar. int4: all products of a group in 16 bits. int6 and int8: four or two in 16 bits, their sums in 32.
+/// For many tokens columns are outside and tokens inside, so that what is loaded and unpacked of a column is used for all tokens at once.
 IntegerDot outer(const Codes& codes, const Facts& facts, bool many) {
   Func sum("sum");
   if (!facts.vectors() || !many) {
@@ -54,7 +59,7 @@ IntegerDot outer(const Codes& codes, const Facts& facts, bool many) {
       sum.vectorize(codes.r, codes.rows).unroll(codes.t);
     return {sum, codes.offset()};
   }
-  if (codes.nibbles()) {
+  if (codes.nibbles() && !codes.six()) {
     RDom k(0, 2, 0, codes.runs, "k");
     sum(codes.r, codes.g, codes.u, codes.t) = cast<int16_t>(0);
     sum(codes.r, codes.g, codes.u, codes.t) += codes.product<int16_t>(0, k.y, k.x);
@@ -63,17 +68,20 @@ IntegerDot outer(const Codes& codes, const Facts& facts, bool many) {
     return {sum, codes.offset()};
   }
   const Var c("c");
-  RDom k(0, 1, 0, kGroup / 2, "k");
-  Func pair("pair");
-  pair(c, codes.r, codes.g, codes.u, codes.t) = codes.product<int16_t>(0, 2 * c, 0);
-  pair(c, codes.r, codes.g, codes.u, codes.t) += codes.product<int16_t>(0, 2 * c + 1, 0);
+  RDom k(0, 1, 0, kGroup / codes.narrow(), "k");
+  Func few("few");
+  few(c, codes.r, codes.g, codes.u, codes.t) = fewOf(codes, c, 0);
+  few.vectorize(codes.r, codes.rows).unroll(codes.t);
+  for (int i = 1; i < codes.narrow(); ++i) {
+    few(c, codes.r, codes.g, codes.u, codes.t) += fewOf(codes, c, i);
+    few.update(i - 1).vectorize(codes.r, codes.rows).unroll(codes.t);
+  }
   sum(codes.r, codes.g, codes.u, codes.t) = 0;
-  sum(codes.r, codes.g, codes.u, codes.t) += cast<int32_t>(pair(k.y, codes.r, codes.g, codes.u, codes.t));
+  sum(codes.r, codes.g, codes.u, codes.t) += cast<int32_t>(few(k.y, codes.r, codes.g, codes.u, codes.t));
   loopOver(codes, sum, k.x, k.y);
-  pair.compute_at(sum, k.y).bound_storage(c, 1).bound_storage(codes.g, 1).bound_storage(codes.u, 1);
-  pair.bound_storage(codes.t, tokenBlock(facts, *codes.weights.scheme).together);
-  pair.vectorize(codes.r, codes.rows).unroll(codes.t).update().vectorize(codes.r, codes.rows).unroll(codes.t);
-  keepOnStack(pair);
+  few.compute_at(sum, k.y).bound_storage(c, 1).bound_storage(codes.g, 1).bound_storage(codes.u, 1);
+  few.bound_storage(codes.t, tokenBlock(facts, *codes.weights.scheme).together);
+  keepOnStack(few);
   return {sum, codes.offset()};
 }
 

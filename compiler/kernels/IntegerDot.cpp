@@ -18,10 +18,11 @@ TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
 
 IntegerDot integerDot(const Weights& weights, const ImageParam& activations, const Facts& facts, bool many) {
   const Codes codes(weights, activations);
+  const bool six = weights.scheme->bits == 6;
   IntegerDot dot;
   switch (facts.dotForm) {
-  case DotForm::maddubs: dot = pairs(codes); break;
-  case DotForm::widen: dot = widening(codes); break;
+  case DotForm::maddubs: dot = six ? sixBits(codes, true) : pairs(codes); break;
+  case DotForm::widen: dot = six ? sixBits(codes, false) : widening(codes); break;
   case DotForm::dot4: dot = fours(codes, many); break;
   case DotForm::dot4u: dot = raisedFours(codes); break;
   case DotForm::outer: dot = outer(codes, facts, many); break;

@@ -10,6 +10,7 @@
 //     f32:   weights f32 (R, K, tiles)            f16:  weights u16 (R, K, tiles)
 //     int8:  values i8 (I, R, 32/I, groups, tiles), scales u16 (R, groups, tiles)
 //     int4:  values u8 (I, R, 16/I, groups, tiles), scales u16 (R, groups, tiles)
+//     int6:  values u8 (I, R, 24/I, groups, tiles), scales u16 (R, groups, tiles)
 //   Quantized activations Q: values i8 (K padded to 32, s), scales f32 (groups, s), sums i32 (groups, s): 8 times the sum of a
 //     group's values, which is what codes of 4 bits that are stored 8 too high add.
 //

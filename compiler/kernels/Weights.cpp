@@ -18,7 +18,7 @@ Weights::Weights(const Params& params, const Facts& facts, int number)
     return;
   }
   const int runs = scheme->groupSize * scheme->bits / 8 / interleave;
-  values = ImageParam(scheme->bits == 4 ? UInt(8) : Int(8), 5, "weights" + std::to_string(number));
+  values = ImageParam(scheme->bits < 8 ? UInt(8) : Int(8), 5, "weights" + std::to_string(number));
   scales = ImageParam(UInt(16), 3, "scales" + std::to_string(number));
   values.dim(0).set_bounds(0, interleave);
   values.dim(1).set_bounds(0, rowsPerTile).set_stride(interleave);
@@ -66,8 +66,12 @@ Expr Weights::at(const Expr& row, const Expr& column) const {
     return cast<float>(code) * scale(r, group, tile);
   }
   Expr byte = values(within % interleave, r, within / (2 * interleave), group, tile);
-  Expr nibble = select(within / interleave % 2 == 0, byte & cast<uint8_t>(15), byte >> cast<uint8_t>(4));
-  return cast<float>(cast<int>(nibble) - scheme->maxCode) * scale(r, group, tile);
+  Expr code = cast<int>(select(within / interleave % 2 == 0, byte & cast<uint8_t>(15), byte >> cast<uint8_t>(4)));
+  if (scheme->bits == 6) {
+    Expr pairs = values(within % interleave, r, scheme->groupSize / 2 / interleave + within / (4 * interleave), group, tile);
+    code = code | (cast<int>(pairs) >> (2 * (within / interleave % 4)) & 3) << 4;
+  }
+  return cast<float>(code - scheme->maxCode) * scale(r, group, tile);
 }
 
 }  // namespace quantc::kernels

@@ -25,9 +25,6 @@ constexpr llvm::StringLiteral kPhaseAttribute = "quantc.phase";
 constexpr const char* kPhaseNames[] = {"import", "raise", "compress", "fuse", "lower"};
 constexpr int kPhases = sizeof kPhaseNames / sizeof *kPhaseNames;
 
-/// The embedding and the head lose more by 4 bits than they save: they take 8.
-std::string saferScheme(const std::string& scheme) { return scheme == "int4" ? "int8" : scheme; }
-
 void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& options) {
   switch (phase) {
   case Phase::import: break;
@@ -35,7 +32,7 @@ void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& optio
   case Phase::compress: {
     QuantizePassOptions quantize;
     quantize.linear = options.quant;
-    quantize.embedding = quantize.head = saferScheme(options.quant);
+    quantize.embedding = quantize.head = options.headScheme();
     manager.addPass(createQuantizePass(quantize));
     break;
   }
@@ -64,6 +61,9 @@ void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& optio
 }
 
 }  // namespace
+
+/// With 4 bits the embedding and the head lose more than they save, and 8 are more than they need (docs/performance.md).
+std::string PipelineOptions::headScheme() const { return !head.empty() ? head : quant == "int4" ? "int6" : quant; }
 
 const char* phaseName(Phase phase) { return kPhaseNames[static_cast<int>(phase)]; }
 
@@ -106,8 +106,9 @@ Phase phaseOf(ModuleOp module) {
 }
 
 void runPhases(ModuleOp module, Phase last, const PipelineOptions& options, const std::string& source) {
-  if (options.quant != kKeepScheme && !findScheme(options.quant))
-    throw UserError("", "scheme '" + options.quant + "' is not known; use one of " + knownSchemes() + ", " + kKeepScheme);
+  for (const std::string& scheme : {options.quant, options.headScheme()})
+    if (scheme != kKeepScheme && !findScheme(scheme))
+      throw UserError("", "scheme '" + scheme + "' is not known; use one of " + knownSchemes() + ", " + kKeepScheme);
   std::string firstError, place = source;
   ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic& diagnostic) {
     if (firstError.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error) {

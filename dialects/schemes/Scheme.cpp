@@ -1,8 +1,6 @@
 #include "dialects/schemes/Scheme.h"
 
-#include <algorithm>
 #include <cassert>
-#include <cmath>
 #include <cstring>
 
 namespace quantc {
@@ -24,48 +22,27 @@ float floatOf(uint32_t bits) {
   return value;
 }
 
-/// The element of largest magnitude with its sign; the first among equals, so that the result never depends on anything else.
-float extreme(const float* values, int64_t count) {
-  int32_t largest = 0;  // magnitudes compare like their bits
-  for (int64_t i = 0; i < count; ++i)
-    largest = std::max(largest, static_cast<int32_t>(bitsOf(values[i]) & 0x7fffffff));
-  for (int64_t i = 0; i < count; ++i)
-    if (static_cast<int32_t>(bitsOf(values[i]) & 0x7fffffff) == largest)
-      return values[i];
-  return 0;
-}
-
-/// The scale that `encodeRow` documents, in binary16. Beyond the range of binary16 the largest finite scale is used and codes saturate.
-uint16_t groupScale(const Scheme& scheme, const float* values, int64_t count) {
-  constexpr uint16_t kLargestHalf = 0x7bff;
-  const float element = extreme(values, count);
-  const float scale =
-      scheme.id == SchemeId::int4 ? element / static_cast<float>(-scheme.maxCode) : std::fabs(element) / static_cast<float>(scheme.maxCode);
-  const uint16_t half = halfFromFloat(scale);
-  return (half & 0x7fff) > kLargestHalf ? static_cast<uint16_t>((half & 0x8000) | kLargestHalf) : half;
-}
-
-void encodeGroup(const Scheme& scheme, const float* values, int64_t count, float scale, int8_t* codes) {
-  if (scale == 0)
-    return;
-  constexpr float kRoundingShift = 0x1.8p23f;  // adding it leaves no fraction bits: rounds to nearest, ties to even
-  const float lowest = static_cast<float>(lowestCode(scheme)), highest = static_cast<float>(highestCode(scheme));
-  for (int64_t i = 0; i < count; ++i) {
-    const float code = std::min(std::max(values[i] / scale, lowest), highest);
-    codes[i] = static_cast<int8_t>(static_cast<int>((code + kRoundingShift) - kRoundingShift));
-  }
-}
-
 /// Writes the codes of row `r` of a tile into the tile's bytes. Consecutive bytes of a row's run of I lie together (Scheme.h).
 void placeCodes(const Scheme& scheme, const WeightLayout& layout, const std::vector<int8_t>& codes, int64_t r, uint8_t* values) {
-  const int64_t interleave = layout.kInterleave, rows = layout.rowsPerTile;
-  const int64_t perRun = 8 / scheme.bits * interleave, runs = static_cast<int64_t>(codes.size()) / perRun;
-  for (int64_t run = 0; run < runs; ++run) {
-    const int8_t* from = &codes[run * perRun];
-    uint8_t* to = &values[(run * rows + r) * interleave];
-    for (int64_t i = 0; i < interleave; ++i)
-      to[i] = scheme.bits == 8 ? static_cast<uint8_t>(from[i])
-                               : static_cast<uint8_t>((from[i] + scheme.maxCode) | (from[interleave + i] + scheme.maxCode) << 4);
+  const int64_t interleave = layout.kInterleave, rows = layout.rowsPerTile, groups = static_cast<int64_t>(codes.size()) / scheme.groupSize;
+  const int64_t runs = scheme.groupSize * scheme.bits / 8 / interleave, nibbleRuns = scheme.groupSize / 2 / interleave;
+  for (int64_t group = 0; group < groups; ++group) {
+    const int8_t* from = &codes[group * scheme.groupSize];
+    auto raised = [&](int64_t run, int64_t i) { return static_cast<unsigned>(from[run * interleave + i] + scheme.maxCode); };
+    for (int64_t run = 0; run < runs; ++run) {
+      uint8_t* to = &values[((group * runs + run) * rows + r) * interleave];
+      for (int64_t i = 0; i < interleave; ++i) {
+        unsigned byte = 0;
+        if (scheme.bits == 8)
+          byte = static_cast<uint8_t>(from[run * interleave + i]);
+        else if (run < nibbleRuns)
+          byte = (raised(2 * run, i) & 15) | (raised(2 * run + 1, i) & 15) << 4;
+        else
+          for (int64_t part = 0; part < 4; ++part)
+            byte |= raised(4 * (run - nibbleRuns) + part, i) >> 4 << 2 * part;
+        to[i] = static_cast<uint8_t>(byte);
+      }
+    }
   }
 }
 
@@ -103,7 +80,7 @@ std::string knownSchemes() {
 }
 
 int lowestCode(const Scheme& scheme) { return -scheme.maxCode; }
-int highestCode(const Scheme& scheme) { return scheme.id == SchemeId::int4 ? scheme.maxCode - 1 : scheme.maxCode; }
+int highestCode(const Scheme& scheme) { return scheme.bits < 8 ? scheme.maxCode - 1 : scheme.maxCode; }
 
 uint16_t halfFromFloat(float value) {
   const uint32_t bits = bitsOf(value);
@@ -127,19 +104,6 @@ float floatFromHalf(uint16_t half) {
     return floatOf(sign | bitsOf(magnitude));
   }
   return floatOf(sign | (exponent == 31 ? 0xffu : exponent + 112) << 23 | mantissa << 13);
-}
-
-void encodeRow(const Scheme& scheme, const float* row, int64_t columns, EncodedRow& out) {
-  assert(scheme.quantized());
-  const int64_t groups = (columns + scheme.groupSize - 1) / scheme.groupSize;
-  out.codes.assign(groups * scheme.groupSize, 0);
-  out.scales.resize(groups);
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t first = g * scheme.groupSize, count = std::min<int64_t>(scheme.groupSize, columns - first);
-    out.scales[g] = groupScale(scheme, row + first, count);
-    const float scale = floatFromHalf(out.scales[g]);
-    encodeGroup(scheme, row + first, count, scale, &out.codes[first]);
-  }
 }
 
 void decodeRow(const Scheme& scheme, const EncodedRow& encoded, int64_t columns, float* out) {

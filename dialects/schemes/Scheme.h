@@ -53,8 +53,9 @@ struct EncodedRow {
   std::vector<int8_t> codes;
   std::vector<uint16_t> scales;
 };
-/// Symmetric, round to nearest even. int8: scale = max|x| / 127. int4: scale = x_max / -8 where x_max is the element of largest magnitude
-/// with its sign, so that this element is hit exactly (ORT's and llama.cpp's choice). The scale is rounded to binary16 before codes are chosen.
+/// Symmetric. The scale is rounded to binary16 first, then codes are chosen by rounding to nearest even. int8: scale = max|x| / 127. int4 and
+/// int6: the scale of a fixed set whose squared error is smallest (Encode.cpp), never worse than x_max / -maxCode, with x_max the element of
+/// largest magnitude. The same bits on every machine.
 void encodeRow(const Scheme& scheme, const float* row, int64_t columns, EncodedRow& out);
 void decodeRow(const Scheme& scheme, const EncodedRow& encoded, int64_t columns, float* out);
 
@@ -65,6 +66,8 @@ void decodeRow(const Scheme& scheme, const EncodedRow& encoded, int64_t columns,
 ///   f32, f16:  element [t][column][r]
 ///   int8:      byte    [t][g][h][r][i],  column = 32 g + I h + i
 ///   int4:      byte    [t][g][h][r][i],  low nibble column = 32 g + 2 I h + i, high nibble column + I; nibble = code + 8
+///   int6:      byte    [t][g][h][r][i],  h < 16 / I: the low nibbles of code + 32, as int4 has its own; behind them, with H = h - 16 / I, the upper
+///              pairs of bits: bits 2 f and 2 f + 1 belong to column = 32 g + I (4 H + f) + i
 ///   scales:    binary16 [t][g][r]
 struct PackedSize {
   int64_t tiles;

@@ -191,7 +191,8 @@ SmallVector<Value> KernBuilder::weightViews(const Constant& constant) {
     return {dense(builder_.getIntegerType(8, true), 0, {I, R, perGroup / I, groups, tiles}),
             dense(u16, constant.packed.scalesOffset, {R, groups, tiles})};
   case SchemeId::int4:
-    return {dense(builder_.getIntegerType(8, false), 0, {I, R, perGroup / (2 * I), groups, tiles}),
+  case SchemeId::int6:
+    return {dense(builder_.getIntegerType(8, false), 0, {I, R, perGroup * constant.scheme->bits / 8 / I, groups, tiles}),
             dense(u16, constant.packed.scalesOffset, {R, groups, tiles})};
   }
   llvm_unreachable("every scheme has views");

@@ -29,7 +29,7 @@ TEST_F(Inspect, JsonTellsWhatTheArtifactHolds) {
   EXPECT_EQ(report["inputs"][0]["name"], "input_ids");
   EXPECT_EQ(report["outputs"][0]["name"], "logits");
   EXPECT_EQ(report["provenance"]["source"], "talelm");
-  EXPECT_EQ(report["provenance"]["options"], "--target=x86_64,arm64 --quant=int4 --context=512 --max-sequence=64");
+  EXPECT_EQ(report["provenance"]["options"], "--target=x86_64,arm64 --quant=int4 --head=int6 --context=512 --max-sequence=64");
   EXPECT_EQ(report["provenance"]["source_sha256"].get<std::string>().size(), 64u);
   std::set<std::string> variants;
   for (const json& variant : report["variants"])

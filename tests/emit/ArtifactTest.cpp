@@ -104,12 +104,12 @@ TEST_F(ArtifactTest, HeaderAndReportSayWhatIsInTheFile) {
   EXPECT_EQ(report.residentBound, resident_bound(resident));
   EXPECT_EQ(header.resident_bound(), report.residentBound);
 
-  // Two tensors of 20 rows and 40 columns: 3 tiles of 8 rows, 2 groups; the embedding and the head take int8.
+  // Two tensors of 20 rows and 40 columns: 3 tiles of 8 rows, 2 groups; the embedding and the head take int6.
   ASSERT_EQ(header.tensors()->size(), 2u);
   for (const schema::Tensor* tensor : *header.tensors()) {
-    EXPECT_EQ(tensor->scheme()->str(), "int8");
+    EXPECT_EQ(tensor->scheme()->str(), "int6");
     EXPECT_EQ(tensor->parameters(), 800u);
-    EXPECT_EQ(tensor->bytes(), 3u * 8 * 2 * 32 + 3 * 8 * 2 * 2);
+    EXPECT_EQ(tensor->bytes(), 3u * 8 * 2 * 24 + 3 * 8 * 2 * 2);
   }
   EXPECT_EQ(header.tensors()->Get(0)->name()->str(), "table");
 

@@ -43,7 +43,8 @@ std::vector<uint8_t> naivelyPacked(const Matrix& matrix, const WeightLayout& lay
     }
     return bytes;
   }
-  const bool nibbles = scheme.bits == 4;
+  const bool nibbles = scheme.bits < 8;
+  const int64_t perGroup = 4 * scheme.bits / I;  // steps of I bytes per row
   const int64_t values = tiles * R * groups * 32 * scheme.bits / 8, scales = (values + 63) / 64 * 64;
   bytes.resize(scales + tiles * R * groups * 2);
   for (int64_t row = 0; row < tiles * R; ++row) {
@@ -58,9 +59,15 @@ std::vector<uint8_t> naivelyPacked(const Matrix& matrix, const WeightLayout& lay
     for (int64_t column = 0; column < groups * 32; ++column) {
       const int64_t g = column / 32, k = column % 32, run = nibbles ? 2 * I : I, h = k / run, i = k % I;
       const bool high = nibbles && k % run >= I;
-      uint8_t& byte = bytes[((((t * groups + g) * (32 / run) + h) * R + r) * I) + i];
+      uint8_t& byte = bytes[((((t * groups + g) * perGroup + h) * R + r) * I) + i];
       const uint8_t code = static_cast<uint8_t>(encoded.codes[column]);
-      byte = nibbles ? static_cast<uint8_t>(byte | (code + 8 & 15) << (high ? 4 : 0)) : code;
+      const int raised = encoded.codes[column] + scheme.maxCode;
+      byte = nibbles ? static_cast<uint8_t>(byte | (raised & 15) << (high ? 4 : 0)) : code;
+      if (scheme.bits == 6) {
+        const int64_t step = 16 / I + k / (4 * I), field = k / I % 4;
+        uint8_t& upper = bytes[((((t * groups + g) * perGroup + step) * R + r) * I) + i];
+        upper = static_cast<uint8_t>(upper | raised >> 4 << 2 * field);
+      }
     }
     for (int64_t g = 0; g < groups; ++g)
       put(bytes, scales / 2 + (t * groups + g) * R + r, encoded.scales[g]);

@@ -11,11 +11,12 @@ namespace {
 struct Bar {
   const char* quant;
   double peerMeanKl;  ///< llama.cpp's Q8_0, Q4_0
+  double most;        ///< as a multiple of it
 };
 
 class Divergence : public testing::TestWithParam<Bar> {};
 
-TEST_P(Divergence, IsAtMostFifteenPercentAboveThePeer) {
+TEST_P(Divergence, StaysBelowItsShareOfThePeer) {
   QUANTC_NEED_SHARED("models/talelm/validation.txt");
   TemporaryFolder temporary;
   std::filesystem::path artifact = temporary.path() / "model.qc";
@@ -28,12 +29,12 @@ TEST_P(Divergence, IsAtMostFifteenPercentAboveThePeer) {
   RecordProperty("mean_kl", report["mean_kl"].dump());
   EXPECT_EQ(report["tokens"], 27940);
   EXPECT_GT(report["mean_kl"].get<double>(), 0);
-  EXPECT_LE(report["mean_kl"].get<double>(), 1.15 * GetParam().peerMeanKl);
+  EXPECT_LE(report["mean_kl"].get<double>(), GetParam().most * GetParam().peerMeanKl);
   // The reference itself: llama.cpp's float32 perplexity is 49.085.
   EXPECT_NEAR(report["reference_perplexity"].get<double>(), 49.085, 0.05);
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, Divergence, testing::Values(Bar{"int8", 0.000299}, Bar{"int4", 0.011893}),
+INSTANTIATE_TEST_SUITE_P(Schemes, Divergence, testing::Values(Bar{"int8", 0.000299, 1.15}, Bar{"int4", 0.011893, 1.0}),
                          [](const testing::TestParamInfo<Bar>& info) { return std::string(info.param.quant); });
 
 }  // namespace

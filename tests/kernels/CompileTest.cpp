@@ -133,9 +133,9 @@ TEST(Compile, SaysWhatIsWrongWithASpec) {
   using Kind = kernels::ScalarOp::Kind;
   EXPECT_NE(errorOf({"convolution", {}, {}}).find("use one of embed, norm"), std::string::npos);
   EXPECT_NE(errorOf({"matmul", {{"tokens", "one"}, {"finish", "plain"}}, {}}).find("'scheme' is missing"), std::string::npos);
-  EXPECT_NE(
-      errorOf({"matmul", {{"scheme", "int3"}, {"tokens", "one"}, {"finish", "plain"}}, {}}).find("'int3'; use one of f32, f16, int8, int4"),
-      std::string::npos);
+  EXPECT_NE(errorOf({"matmul", {{"scheme", "int3"}, {"tokens", "one"}, {"finish", "plain"}}, {}})
+                .find("'int3'; use one of f32, f16, int8, int4, int6"),
+            std::string::npos);
   EXPECT_NE(errorOf({"matmul", {{"scheme", "f32"}, {"tokens", "one"}, {"finish", "plain"}, {"products", "1"}, {"operands", "x"}}, {}})
                 .find("use f, r and c"),
             std::string::npos);

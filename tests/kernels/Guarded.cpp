@@ -112,7 +112,7 @@ void addWeights(Case& test, const Scheme& scheme, const WeightLayout& layout, co
     return addInput(test, array);
   }
   const int groups = static_cast<int>(size.groups);
-  array.element = scheme.bits == 4 ? Element::u8 : Element::i8;
+  array.element = scheme.bits < 8 ? Element::u8 : Element::i8;
   array.extents = {interleave, rowsPerTile, scheme.groupSize * scheme.bits / 8 / interleave, groups, tiles};
   addInput(test, array);
   addInput(test, {Element::u16, {rowsPerTile, groups, tiles}, {}, {}, {packed.begin() + size.scalesOffset, packed.end()}});

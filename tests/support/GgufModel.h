@@ -17,7 +17,7 @@ namespace quantc::test {
 
 class GgufModel {
 public:
-  /// With `quantized`, matrices are Q4_0 and the embedding, which is the head too, Q8_0: the codes and scales that --quant=int4 chooses.
+  /// With `quantized`, matrices are Q4_0 and the embedding, which is the head too, Q8_0: the codes and scales that --quant=int4 --head=int8 chooses.
   explicit GgufModel(const std::filesystem::path& folder, bool quantized = false)
       : quantized_(quantized), config_(readJsonFile(folder / "config.json")), weights_(openWeightFile(folder / "model.safetensors")),
         architecture_(config_.at("model_type")) {
