@@ -75,7 +75,7 @@ std::optional<KvCache> Lowering::createCache(StringRef name, bool transposed, in
   cache.transposed = transposed;
   cache.heads = heads;
   cache.headDim = headDim;
-  cache.positions = roomFor(positions, cache.element);
+  cache.positions = transposed ? roomFor(positions, cache.element) : llvm::alignTo(positions, 16);
   int64_t bytes;
   if (heads < 1 || headDim < 1 || positions < 1 ||
       llvm::MulOverflow(heads * headDim, cache.positions * (cache.element.isF32() ? 4 : 2), bytes) || bytes > kLargestCache ||

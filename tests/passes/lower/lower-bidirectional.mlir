@@ -18,11 +18,11 @@
 // CHECK: %[[mask:.*]] = kern.buffer "mask" {bytes = 128 : i64, space = #kern<space input>}
 // CHECK: kern.port "mask" %[[mask]] {element = i32, initial = 1 : i32, is_output = false
 
-// Keys are transposed into scratch (32 = the context in units of 16), values are read where they lie.
-// CHECK: %[[k:.*]] = kern.buffer "layer.keys" {bytes = 1024 : i64, space = #kern<space arena>}
-// CHECK: kern.view %[[k]] {{.*}}split_dim = 1 : i64, {{.*}}strides = array<i64: 32, 128, 1>}
+// Keys are transposed into scratch (80: one tile of 64, and an odd number of cache lines), values are read where they lie.
+// CHECK: %[[k:.*]] = kern.buffer "layer.keys" {bytes = 2560 : i64, space = #kern<space arena>}
+// CHECK: kern.view %[[k]] {{.*}}split_dim = 1 : i64, {{.*}}strides = array<i64: 80, 320, 1>}
 // CHECK: kern.call @append_0
-// CHECK: kern.view %[[k]] {{{.*}}extents = #[[keys]], mins = #[[zero3]], {{.*}}strides = array<i64: 1, 32, 128>}
+// CHECK: kern.view %[[k]] {{{.*}}extents = #[[keys]], mins = #[[zero3]], {{.*}}strides = array<i64: 1, 80, 320>}
 // CHECK: kern.view %{{.*}} {{{.*}}extents = #[[values]], mins = #[[zero3]], {{.*}}strides = array<i64: 1, 16, 4>}
 
 // The mask is looked up in a table of two rows; every query reads the same row.

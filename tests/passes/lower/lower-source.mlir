@@ -11,7 +11,7 @@
 module attributes {tfm.context = 12 : i64, tfm.source = 20 : i64} {
   // CHECK-LABEL: kern.program @x86_64 attributes
   // CHECK-SAME: {kern.arena_bytes = [[arena:[0-9]+]] : i64, kern.weight_bytes = [[weights:[0-9]+]] : i64}
-  // CHECK: kern.buffer "layer.key" {bytes = 1024 : i64, offset = [[key:[0-9]+]] : i64, space = #kern<space state>}
+  // CHECK: kern.buffer "layer.key" {bytes = 2560 : i64, offset = [[key:[0-9]+]] : i64, space = #kern<space state>}
   // CHECK: kern.buffer "layer.value" {bytes = 1024 : i64, offset = [[value:[0-9]+]] : i64, space = #kern<space state>}
   // CHECK: kern.view {{.*}}extents = #[[keys]]
   // CHECK: kern.call @attention_0({{.*}}over_source = true
@@ -24,8 +24,8 @@ module attributes {tfm.context = 12 : i64, tfm.source = 20 : i64} {
   }
   // CHECK-LABEL: kern.program @x86_64.encode attributes
   // CHECK-SAME: {kern.arena_bytes = [[arena]] : i64, kern.weight_bytes = [[weights]] : i64}
-  // CHECK: kern.buffer "layer.key" {bytes = 1024 : i64, offset = [[key]] : i64, space = #kern<space state>}
-  // CHECK: kern.view {{.*}}extents = #[[written]], {{.*}}strides = array<i64: 32, 128, 1>}
+  // CHECK: kern.buffer "layer.key" {bytes = 2560 : i64, offset = [[key]] : i64, space = #kern<space state>}
+  // CHECK: kern.view {{.*}}extents = #[[written]], {{.*}}strides = array<i64: 80, 320, 1>}
   // CHECK: kern.call @append_0
   // CHECK: kern.buffer "layer.value" {bytes = 1024 : i64, offset = [[value]] : i64, space = #kern<space state>}
   // CHECK: kern.call @append_0

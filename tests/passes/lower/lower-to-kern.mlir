@@ -48,11 +48,11 @@
 // CHECK: kern.call @norm_0
 // CHECK: kern.call @matmul_0
 
-// Keys are rotated straight into their cache, positions innermost (32 = the context in units of 16).
+// Keys are rotated straight into their cache, positions innermost (80: one tile of 64, and an odd number of cache lines).
 // CHECK: kern.constant "rope.cos"
 // CHECK: kern.constant "rope.sin"
-// CHECK: %[[keys:.*]] = kern.buffer "k" {bytes = 1024 : i64, space = #kern<space state>}
-// CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 32, 128, 1>}
+// CHECK: %[[keys:.*]] = kern.buffer "k" {bytes = 2560 : i64, space = #kern<space state>}
+// CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 80, 320, 1>}
 // CHECK: kern.call @rope_0
 // CHECK: kern.call @matmul_0
 // CHECK: %[[values:.*]] = kern.buffer "v" {bytes = 1024 : i64, space = #kern<space state>}
@@ -60,7 +60,7 @@
 // CHECK: kern.call @append_0
 // CHECK: kern.call @matmul_0
 // CHECK: kern.call @rope_0
-// CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 1, 32, 128>}
+// CHECK: kern.view %[[keys]] {{.*}}strides = array<i64: 1, 80, 320>}
 // CHECK: kern.view %[[values]] {{.*}}strides = array<i64: 1, 4, 128>}
 // CHECK: kern.call @attention_0({{.*}}) {kernel_one = @attention_1, name = "call", outputs = 1 : i64, position_multiply_adds = 16 : i64, {{.*}}units = #[[heads]], window = 20 : i64}
 // CHECK: kern.call @matmul_2({{.*}}) {kernel_one = @matmul_3
