@@ -23,7 +23,7 @@ const schema::Buffer* find_buffer(const schema::Program& program, const char* na
 template <typename T> uint32_t size_of(const flatbuffers::Vector<T>* items) { return items ? items->size() : 0; }
 /// FlatBuffers' verifier does not ask whether the elements of a vector lie where their type must; none of ours needs more than 8.
 template <typename T> bool is_aligned(const flatbuffers::Vector<T>* items) {
-  return !items || reinterpret_cast<uintptr_t>(items->Data()) % 8 == 0;
+  return !items || items->size() == 0 || reinterpret_cast<uintptr_t>(items->Data()) % 8 == 0;
 }
 /// The text, "" where there is none.
 const char* text_of(const flatbuffers::String* text);
