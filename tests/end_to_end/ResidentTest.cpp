@@ -74,7 +74,8 @@ TEST_P(Resident, StaysBelowTheBound) {
     const uint64_t peak = std::stoull(match[1]), bound = std::stoull(match[2]);
     EXPECT_LE(peak, bound);
     EXPECT_LE(seen, bound);
-    EXPECT_LE(seen, peak + (64 << 10)) << "what it says of itself is what others see";
+    // The system counts pages in batches of 32 for each processor.
+    EXPECT_LE(seen, peak + (256 << 10)) << "what it says of itself is what others see";
     EXPECT_GT(seen, peak / 2) << "it was not watched";
     // A bound far above what is ever used would hold, and say nothing.
     EXPECT_LE(bound, peak * 2);
