@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
+#include "artifact_generated.h"
 #include "compiler/support/Error.h"
 
 namespace quantc {
@@ -42,6 +44,23 @@ std::vector<float> VerifyData::floats(const StoredTensor& tensor) const {
   if (tensor.type != StoredType::f32)
     fail(tensor.name, std::string("has elements of type ") + storedTypeName(tensor.type) + ", expected f32");
   return copied<float>(tensor);
+}
+
+std::vector<uint8_t> VerifyData::inputBytes(const StoredTensor& tensor, const schema::Port& port, int64_t lowest) const {
+  const auto bytesOf = [](const auto& values) {
+    const uint8_t* bytes = reinterpret_cast<const uint8_t*>(values.data());
+    return std::vector<uint8_t>(bytes, bytes + values.size() * sizeof values[0]);
+  };
+  if (port.element() != schema::ElementType_i32)
+    return bytesOf(floats(tensor));
+  constexpr int64_t highest = std::numeric_limits<int32_t>::max();
+  std::vector<int32_t> narrow;
+  for (int64_t value : integers(tensor)) {
+    if (value < lowest || value > highest)
+      fail(tensor.name, "has " + std::to_string(value) + ", expected " + std::to_string(lowest) + " to " + std::to_string(highest));
+    narrow.push_back(static_cast<int32_t>(value));
+  }
+  return bytesOf(narrow);
 }
 
 void VerifyData::checkShape(const StoredTensor& tensor, const std::vector<int64_t>& expected) const {

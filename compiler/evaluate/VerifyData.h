@@ -11,6 +11,10 @@
 
 namespace quantc {
 
+namespace schema {
+struct Port;
+}
+
 /// A file of answers. Its functions throw UserError that names the file and the tensor.
 class VerifyData {
 public:
@@ -23,6 +27,8 @@ protected:
   const StoredTensor& need(const std::string& name) const;
   std::vector<int64_t> integers(const StoredTensor& tensor) const;
   std::vector<float> floats(const StoredTensor& tensor) const;
+  /// A tensor as an input of the artifact takes it. Integers below `lowest` are refused.
+  std::vector<uint8_t> inputBytes(const StoredTensor& tensor, const schema::Port& port, int64_t lowest) const;
   void checkShape(const StoredTensor& tensor, const std::vector<int64_t>& expected) const;
 
 private:

@@ -1,6 +1,4 @@
 // What a decoder's answers need before its first step: an encoded sequence.
-#include <limits>
-
 #include "artifact_generated.h"
 #include "compiler/evaluate/VerifyData.h"
 #include "compiler/support/Error.h"
@@ -25,22 +23,7 @@ EncoderInputs::EncoderInputs(ArtifactRun& artifact, const std::filesystem::path&
                               " along dimension " + std::to_string(d));
       positions_ = positions;
     }
-    Input input{port->name()->str(), {}, 0};
-    const auto append = [&](const auto& values) {
-      const uint8_t* bytes = reinterpret_cast<const uint8_t*>(values.data());
-      input.bytes.assign(bytes, bytes + values.size() * sizeof values[0]);
-    };
-    if (port->element() == schema::ElementType_i32) {
-      std::vector<int32_t> narrow;
-      for (int64_t value : integers(tensor)) {
-        if (value < 0 || value > std::numeric_limits<int32_t>::max())
-          fail(tensor.name, "has " + std::to_string(value) + ", expected 0 to 2147483647");
-        narrow.push_back(static_cast<int32_t>(value));
-      }
-      append(narrow);
-    } else {
-      append(floats(tensor));
-    }
+    Input input{port->name()->str(), inputBytes(tensor, *port, 0), 0};
     input.bytesEach = input.bytes.size() / static_cast<size_t>(sequences);
     inputs_.push_back(std::move(input));
   }

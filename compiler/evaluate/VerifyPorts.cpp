@@ -123,22 +123,7 @@ private:
     if (!port)
       fail(tensor.name, "is an input that the artifact does not take; it takes " + names(header_.inputs()));
     matchShape(tensor, *port);
-    Input input{port, {}, 0};
-    const auto append = [&](const auto& values) {
-      const uint8_t* bytes = reinterpret_cast<const uint8_t*>(values.data());
-      input.bytes.assign(bytes, bytes + values.size() * sizeof values[0]);
-    };
-    if (port->element() == schema::ElementType_i32) {
-      std::vector<int32_t> narrow;
-      for (int64_t value : integers(tensor)) {
-        if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max())
-          fail(tensor.name, "has " + std::to_string(value) + ", expected numbers of 32 bits");
-        narrow.push_back(static_cast<int32_t>(value));
-      }
-      append(narrow);
-    } else {
-      append(floats(tensor));
-    }
+    Input input{port, inputBytes(tensor, *port, std::numeric_limits<int32_t>::min()), 0};
     input.bytesEach = input.bytes.size() / static_cast<size_t>(*sequences_);
     inputs_.push_back(std::move(input));
   }

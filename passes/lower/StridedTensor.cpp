@@ -13,8 +13,6 @@ std::optional<int64_t> constantOf(AffineExpr expr) {
   return constant ? std::optional<int64_t>(constant.getValue()) : std::nullopt;
 }
 
-bool isOne(AffineExpr expr) { return constantOf(expr) == 1; }
-
 /// expr / divisor where every step divides evenly.
 AffineExpr quotient(AffineExpr expr, int64_t divisor) {
   std::optional<tfm::LinearSize> size = tfm::linearOf(expr);
@@ -33,6 +31,35 @@ bool lieTogether(int64_t outer, int64_t inner, int64_t extent) {
 }
 
 }  // namespace
+
+Type heldAs(Type element, MLIRContext* context) {
+  if (isa<FloatType>(element))
+    return Float32Type::get(context);
+  return isa<IntegerType>(element) ? Type(IntegerType::get(context, 32)) : Type();
+}
+
+bool isOne(AffineExpr extent) { return constantOf(extent) == 1; }
+
+bool isEmpty(ArrayRef<AffineExpr> extents) {
+  return llvm::any_of(extents, [](AffineExpr extent) {
+    auto constant = dyn_cast<AffineConstantExpr>(extent);
+    return constant && constant.getValue() == 0;
+  });
+}
+
+bool broadcastsTo(ArrayRef<AffineExpr> from, ArrayRef<AffineExpr> to) {
+  if (from.size() > to.size())
+    return false;
+  for (auto [own, wanted] : llvm::zip(from, to.take_back(from.size())))
+    if (own != wanted && !isOne(own))
+      return false;
+  return true;
+}
+
+void preferDense(StridedTensor& tensor) {
+  if (isOne(tensor.extents.back()))
+    tensor.strides.back() = 1;
+}
 
 std::optional<SmallVector<int64_t>> denseStrides(ArrayRef<AffineExpr> extents) {
   SmallVector<int64_t> strides(extents.size(), 0);

@@ -16,6 +16,16 @@ struct StridedTensor {
   size_t rank() const { return strides.size(); }
 };
 
+/// What the artifact computes with: float32 for floats, int32 for integers and booleans; null for others.
+mlir::Type heldAs(mlir::Type element, mlir::MLIRContext* context);
+
+bool isOne(mlir::AffineExpr extent);
+/// Whether there is no element, in any step.
+bool isEmpty(llvm::ArrayRef<mlir::AffineExpr> extents);
+bool broadcastsTo(llvm::ArrayRef<mlir::AffineExpr> from, llvm::ArrayRef<mlir::AffineExpr> to);
+/// An extent of one can have any stride: that of dense arrays suits kernels best.
+void preferDense(StridedTensor& tensor);
+
 /// Row-major strides without gaps; nothing where one would depend on the step.
 std::optional<llvm::SmallVector<int64_t>> denseStrides(llvm::ArrayRef<mlir::AffineExpr> extents);
 

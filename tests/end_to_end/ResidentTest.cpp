@@ -49,21 +49,27 @@ protected:
     description = nlohmann::json::parse(inspected.out);
   }
 
+  /// In bytes, what quantc-run says and what was seen from outside; both are checked against the bound.
+  struct Peaks {
+    uint64_t told, seen;
+  };
+  Peaks peaksOf(const std::vector<std::string>& run) {
+    Peaks peaks = {};
+    watch(run, peaks);
+    return peaks;
+  }
+
   TemporaryFolder folder;
   std::filesystem::path artifact = folder.path() / "model.qc", output = folder.path() / "out";
   nlohmann::json description;
-};
 
-TEST_P(Resident, StaysBelowTheBound) {
-  const std::string threads = std::to_string(GetParam());
-  // All positions of the context are written, in large steps and in small ones.
-  const std::vector<std::vector<std::string>> runs = {{"--bench=412,100"},
-                                                      {"--prompt", "The old king", "--max-tokens", "500", "--seed", "3", "--chunk", "1"}};
-  for (const std::vector<std::string>& run : runs) {
+private:
+  void watch(const std::vector<std::string>& run, Peaks& peaks) {
+    const std::string threads = std::to_string(GetParam());
     std::vector<std::string> command = {builtProgram("quantc-run"), artifact.string(), "--threads", threads};
     command.insert(command.end(), run.begin(), run.end());
     int exitCode = -1;
-    const uint64_t seen = watchPeak(command, output, exitCode);
+    peaks.seen = watchPeak(command, output, exitCode);
     std::ifstream stream(output);
     const std::string text(std::istreambuf_iterator<char>(stream), {});
     ASSERT_EQ(exitCode, 0) << text;
@@ -71,18 +77,34 @@ TEST_P(Resident, StaysBelowTheBound) {
     ASSERT_TRUE(
         std::regex_search(text, match, std::regex("memory  (\\d+) bytes resident at the peak, bound (\\d+) with " + threads + " threads")))
         << text;
-    const uint64_t peak = std::stoull(match[1]), bound = std::stoull(match[2]);
-    EXPECT_LE(peak, bound);
-    EXPECT_LE(seen, bound);
-    // The system counts pages in batches of 32 for each processor.
-    EXPECT_LE(seen, peak + (256 << 10)) << "what it says of itself is what others see";
-    EXPECT_GT(seen, peak / 2) << "it was not watched";
+    peaks.told = std::stoull(match[1]);
+    const uint64_t bound = std::stoull(match[2]);
+    EXPECT_LE(peaks.told, bound);
+    EXPECT_LE(peaks.seen, bound);
+    EXPECT_GT(peaks.seen, peaks.told / 2) << "it was not watched";
     // A bound far above what is ever used would hold, and say nothing.
-    EXPECT_LE(bound, peak * 2);
+    EXPECT_LE(bound, peaks.told * 2);
     EXPECT_GE(bound, description["resident_bound"].get<uint64_t>());
     if (GetParam() == 1) {
       EXPECT_EQ(bound, description["resident_bound"].get<uint64_t>());
     }
+  }
+};
+
+TEST_P(Resident, StaysBelowTheBound) {
+  // All positions of the context are written, in large steps and in small ones.
+  const std::vector<std::vector<std::string>> runs = {{"--bench=412,100"},
+                                                      {"--prompt", "The old king", "--max-tokens", "500", "--seed", "3", "--chunk", "1"}};
+  for (const std::vector<std::string>& run : runs) {
+    // Where memory was given up before a process asks for its peak, the system tells it a count that lags behind by some batches of pages: one of
+    // three runs has to agree. The bound holds in all.
+    uint64_t apart = UINT64_MAX;
+    for (int attempt = 0; attempt < 3 && apart > (64 << 10); ++attempt) {
+      const Peaks peaks = peaksOf(run);
+      ASSERT_FALSE(HasFatalFailure());
+      apart = peaks.seen > peaks.told ? peaks.seen - peaks.told : 0;
+    }
+    EXPECT_LE(apart, 64u << 10) << "what it says of itself is what others see";
   }
 }
 

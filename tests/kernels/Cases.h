@@ -52,8 +52,16 @@ void addWeights(Case& test, const Scheme& scheme, const WeightLayout& layout, co
 void addQuantized(Case& test, const Quantized& q, int tokens, int first = 0);
 void addQuantizedOutputs(Case& test, const Quantized& q, int tokens, Crop crop = {}, int first = 0);
 
+Case start(const std::string& name, kernels::KernelSpec spec);
+/// A number as a parameter.
+std::string text(float value);
+/// Random numbers that are a case's own.
+std::mt19937 seeded(const std::string& name);
+std::vector<uint16_t> halves(const std::vector<float>& values);
 std::vector<float> randomFloats(std::mt19937& random, size_t count, float scale = 1.0f);
 
+/// Those of attention (AttentionCases.cpp).
+void addAttention(std::vector<Case>& cases);
 /// Those of the generic families (GenericCases.cpp).
 void addGenericCases(std::vector<Case>& cases);
 /// Those of mixtures of experts.

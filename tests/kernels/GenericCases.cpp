@@ -8,20 +8,6 @@ using kernels::KernelSpec;
 using kernels::ScalarOp;
 using Kind = ScalarOp::Kind;
 
-std::mt19937 seeded(const std::string& name) {
-  uint32_t seed = 1;
-  for (unsigned char c : name)
-    seed = seed * 31 + c;
-  return std::mt19937(seed);
-}
-
-Case start(const std::string& name, KernelSpec spec) {
-  Case test;
-  test.name = name;
-  test.spec = std::move(spec);
-  return test;
-}
-
 std::vector<int32_t> randomInts(std::mt19937& random, size_t count, int32_t bound) {
   std::vector<int32_t> values(count);
   for (int32_t& value : values)

@@ -52,6 +52,33 @@ Argument emptyArgument(const Array& array, const std::vector<int>& extents, cons
 
 }  // namespace
 
+std::string text(float value) {
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.9g", value);
+  return digits;
+}
+
+std::mt19937 seeded(const std::string& name) {
+  uint32_t seed = 1;
+  for (unsigned char c : name)
+    seed = seed * 31 + c;
+  return std::mt19937(seed);
+}
+
+std::vector<uint16_t> halves(const std::vector<float>& values) {
+  std::vector<uint16_t> bits;
+  for (float value : values)
+    bits.push_back(halfFromFloat(value));
+  return bits;
+}
+
+Case start(const std::string& name, kernels::KernelSpec spec) {
+  Case test;
+  test.name = name;
+  test.spec = std::move(spec);
+  return test;
+}
+
 void addInput(Case& test, const Array& array) {
   const std::vector<int> strides = stridesOf(array);
   Argument argument = emptyArgument(array, array.extents, strides, kInputGuard);

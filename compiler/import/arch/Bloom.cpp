@@ -31,7 +31,7 @@ public:
         residualIsNorm_(config().flag("apply_residual_connection_post_layernorm", false)) {
     if (hidden_ % heads_ != 0)
       config().fail("n_head", "is " + std::to_string(heads_) + ", expected a divisor of hidden_size, which is " + std::to_string(hidden_),
-                    "correct it, or fetch the checkpoint again");
+                    kCorrect);
     if (int64_t kvHeads = config().count("num_key_value_heads", heads_); kvHeads != heads_)
       config().fail("num_key_value_heads",
                     "is " + std::to_string(kvHeads) + ", expected as many as n_head, which is " + std::to_string(heads_),

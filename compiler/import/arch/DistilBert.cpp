@@ -20,7 +20,7 @@ struct DistilBertConfig {
     int64_t heads = config.count("n_heads");
     if (shape.hidden % heads != 0)
       config.fail("dim", "is " + std::to_string(shape.hidden) + ", expected a multiple of n_heads, which is " + std::to_string(heads),
-                  "correct it, or fetch the checkpoint again");
+                  kCorrect);
     shape.attention = {heads, heads, shape.hidden / heads};
     shape.epsilon = kEpsilon;
     shape.activation = activation(config, "activation", "gelu");

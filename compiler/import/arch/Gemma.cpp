@@ -38,8 +38,7 @@ std::vector<bool> localLayers(const ConfigJson& config, int64_t layers, int64_t 
     local.push_back(type == kLocal);
   }
   if (static_cast<int64_t>(local.size()) != layers)
-    config.fail("layer_types", "has " + std::to_string(local.size()) + " entries, expected " + std::to_string(layers),
-                "correct it, or fetch the checkpoint again");
+    config.fail("layer_types", "has " + std::to_string(local.size()) + " entries, expected " + std::to_string(layers), kCorrect);
   return local;
 }
 
@@ -51,8 +50,7 @@ void addWindowsAndNorms(DecoderConfig& decoder, const ConfigJson& config, int64_
   decoder.isLocal = localLayers(config, decoder.layers, pattern);
   double scalar = config.number("query_pre_attn_scalar", static_cast<double>(decoder.attention.headDim));
   if (scalar <= 0)
-    config.fail("query_pre_attn_scalar", "is " + std::to_string(scalar) + ", expected a positive number",
-                "correct it, or fetch the checkpoint again");
+    config.fail("query_pre_attn_scalar", "is " + std::to_string(scalar) + ", expected a positive number", kCorrect);
   decoder.attentionScale = 1 / std::sqrt(scalar);
   decoder.scoreCap = std::max(0.0, config.number("attn_logit_softcapping", 0));
   decoder.logitCap = std::max(0.0, config.number("final_logit_softcapping", 0));

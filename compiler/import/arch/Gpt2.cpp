@@ -21,7 +21,7 @@ struct Gpt2Config {
         tiedHead(config.flag("tie_word_embeddings", true)) {
     if (hidden % heads != 0)
       config.fail("n_embd", "is " + std::to_string(hidden) + ", expected a multiple of n_head, which is " + std::to_string(heads),
-                  "correct it, or fetch the checkpoint again");
+                  kCorrect);
     if (config.flag("add_cross_attention", false))
       config.fail("add_cross_attention", "is true, supported is false", kUseOnnx);
   }

@@ -14,7 +14,7 @@ ImportedModel importMixtral(HfBuilder& builder) {
     config.fail("num_experts_per_tok",
                 "is " + std::to_string(decoder.expertsPerToken) + ", expected at most num_local_experts, which is " +
                     std::to_string(decoder.experts),
-                "correct it, or fetch the checkpoint again");
+                kCorrect);
   decoder.tiedHead = config.flag("tie_word_embeddings", false);
   return importDecoder(builder, decoder);
 }

@@ -12,7 +12,6 @@ using tfm::BinaryKind;
 
 namespace {
 
-constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
 constexpr int64_t kMostBuckets = 1 << 16, kMostPositions = 1 << 20;
 
 struct T5Config {

@@ -11,7 +11,6 @@ using tfm::BinaryKind;
 
 namespace {
 
-constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
 constexpr double kEpsilon = 1e-5;  // of norms; no key of the config says otherwise
 
 struct WhisperConfig {

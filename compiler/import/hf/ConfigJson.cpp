@@ -12,7 +12,6 @@ using nlohmann::json;
 namespace {
 
 constexpr JsonLimits kLimits{16 << 20, 32};
-constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
 constexpr const char* kPositive = "a whole number from 1 to 2147483647";
 constexpr const char* kNumber = "a number";
 constexpr const char* kFlag = "true or false";

@@ -11,6 +11,9 @@
 
 namespace quantc {
 
+/// How to mend a config or a checkpoint that contradicts itself.
+constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
+
 /// A key that is null counts as absent. Getters without a default throw UserError for an absent key, all of them for one of the wrong kind.
 class ConfigJson {
 public:

@@ -19,7 +19,6 @@ namespace {
 RankedTensorType ranked(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 constexpr int64_t kLargestHeadDim = 4096;
-constexpr const char* kCorrect = "correct it, or fetch the checkpoint again";
 
 struct NamedActivation {
   const char* name;

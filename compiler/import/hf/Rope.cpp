@@ -11,7 +11,7 @@ constexpr double kPi = 3.14159265358979323846;
 double positive(const ConfigJson& config, const char* key) {
   double value = config.number(key);
   if (value <= 0)
-    config.fail(key, "is " + std::to_string(value) + ", expected a positive number", "correct it, or fetch the checkpoint again");
+    config.fail(key, "is " + std::to_string(value) + ", expected a positive number", kCorrect);
   return value;
 }
 
@@ -21,7 +21,7 @@ void scaleLikeLlama3(const ConfigJson& scaling, std::vector<float>& frequencies)
   double low = positive(scaling, "low_freq_factor"), high = positive(scaling, "high_freq_factor");
   double oldContext = static_cast<double>(scaling.count("original_max_position_embeddings"));
   if (low >= high)
-    scaling.fail("low_freq_factor", "is not below 'high_freq_factor'", "correct it, or fetch the checkpoint again");
+    scaling.fail("low_freq_factor", "is not below 'high_freq_factor'", kCorrect);
   float longest = static_cast<float>(oldContext / low), shortest = static_cast<float>(oldContext / high);
   for (float& frequency : frequencies) {
     float wavelength = static_cast<float>(2 * kPi) / frequency;
@@ -57,7 +57,7 @@ RopeParameters ropeParameters(const ConfigJson& config, const ConfigJson& scalin
     config.fail("head_dim",
                 "gives " + std::to_string(rope.rotaryDim) + " rotated elements per head, expected an even number from 2 to " +
                     std::to_string(headDim),
-                "correct it, or fetch the checkpoint again");
+                kCorrect);
   rope.inverseFrequencies = frequenciesOf(theta, rope.rotaryDim);
   if (type == "linear") {
     float factor = static_cast<float>(positive(scaling, "factor"));

@@ -263,6 +263,20 @@ Value contribMask(Node& node, const Maker& make, unsigned input, AffineExpr keys
 
 void addBias(const Maker& make, Scores& scores, Value bias) { scores.bias = scores.bias ? make.add(scores.bias, bias) : bias; }
 
+/// How com.microsoft's Attention and MultiHeadAttention score: a padding mask as input `mask`, a bias as input 5, causal where unidirectional.
+Scores contribScores(Node& node, Maker& make, Value q, Value k, unsigned mask, AffineExpr past) {
+  Scores scores;
+  scores.scale = scaleOf(node, make, q);
+  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
+  if (node.has(mask))
+    scores.bias = contribMask(node, make, mask, make.dim(k, 2), scores.hidden);
+  if (node.has(5))
+    addBias(make, scores, node.value(5));
+  if (node.attribute("unidirectional", int64_t(0)))
+    scores.diagonal = past;
+  return scores;
+}
+
 }  // namespace
 
 /// com.microsoft: input, weights, bias, mask_index, past, attention_bias.
@@ -301,15 +315,7 @@ void importContribAttention(Node& node) {
     };
     node.set(1, make.concat({stacked(k), stacked(v)}, 0));
   }
-  Scores scores;
-  scores.scale = scaleOf(node, make, q);
-  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
-  if (node.has(3))
-    scores.bias = contribMask(node, make, 3, make.dim(k, 2), scores.hidden);
-  if (node.has(5))
-    addBias(make, scores, node.value(5));
-  if (node.attribute("unidirectional", int64_t(0)))
-    scores.diagonal = past;
+  const Scores scores = contribScores(node, make, q, k, 3, past);
   node.set(0, joinHeads(node, make, attention(node, make, q, k, v, scores).result));
 }
 
@@ -362,15 +368,7 @@ void importMultiHeadAttention(Node& node) {
     node.set(1, k);
   if (wanted(node, 2))
     node.set(2, v);
-  Scores scores;
-  scores.scale = scaleOf(node, make, q);
-  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
-  if (node.has(4))
-    scores.bias = contribMask(node, make, 4, make.dim(k, 2), scores.hidden);
-  if (node.has(5))
-    addBias(make, scores, node.value(5));
-  if (node.attribute("unidirectional", int64_t(0)))
-    scores.diagonal = past;
+  const Scores scores = contribScores(node, make, q, k, 4, past);
   AttentionValues values = attention(node, make, q, k, v, scores);
   node.set(0, joinHeads(node, make, values.result));
   if (wanted(node, 3))
