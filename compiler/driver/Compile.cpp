@@ -39,12 +39,17 @@ constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.cont
 
 constexpr const char* kDefaultScheme = "int4";
 
-/// Whether a weight comes in blocks of quantized numbers.
+/// Whether a matrix comes as quantized numbers.
 bool isQuantized(mlir::ModuleOp module) {
   return module
       .walk([](tfm::WeightOp weight) {
-        return weight.getExpr().walk(
-            [](tfm::StoredAttr stored) { return stored.getBlocks() ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance(); });
+        return weight.getExpr().walk([](mlir::Attribute part) {
+          auto stored = mlir::dyn_cast<tfm::StoredAttr>(part);
+          auto dequantized = mlir::dyn_cast<tfm::DequantizedAttr>(part);
+          auto codes = dequantized ? tfm::typeOfWeight(dequantized.getCodes()) : mlir::RankedTensorType();
+          bool quantized = (stored && stored.getBlocks()) || (codes && codes.getRank() > 1 && codes.getElementTypeBitWidth() <= 8);
+          return quantized ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
+        });
       })
       .wasInterrupted();
 }

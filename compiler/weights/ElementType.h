@@ -6,7 +6,7 @@
 
 namespace quantc {
 
-/// f32, f16, bf16, f64, signless integers, `ui8` and `ui16` for the unsigned, i1 for booleans.
+/// f32, f16, bf16, f64, signless integers, `ui8` and the like for the unsigned, i1 for booleans.
 mlir::Type elementType(StoredType type, mlir::MLIRContext* context);
 
 /// tensor<2x3xf16> of a stored tensor.

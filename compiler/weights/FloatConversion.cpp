@@ -75,10 +75,50 @@ template <typename T> bool convert(const uint8_t* data, int64_t count, float* ou
   return largestExponent < kAllOnes<T>;
 }
 
+template <typename T> int64_t numberAt(const uint8_t* data, int64_t index) {
+  T number;
+  std::memcpy(&number, data + index * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  return static_cast<int64_t>(number);
+}
+
+/// Number `index` of those of 2 or 4 bits, the first in the low bits of a byte.
+int partOfByte(const uint8_t* data, int64_t index, int bits, bool isSigned) {
+  const int perByte = 8 / bits, mask = (1 << bits) - 1;
+  const int number = data[index / perByte] >> (index % perByte * bits) & mask;
+  return isSigned && number > mask / 2 ? number - mask - 1 : number;
+}
+
+bool convertParts(const uint8_t* data, int64_t begin, int64_t count, int bits, bool isSigned, float* out, int64_t stride) {
+  for (int64_t i = 0; i < count; ++i)
+    out[i * stride] = static_cast<float>(partOfByte(data, begin + i, bits, isSigned));
+  return true;
+}
+
 }  // namespace
 
-bool convertToFloat(StoredType type, const uint8_t* data, int64_t count, float* out, int64_t stride) {
+int64_t integerAt(StoredType type, const uint8_t* data, int64_t index) {
   switch (type) {
+  case StoredType::i2: return partOfByte(data, index, 2, true);
+  case StoredType::u2: return partOfByte(data, index, 2, false);
+  case StoredType::i4: return partOfByte(data, index, 4, true);
+  case StoredType::u4: return partOfByte(data, index, 4, false);
+  case StoredType::i8: return numberAt<int8_t>(data, index);
+  case StoredType::i16: return numberAt<int16_t>(data, index);
+  case StoredType::u16: return numberAt<uint16_t>(data, index);
+  case StoredType::i32: return numberAt<int32_t>(data, index);
+  case StoredType::i64: return numberAt<int64_t>(data, index);
+  default: return numberAt<uint8_t>(data, index);
+  }
+}
+
+bool convertToFloat(StoredType type, const uint8_t* data, int64_t begin, int64_t count, float* out, int64_t stride) {
+  if (bitsOf(type) >= 8)
+    data += begin * static_cast<int64_t>(bytesOf(type));
+  switch (type) {
+  case StoredType::i2: return convertParts(data, begin, count, 2, true, out, stride);
+  case StoredType::u2: return convertParts(data, begin, count, 2, false, out, stride);
+  case StoredType::i4: return convertParts(data, begin, count, 4, true, out, stride);
+  case StoredType::u4: return convertParts(data, begin, count, 4, false, out, stride);
   case StoredType::f32: return convert<float>(data, count, out, stride);
   case StoredType::f16: return convert<Half>(data, count, out, stride);
   case StoredType::bf16: return convert<BFloat>(data, count, out, stride);

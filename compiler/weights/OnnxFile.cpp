@@ -39,6 +39,10 @@ std::optional<StoredType> storedType(uint64_t dataType) {
   case onnx::TensorProto::INT32: return StoredType::i32;
   case onnx::TensorProto::INT64: return StoredType::i64;
   case onnx::TensorProto::BOOL: return StoredType::boolean;
+  case kOnnxUint4: return StoredType::u4;
+  case kOnnxInt4: return StoredType::i4;
+  case kOnnxUint2: return StoredType::u2;
+  case kOnnxInt2: return StoredType::i2;
   default: return std::nullopt;
   }
 }
@@ -73,6 +77,10 @@ std::vector<uint8_t> typedElements(const onnx::TensorProto& tensor, StoredType t
   case StoredType::bf16:
   case StoredType::i16:
   case StoredType::u16: append<uint16_t>(bytes, tensor.int32_data()); break;
+  case StoredType::i2:  // of 2 or 4 bits: a byte of several in each number
+  case StoredType::u2:
+  case StoredType::i4:
+  case StoredType::u4:
   case StoredType::i8:
   case StoredType::u8:
   case StoredType::boolean: append<uint8_t>(bytes, tensor.int32_data()); break;

@@ -7,6 +7,7 @@
 #include "compiler/support/Error.h"
 #include "compiler/weights/ElementType.h"
 #include "compiler/weights/FloatConversion.h"
+#include "compiler/weights/QuantizedExpression.h"
 #include "dialects/schemes/BlockFormat.h"
 #include "dialects/tfm/Tfm.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -35,8 +36,7 @@ public:
     if (target.scheme)
       return readGroups(begin, count, target);
     bool finite = tensor_.blocks ? decodeBlocks(*tensor_.blocks, tensor_.data, begin, count, target.floats, target.stride)
-                                 : convertToFloat(tensor_.type, tensor_.data + begin * static_cast<int64_t>(bytesOf(tensor_.type)), count,
-                                                  target.floats, target.stride);
+                                 : convertToFloat(tensor_.type, tensor_.data, begin, count, target.floats, target.stride);
     if (!finite)
       failNotFinite();
   }
@@ -48,7 +48,10 @@ public:
   }
 
   void release(int64_t begin, int64_t count) const override {
-    uint64_t elements = tensor_.blocks ? tensor_.blocks->elements : 1,
+    const int bits = bitsOf(tensor_.type);
+    uint64_t elements = tensor_.blocks ? tensor_.blocks->elements
+                        : bits < 8     ? 8 / bits
+                                       : 1,
              bytes = tensor_.blocks ? tensor_.blocks->bytes : bytesOf(tensor_.type);
     uint64_t first = static_cast<uint64_t>(begin) / elements, end = (static_cast<uint64_t>(begin + count) + elements - 1) / elements;
     file_.release(tensor_.data + first * bytes, (end - first) * bytes);
@@ -376,6 +379,14 @@ Inner resolve(mlir::Attribute expr, const WeightFiles& files) {
         for (mlir::Attribute inner : concatenated.getInners())
           inners.push_back(resolve(inner, files));
         return std::make_unique<Concatenated>(std::move(inners), shape, concatenated.getAxis());
+      })
+      .Case([&](tfm::UnpackedAttr unpacked) {
+        return makeUnpacked(resolve(unpacked.getInner(), files), shape, static_cast<int>(unpacked.getBits()));
+      })
+      .Case([&](tfm::DequantizedAttr dequantized) {
+        return makeDequantized({resolve(dequantized.getCodes(), files), resolve(dequantized.getScales(), files),
+                                dequantized.getZeros() ? resolve(dequantized.getZeros(), files) : Inner(), dequantized.getBlock(),
+                                tfm::codeRangeOf(dequantized)});
       })
       .Case([](tfm::LiteralAttr literal) { return std::make_unique<Literal>(literal.getValues()); })
       .Case([](tfm::RopeTableAttr table) { return std::make_unique<RopeTable>(table); });

@@ -13,22 +13,28 @@
 
 namespace quantc {
 
-size_t bytesOf(StoredType type) {
+int bitsOf(StoredType type) {
   switch (type) {
   case StoredType::f64:
-  case StoredType::i64: return 8;
+  case StoredType::i64: return 64;
   case StoredType::f32:
-  case StoredType::i32: return 4;
+  case StoredType::i32: return 32;
   case StoredType::f16:
   case StoredType::bf16:
   case StoredType::i16:
-  case StoredType::u16: return 2;
+  case StoredType::u16: return 16;
   case StoredType::i8:
   case StoredType::u8:
-  case StoredType::boolean: return 1;
+  case StoredType::boolean: return 8;
+  case StoredType::i4:
+  case StoredType::u4: return 4;
+  case StoredType::i2:
+  case StoredType::u2: return 2;
   }
   return 0;
 }
+
+size_t bytesOf(StoredType type) { return static_cast<size_t>(bitsOf(type) + 7) / 8; }
 
 const char* storedTypeName(StoredType type) {
   switch (type) {
@@ -36,6 +42,10 @@ const char* storedTypeName(StoredType type) {
   case StoredType::f16: return "f16";
   case StoredType::bf16: return "bf16";
   case StoredType::f64: return "f64";
+  case StoredType::i2: return "i2";
+  case StoredType::u2: return "u2";
+  case StoredType::i4: return "i4";
+  case StoredType::u4: return "u4";
   case StoredType::i8: return "i8";
   case StoredType::u8: return "u8";
   case StoredType::i16: return "i16";
@@ -48,11 +58,13 @@ const char* storedTypeName(StoredType type) {
 }
 
 bool bytesOfTensor(StoredType type, const std::vector<int64_t>& shape, uint64_t& bytes) {
-  int64_t product = static_cast<int64_t>(bytesOf(type));
+  const int bits = bitsOf(type);
+  int64_t product = bits < 8 ? 1 : bits / 8;
   for (int64_t size : shape)
     if (size < 0 || __builtin_mul_overflow(product, size, &product))
       return false;
-  bytes = static_cast<uint64_t>(product);
+  const int perByte = bits < 8 ? 8 / bits : 1;
+  bytes = static_cast<uint64_t>(product) / perByte + (product % perByte != 0);
   return true;
 }
 
@@ -66,7 +78,10 @@ bool bytesOfTensor(const StoredTensor& tensor, uint64_t& bytes) {
 }
 
 int64_t StoredTensor::elements() const {
-  return static_cast<int64_t>(blocks ? bytes / blocks->bytes * blocks->elements : bytes / bytesOf(type));
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
 }
 
 std::pair<const StoredTensor*, const StoredTensor*> sortByPlace(std::vector<StoredTensor>& tensors) {

@@ -11,7 +11,10 @@ namespace quantc {
 
 struct BlockFormat;
 
-enum class StoredType : uint8_t { f32, f16, bf16, f64, i8, u8, i16, u16, i32, i64, boolean };
+/// Elements of fewer than eight bits lie several to a byte, the first in the low bits; a tensor ends with a whole byte.
+enum class StoredType : uint8_t { f32, f16, bf16, f64, i2, u2, i4, u4, i8, u8, i16, u16, i32, i64, boolean };
+int bitsOf(StoredType type);
+/// Whole bytes of one element.
 size_t bytesOf(StoredType type);
 const char* storedTypeName(StoredType type);
 

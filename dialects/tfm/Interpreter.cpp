@@ -1,5 +1,6 @@
 #include "dialects/tfm/Interpreter.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "compiler/support/Error.h"
@@ -26,7 +27,7 @@ Array fromElements(ElementsAttr elements) {
     for (const APFloat& value : elements.getValues<APFloat>())
       array.values[i++] = value.convertToDouble();
   } else {
-    bool isSigned = !type.getElementType().isInteger(1);
+    bool isSigned = !type.getElementType().isInteger(1) && !type.getElementType().isUnsignedInteger();
     size_t i = 0;
     for (const APInt& value : elements.getValues<APInt>())
       array.values[i++] = isSigned ? static_cast<double>(value.getSExtValue()) : static_cast<double>(value.getZExtValue());
@@ -69,7 +70,16 @@ double roundTo(double value, Type element) {
     rounded.convert(type.getFloatSemantics(), APFloat::rmNearestTiesToEven, &inexact);
     return rounded.convertToDouble();
   }
-  return element.isInteger(1) ? (value != 0) : std::trunc(value);
+  if (element.isInteger(1))
+    return value != 0;
+  value = std::trunc(value);
+  const unsigned width = element.getIntOrFloatBitWidth();
+  if (width >= 32)
+    return value;
+  // Fewer bits wrap around what int32 holds of the number, as in the kernels.
+  auto number = std::isnan(value) ? 0 : static_cast<int64_t>(std::clamp(value, -2147483648.0, 2147483647.0));
+  number &= (int64_t{1} << width) - 1;
+  return static_cast<double>(element.isUnsignedInteger() || number < int64_t{1} << (width - 1) ? number : number - (int64_t{1} << width));
 }
 
 SmallVector<int64_t> Interpreter::shapeOf(RankedTensorType type) const {

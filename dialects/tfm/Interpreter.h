@@ -28,7 +28,7 @@ struct Array {
 /// Number of elements of a shape; nullopt above what the interpreter is willing to hold.
 std::optional<int64_t> elementCount(llvm::ArrayRef<int64_t> shape);
 
-/// The nearest value of an element type; floats go to integers by truncation, anything to i1 as `!= 0`.
+/// The nearest value of an element type; floats go to integers by truncation and wrap around below 32 bits, anything to i1 as `!= 0`.
 double roundTo(double value, mlir::Type element);
 
 /// Symbols of one step.

@@ -26,6 +26,13 @@ namespace quantc::tfm {
 /// Type of a weight expression; null when `expr` is not one or does not fit together.
 mlir::RankedTensorType typeOfWeight(mlir::Attribute expr);
 
+/// What code - zero point can be, by the types alone or by the zero points where they are a constant of one value. Both ends 0 where that is not
+/// known to fit into 16 bits.
+struct CodeRange {
+  int64_t least, most;
+};
+CodeRange codeRangeOf(DequantizedAttr attr);
+
 /// The scheme name of activations.
 constexpr llvm::StringLiteral kActivationScheme = "act8";
 

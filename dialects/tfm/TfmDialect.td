@@ -65,6 +65,22 @@ def Tfm_ConcatenatedAttr : Tfm_Attr<"Concatenated", "concatenated"> {
   let assemblyFormat = "`<` `[` $inners `]` `,` $axis `>`";
 }
 
+def Tfm_UnpackedAttr : Tfm_Attr<"Unpacked", "unpacked"> {
+  let summary = "unsigned numbers of 2 or 4 bits along the last dimension of an expression of bytes, the first in a byte's low bits";
+  let parameters = (ins "::mlir::Attribute":$inner, "unsigned":$bits);
+  let assemblyFormat = "`<` $inner `,` $bits `>`";
+}
+
+def Tfm_DequantizedAttr : Tfm_Attr<"Dequantized", "dequantized"> {
+  let summary = "(code - zero point) * scale, in float32";
+  let description = [{
+    Scales and zero points have as many dimensions as the codes. Along each there is one for every code, one for every `block` codes, or one for all.
+    Without zero points they are 0.
+  }];
+  let parameters = (ins "::mlir::Attribute":$codes, "::mlir::Attribute":$scales, OptionalParameter<"::mlir::Attribute">:$zeros, "int64_t":$block);
+  let assemblyFormat = "`<` $codes `,` $scales `,` `block` `=` $block (`,` `zeros` `=` $zeros^)? `>`";
+}
+
 def Tfm_LiteralAttr : Tfm_Attr<"Literal", "literal"> {
   let summary = "values that the compiler computed, at most 64 KiB";
   let parameters = (ins "::mlir::DenseElementsAttr":$values);

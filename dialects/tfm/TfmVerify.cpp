@@ -82,6 +82,43 @@ RankedTensorType concatenatedType(ConcatenatedAttr concat) {
   return weightType(shape, first.getElementType());
 }
 
+/// One for all, one for every code, or one for every `block` codes along each dimension.
+bool fitsCodes(RankedTensorType type, RankedTensorType codes, int64_t block) {
+  if (!type || type.getRank() != codes.getRank())
+    return false;
+  for (auto [own, extent] : llvm::zip(type.getShape(), codes.getShape()))
+    if (own != 1 && own != extent && own != extent / block + (extent % block != 0))
+      return false;
+  return true;
+}
+
+RankedTensorType dequantizedType(DequantizedAttr attr) {
+  RankedTensorType codes = typeOfWeight(attr.getCodes()), scales = typeOfWeight(attr.getScales());
+  RankedTensorType zeros = attr.getZeros() ? typeOfWeight(attr.getZeros()) : scales;
+  bool fits = codes && isa<IntegerType>(codes.getElementType()) && attr.getBlock() >= 1 && fitsCodes(scales, codes, attr.getBlock()) &&
+              isa<FloatType>(scales.getElementType()) && fitsCodes(zeros, codes, attr.getBlock()) &&
+              (!attr.getZeros() || isa<IntegerType, FloatType>(zeros.getElementType()));
+  return fits ? RankedTensorType::get(codes.getShape(), Float32Type::get(attr.getContext())) : RankedTensorType();
+}
+
+RankedTensorType unpackedType(UnpackedAttr attr) {
+  RankedTensorType inner = typeOfWeight(attr.getInner());
+  if (!inner || inner.getRank() == 0 || !inner.getElementType().isUnsignedInteger(8) || (attr.getBits() != 2 && attr.getBits() != 4))
+    return {};
+  SmallVector<int64_t> shape(inner.getShape());
+  if (llvm::MulOverflow(shape.back(), int64_t{8 / attr.getBits()}, shape.back()))
+    return {};
+  return weightType(shape, IntegerType::get(attr.getContext(), attr.getBits(), IntegerType::Unsigned));
+}
+
+CodeRange rangeOf(Type type) {
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer || integer.getWidth() > 16)
+    return {0, 0};
+  int64_t count = int64_t{1} << integer.getWidth();
+  return integer.isUnsigned() ? CodeRange{0, count - 1} : CodeRange{-count / 2, count / 2 - 1};
+}
+
 bool fitsBlocks(RankedTensorType type, StringAttr blocks) {
   const BlockFormat* format = findBlockFormat(blocks.str());
   return format && type.getElementType().isF32() && type.getRank() > 0 && type.getShape().back() % format->elements == 0;
@@ -121,11 +158,31 @@ RankedTensorType typeOfWeight(Attribute expr) {
         return RankedTensorType::get(shape, inner.getElementType());
       })
       .Case([](ConcatenatedAttr concat) { return concatenatedType(concat); })
+      .Case([](UnpackedAttr unpacked) { return unpackedType(unpacked); })
+      .Case([](DequantizedAttr dequantized) { return dequantizedType(dequantized); })
       .Case([](LiteralAttr literal) { return dyn_cast<RankedTensorType>(literal.getValues().getType()); })
       .Case([](RopeTableAttr table) {
         return weightType({table.getPositions(), table.getFrequencies().size()}, Float32Type::get(table.getContext()));
       })
       .Default([](Attribute) { return RankedTensorType(); });
+}
+
+CodeRange codeRangeOf(DequantizedAttr attr) {
+  RankedTensorType type = typeOfWeight(attr.getCodes());
+  CodeRange codes = type ? rangeOf(type.getElementType()) : CodeRange{0, 0}, zeros{0, 0};
+  if (codes.least == codes.most || !attr.getZeros())
+    return codes;
+  auto literal = dyn_cast<LiteralAttr>(attr.getZeros());
+  if (literal && literal.getValues().isSplat() && isa<IntegerType>(literal.getValues().getElementType())) {
+    const APInt zero = literal.getValues().getSplatValue<APInt>();
+    bool isUnsigned = literal.getValues().getElementType().isUnsignedInteger();
+    zeros.least = zeros.most = isUnsigned ? static_cast<int64_t>(zero.getLimitedValue(INT32_MAX)) : zero.getSExtValue();
+  } else if (RankedTensorType own = typeOfWeight(attr.getZeros())) {
+    zeros = rangeOf(own.getElementType());
+    if (zeros.least == zeros.most)
+      return zeros;
+  }
+  return {codes.least - zeros.most, codes.most - zeros.least};
 }
 
 LogicalResult WeightOp::verify() {

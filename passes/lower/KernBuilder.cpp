@@ -44,6 +44,10 @@ std::string nameOfWeight(Attribute expr) {
       names += (names.empty() ? "" : "+") + nameOfWeight(inner);
     return names;
   }
+  if (auto unpacked = dyn_cast<tfm::UnpackedAttr>(expr))
+    return nameOfWeight(unpacked.getInner());
+  if (auto dequantized = dyn_cast<tfm::DequantizedAttr>(expr))
+    return nameOfWeight(dequantized.getCodes());
   if (auto table = dyn_cast<tfm::RopeTableAttr>(expr))
     return table.getSine() ? "rope.sin" : "rope.cos";
   return "literal";

@@ -22,12 +22,12 @@ bool isIntegerOp(StringRef name) {
   return llvm::is_contained(kNames, name);
 }
 
-/// What integers of fewer bits wrap around at; nullptr for 32 and more.
-const char* wrapOf(Type element) {
+/// What integers of fewer bits wrap around at; nothing for 32 and more.
+std::string wrapOf(Type element) {
   auto integer = dyn_cast<IntegerType>(element);
   if (!integer || integer.getWidth() == 1 || integer.getWidth() > 16)
-    return nullptr;
-  return integer.getWidth() == 8 ? (integer.isUnsigned() ? "wrapu8" : "wrap8") : integer.isUnsigned() ? "wrapu16" : "wrap16";
+    return "";
+  return (integer.isUnsigned() ? "wrapu" : "wrap") + std::to_string(integer.getWidth());
 }
 
 }  // namespace
@@ -94,11 +94,11 @@ LogicalResult Lowering::lowerInto(Operation* op, ArrayRef<StridedTensor> in, con
   Type element = typeOf(op->getResult(0)).getElementType();
   bool isFloat = out.element.isF32();
   auto elementwise = [&](StringRef name, StringRef type) {
-    const char* wrap = wrapOf(element);
+    const std::string wrap = wrapOf(element);
     if (!isIntegerOp(name) || failed(callStrided(loc, name, type, nullptr, in, out)))
       return failure();
     // In place would share memory between input and output.
-    if (!wrap || name == "select")
+    if (wrap.empty() || name == "select")
       return success();
     std::optional<StridedTensor> whole = temporary("wide", out.element, out.extents);
     if (!whole || failed(callStrided(loc, "copy", "", nullptr, {out}, *whole)))

@@ -35,11 +35,32 @@ bool isRouter(tfm::LinearOp linear) {
 }
 constexpr const char* kRouterScheme = "f32";
 
+/// The narrowest scheme that has all codes; int8 for others of eight bits, which are encoded anew, and binary16 for wider ones.
+const Scheme& schemeOfCodes(tfm::DequantizedAttr attr) {
+  const tfm::CodeRange range = tfm::codeRangeOf(attr);
+  for (const char* name : {"int4", "int6"}) {
+    const Scheme& scheme = *findScheme(name);
+    if (range.least != range.most && range.least >= lowestCode(scheme) && range.most <= highestCode(scheme))
+      return scheme;
+  }
+  const bool wide = tfm::typeOfWeight(attr.getCodes()).getElementTypeBitWidth() > 8;
+  return *findScheme(wide ? "f16" : "int8");
+}
+
 /// The scheme that holds what the file holds, of several tensors the widest.
 const Scheme& keptScheme(Attribute expr) {
   const Scheme* kept = nullptr;
-  expr.walk([&](Attribute part) {
+  expr.walk<WalkOrder::PreOrder>([&](Attribute part) {
     const Scheme* scheme = nullptr;
+    auto take = [&] {
+      if (scheme && (!kept || scheme->bits > kept->bits))
+        kept = scheme;
+    };
+    if (auto dequantized = dyn_cast<tfm::DequantizedAttr>(part)) {
+      scheme = &schemeOfCodes(dequantized);
+      take();
+      return WalkResult::skip();  // its scales are no weights
+    }
     if (auto stored = dyn_cast<tfm::StoredAttr>(part)) {
       if (stored.getBlocks())
         scheme = findScheme(findBlockFormat(stored.getBlocks().str())->kept);
@@ -48,8 +69,8 @@ const Scheme& keptScheme(Attribute expr) {
     } else if (isa<tfm::LiteralAttr, tfm::RopeTableAttr>(part)) {
       scheme = findScheme("f32");
     }
-    if (scheme && (!kept || scheme->bits > kept->bits))
-      kept = scheme;
+    take();
+    return WalkResult::advance();
   });
   return kept ? *kept : *findScheme("f32");
 }

@@ -42,7 +42,9 @@ std::optional<double> scalarOf(Value value) {
     return std::nullopt;
   if (isa<FloatType>(elements.getElementType()))
     return elements.getSplatValue<APFloat>().convertToDouble();
-  return static_cast<double>(elements.getSplatValue<APInt>().getSExtValue());
+  const APInt integer = elements.getSplatValue<APInt>();
+  return elements.getElementType().isUnsignedInteger() ? static_cast<double>(integer.getZExtValue())
+                                                       : static_cast<double>(integer.getSExtValue());
 }
 
 Attribute weightExprOf(Value value) {
@@ -68,7 +70,14 @@ Attribute permuted(Attribute expr, ArrayRef<int64_t> order) {
       axis = inner.getOrder()[axis];
     expr = inner.getInner();
   }
-  return isIdentity(composed) ? expr : tfm::PermutedAttr::get(expr.getContext(), expr, composed);
+  if (isIdentity(composed))
+    return expr;
+  if (auto inner = dyn_cast<tfm::DequantizedAttr>(expr)) {  // so that groups of codes lie along the rows that are read
+    auto each = [&](Attribute part) { return part && tfm::typeOfWeight(part).getNumElements() > 1 ? permuted(part, composed) : part; };
+    return tfm::DequantizedAttr::get(expr.getContext(), permuted(inner.getCodes(), composed), each(inner.getScales()),
+                                     each(inner.getZeros()), inner.getBlock());
+  }
+  return tfm::PermutedAttr::get(expr.getContext(), expr, composed);
 }
 
 Attribute reshaped(Attribute expr, ArrayRef<int64_t> shape) {

@@ -124,6 +124,8 @@ struct Normalize : OpRewritePattern<tfm::BinaryOp> {
 struct AbsorbVector : OpRewritePattern<tfm::BinaryOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::BinaryOp op, PatternRewriter& rewriter) const override {
+    if (typeOf(op).getRank() == 0)
+      return rewriter.notifyMatchFailure(op, "is of scalars");
     for (auto [norm, vector] : bothOrders(op)) {
       Attribute expr =
           norm.getType() == op.getType() && norm.hasOneUse() ? vectorExprOf(vector, typeOf(op).getShape().back()) : Attribute();

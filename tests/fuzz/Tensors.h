@@ -18,7 +18,7 @@ inline void readTensors(const WeightFile& file) {
       if (tensor.blocks)
         decodeBlocks(*tensor.blocks, tensor.data, begin, count, values.data());
       else
-        convertToFloat(tensor.type, tensor.data + begin * static_cast<int64_t>(bytesOf(tensor.type)), count, values.data());
+        convertToFloat(tensor.type, tensor.data, begin, count, values.data());
     }
     if (file.find(tensor.name) == nullptr)
       throw std::logic_error("a tensor is not found by its name");

@@ -69,6 +69,10 @@ void addStridedIntegers(std::vector<Case>& cases) {
                                                 : (a % b != 0 && (a % b < 0) != (b < 0)) ? a % b + b
                                                                                          : a % b; }},
       {"less", [](int32_t a, int32_t b) { return int32_t(a < b); }},
+      {"wrap4", [](int32_t a, int32_t) { return ((a % 16) + 16) % 16 < 8 ? ((a % 16) + 16) % 16 : ((a % 16) + 16) % 16 - 16; }},
+      {"wrapu4", [](int32_t a, int32_t) { return ((a % 16) + 16) % 16; }},
+      {"wrap2", [](int32_t a, int32_t) { return ((a % 4) + 4) % 4 < 2 ? ((a % 4) + 4) % 4 : ((a % 4) + 4) % 4 - 4; }},
+      {"wrapu2", [](int32_t a, int32_t) { return ((a % 4) + 4) % 4; }},
       {"wrap8", [](int32_t a, int32_t) { return int32_t(static_cast<int8_t>(a)); }},
       {"and", [](int32_t a, int32_t b) { return int32_t(a && b); }},
   };

@@ -50,7 +50,7 @@ private:
     if (!tensor)
       throw std::runtime_error("the test's model has no " + name);
     Floats floats{tensor->shape, std::vector<float>(tensor->elements())};
-    convertToFloat(tensor->type, tensor->data, tensor->elements(), floats.values.data());
+    convertToFloat(tensor->type, tensor->data, 0, tensor->elements(), floats.values.data());
     return floats;
   }
   bool has(const std::string& name) const { return weights_->find(name) != nullptr; }

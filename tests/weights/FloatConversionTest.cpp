@@ -12,7 +12,7 @@ namespace {
 
 template <typename T> bool convert(StoredType type, const std::vector<T>& values, std::vector<float>& out) {
   out.assign(values.size(), -1);
-  return convertToFloat(type, reinterpret_cast<const uint8_t*>(values.data()), static_cast<int64_t>(values.size()), out.data());
+  return convertToFloat(type, reinterpret_cast<const uint8_t*>(values.data()), 0, static_cast<int64_t>(values.size()), out.data());
 }
 
 /// The value of a finite half by its definition.
@@ -95,6 +95,21 @@ TEST(FloatConversion, OtherTypes) {
   EXPECT_EQ(out, (std::vector<float>{0, 1, 1}));
 }
 
+TEST(FloatConversion, SeveralNumbersToAByteBeginAnywhere) {
+  const std::vector<uint8_t> bytes{0x8f, 0x21, 0x07};
+  std::vector<float> out(4, 0);
+  ASSERT_TRUE(convertToFloat(StoredType::i4, bytes.data(), 1, 4, out.data()));
+  EXPECT_EQ(out, (std::vector<float>{-8, 1, 2, 7}));
+  ASSERT_TRUE(convertToFloat(StoredType::u4, bytes.data(), 0, 4, out.data()));
+  EXPECT_EQ(out, (std::vector<float>{15, 8, 1, 2}));
+  ASSERT_TRUE(convertToFloat(StoredType::i2, bytes.data(), 2, 4, out.data()));
+  EXPECT_EQ(out, (std::vector<float>{0, -2, 1, 0}));
+  ASSERT_TRUE(convertToFloat(StoredType::u2, bytes.data(), 0, 2, out.data(), 2));
+  EXPECT_EQ(out, (std::vector<float>{3, -2, 3, 0}));
+  EXPECT_EQ(integerAt(StoredType::i4, bytes.data(), 1), -8);
+  EXPECT_EQ(integerAt(StoredType::u2, bytes.data(), 3), 2);
+}
+
 TEST(FloatConversion, UnalignedInputAndStridedOutput) {
   std::vector<uint8_t> bytes(1 + 2 * 1500);
   for (size_t i = 0; i < 1500; ++i) {
@@ -103,7 +118,7 @@ TEST(FloatConversion, UnalignedInputAndStridedOutput) {
     std::memcpy(&bytes[1 + 2 * i], &half, 2);
   }
   std::vector<float> out(1500 * 3, -1);
-  ASSERT_TRUE(convertToFloat(StoredType::f16, bytes.data() + 1, 1500, out.data(), 3));
+  ASSERT_TRUE(convertToFloat(StoredType::f16, bytes.data() + 1, 0, 1500, out.data(), 3));
   for (size_t i = 0; i < out.size(); ++i)
     ASSERT_EQ(out[i], i % 3 == 0 ? halfByDefinition(0x3c00 + static_cast<uint32_t>(i / 3 % 512)) : -1) << i;
 }

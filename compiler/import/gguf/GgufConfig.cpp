@@ -127,7 +127,7 @@ private:
       throw UserError(where, std::string("is ") + storedTypeName(tensor.type) + " " + shapeText(tensor.shape) +
                                  ", expected a float32 number for each rotary frequency; " + kConvertAnew);
     std::vector<float> values(tensor.elements());
-    bool finite = convertToFloat(tensor.type, tensor.data, tensor.elements(), values.data());
+    bool finite = convertToFloat(tensor.type, tensor.data, 0, tensor.elements(), values.data());
     for (float value : values)
       if (!finite || !(value > 0))
         throw UserError(where, std::string("holds a number that is not finite or not positive; ") + kConvertAnew);

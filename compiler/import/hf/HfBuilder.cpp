@@ -186,7 +186,7 @@ Value HfBuilder::positionRows(const std::string& name, Value table) {
 Attribute HfBuilder::shifted(const std::string& name, Attribute vector, double offset) {
   const CheckpointTensor found = *checkpoint_.find(name);
   std::vector<float> values(found.tensor->elements());
-  bool finite = !found.tensor->blocks && convertToFloat(found.tensor->type, found.tensor->data, found.tensor->elements(), values.data());
+  bool finite = !found.tensor->blocks && convertToFloat(found.tensor->type, found.tensor->data, 0, found.tensor->elements(), values.data());
   if (!finite)
     throw UserError(checkpoint_.files()[found.file]->path().string() + ":" + found.tensor->name,
                     std::string("holds what is no finite number, expected the weights of a norm; ") + kCorrect);

@@ -25,6 +25,30 @@ func.func @reshape_of_a_weight_to_more_elements() {
 
 // -----
 
+func.func @scales_that_are_neither_one_for_all_nor_one_for_a_block() {
+  // expected-error @+1 {{has an expression that does not fit together}}
+  %0 = tfm.weight #tfm.dequantized<#tfm.stored<0, "a", tensor<8x64xi8>>, #tfm.stored<0, "s", tensor<8x3xf16>>, block = 32> -> tensor<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @codes_that_are_floats() {
+  // expected-error @+1 {{has an expression that does not fit together}}
+  %0 = tfm.weight #tfm.dequantized<#tfm.stored<0, "a", tensor<8x64xf16>>, #tfm.stored<0, "s", tensor<1x1xf16>>, block = 32> -> tensor<8x64xf32>
+  return
+}
+
+// -----
+
+func.func @codes_of_three_bits_in_bytes() {
+  // expected-error @+1 {{has an expression that does not fit together}}
+  %0 = tfm.weight #tfm.unpacked<#tfm.stored<0, "a", tensor<8x64xui8>>, 3> -> tensor<8x128xui8>
+  return
+}
+
+// -----
+
 func.func @slice_past_the_end() {
   // expected-error @+1 {{has an expression that does not fit together}}
   %0 = tfm.weight #tfm.sliced<#tfm.stored<0, "a", tensor<8x64xf16>>, 0, 6, 9> -> tensor<3x64xf16>

@@ -11,6 +11,15 @@
 #positions = affine_map<()[s0, s1, s2] -> (s0)>
 
 module attributes {tfm.name = "small", tfm.context = 128 : i64, tfm.files = ["model.safetensors"]} {
+  // CHECK-LABEL: func.func @quantized_weights
+  func.func @quantized_weights() -> (tensor<8x64xf32>, tensor<64x8xf32>) {
+    // CHECK: tfm.weight #tfm.dequantized<#tfm.unpacked<#tfm.stored<0, "c", tensor<8x32xui8>>, 4>, #tfm.stored<0, "s", tensor<8x2xf16>>, block = 32, zeros = #tfm.literal<dense<8> : tensor<1x1xui4>>> -> tensor<8x64xf32>
+    %0 = tfm.weight #tfm.dequantized<#tfm.unpacked<#tfm.stored<0, "c", tensor<8x32xui8>>, 4>, #tfm.stored<0, "s", tensor<8x2xf16>>, block = 32, zeros = #tfm.literal<dense<8> : tensor<1x1xui4>>> -> tensor<8x64xf32>
+    // CHECK: tfm.weight #tfm.dequantized<#tfm.stored<0, "d", tensor<64x8xi8>>, #tfm.stored<0, "t", tensor<1x8xf32>>, block = 1> -> tensor<64x8xf32>
+    %1 = tfm.weight #tfm.dequantized<#tfm.stored<0, "d", tensor<64x8xi8>>, #tfm.stored<0, "t", tensor<1x8xf32>>, block = 1> -> tensor<64x8xf32>
+    return %0, %1 : tensor<8x64xf32>, tensor<64x8xf32>
+  }
+
   // CHECK-LABEL: func.func @weights
   func.func @weights() -> (tensor<8x64xf16>, tensor<64x8xf16>, tensor<4x64xf16>, tensor<12x64xf16>, tensor<512xf16>, tensor<2xf32>, tensor<16x2xf32>) {
     // CHECK: tfm.weight #tfm.stored<0, "a", tensor<8x64xf16>> -> tensor<8x64xf16>
