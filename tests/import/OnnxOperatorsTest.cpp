@@ -5,13 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "compiler/import/onnx/OnnxImport.h"
-#include "compiler/weights/WeightReader.h"
-#include "dialects/tfm/Interpreter.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "tests/import/OnnxBuilder.h"
-#include "tests/support/ErrorOf.h"
-#include "tests/support/TemporaryFolder.h"
+#include "tests/import/OnnxOperatorFixture.h"
 
 namespace quantc {
 namespace {
@@ -20,49 +14,7 @@ using test::OnnxBuilder;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-/// A graph over `x`, an input of constant shape; the first output is evaluated.
-class OnnxOperators : public testing::Test {
-protected:
-  OnnxOperators() { context_.loadDialect<tfm::TfmDialect, mlir::func::FuncDialect>(); }
-
-  void give(OnnxBuilder& builder, const std::vector<std::string>& dims, const std::vector<double>& values) {
-    builder.input("x", onnx::TensorProto::FLOAT, dims);
-    x_ = values;
-  }
-
-  tfm::Array evaluate(const OnnxBuilder& builder, tfm::StepSize step = {3, 2, 1}) {
-    module_ = importOnnx(context_, folder_.write("model.onnx", builder.bytes()), {});
-    WeightReader weights(*module_);
-    mlir::func::FuncOp main = *module_->getOps<mlir::func::FuncOp>().begin();
-    tfm::Interpreter interpreter(step, &weights);
-    for (mlir::BlockArgument argument : main.getArguments()) {
-      auto type = mlir::cast<mlir::RankedTensorType>(argument.getType());
-      auto shape = interpreter.shapeOf(type);
-      std::vector<double> values = type.getElementType().isF32() ? x_ : std::vector<double>(*tfm::elementCount(shape), 1);
-      interpreter.bind(argument, {type.getElementType(), shape, values});
-    }
-    const tfm::Array* result = interpreter.evaluate(main.getBody().front().getTerminator()->getOperand(0));
-    if (!result) {
-      ADD_FAILURE() << interpreter.reason();
-      return {};
-    }
-    return *result;
-  }
-
-  /// Of y = op(x, rest...).
-  tfm::Array evaluate(
-      OnnxBuilder& builder, const std::string& op, const std::vector<std::string>& inputs,
-      const std::function<void(onnx::NodeProto&)>& change = [](onnx::NodeProto&) {}) {
-    change(builder.node(op, inputs, {"y"}));
-    builder.output("y");
-    return evaluate(builder);
-  }
-
-  mlir::MLIRContext context_;
-  mlir::OwningOpRef<mlir::ModuleOp> module_;
-  test::TemporaryFolder folder_;
-  std::vector<double> x_;
-};
+class OnnxOperators : public test::OnnxOperatorFixture {};
 
 TEST_F(OnnxOperators, Gemm) {
   OnnxBuilder builder;

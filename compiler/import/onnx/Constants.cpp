@@ -12,6 +12,10 @@ Type elementOf(int64_t dataType, MLIRContext* context) {
   case onnx::TensorProto::FLOAT16: return Float16Type::get(context);
   case onnx::TensorProto::BFLOAT16: return BFloat16Type::get(context);
   case onnx::TensorProto::DOUBLE: return Float64Type::get(context);
+  case kOnnxInt2: return IntegerType::get(context, 2);
+  case kOnnxInt4: return IntegerType::get(context, 4);
+  case kOnnxUint2: return IntegerType::get(context, 2, IntegerType::Unsigned);
+  case kOnnxUint4: return IntegerType::get(context, 4, IntegerType::Unsigned);
   case onnx::TensorProto::INT8: return IntegerType::get(context, 8);
   case onnx::TensorProto::INT16: return IntegerType::get(context, 16);
   case onnx::TensorProto::INT32: return IntegerType::get(context, 32);

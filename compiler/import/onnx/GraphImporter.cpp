@@ -1,11 +1,11 @@
 #include "compiler/import/onnx/GraphImporter.h"
 
-#include <cstring>
 #include <map>
 
 #include "compiler/import/onnx/Ops.h"
 #include "compiler/support/Error.h"
 #include "compiler/weights/ElementType.h"
+#include "compiler/weights/FloatConversion.h"
 
 namespace quantc::onnx_import {
 
@@ -36,26 +36,18 @@ const Row* findRow(const onnx::NodeProto& node) {
   return nullptr;
 }
 
-int64_t integerAt(const StoredTensor& tensor, size_t i) {
-  auto read = [&](auto number) {
-    std::memcpy(&number, tensor.data + i * sizeof(number), sizeof(number));
-    return static_cast<int64_t>(number);
-  };
-  switch (tensor.type) {
-  case StoredType::i64: return read(int64_t());
-  case StoredType::i32: return read(int32_t());
-  case StoredType::i16: return read(int16_t());
-  case StoredType::u16: return read(uint16_t());
-  case StoredType::i8: return read(int8_t());
-  default: return read(uint8_t());
-  }
-}
-
 DenseElementsAttr denseOf(const StoredTensor& tensor, RankedTensorType type) {
   if (type.getElementType().isInteger(1)) {
     SmallVector<bool> values;
     for (size_t i = 0; i < tensor.bytes; ++i)
       values.push_back(tensor.data[i] != 0);
+    return DenseElementsAttr::get(type, values);
+  }
+  if (bitsOf(tensor.type) < 8) {
+    SmallVector<APInt> values;
+    for (int64_t i = 0; i < type.getNumElements(); ++i)
+      values.push_back(
+          APInt(static_cast<unsigned>(bitsOf(tensor.type)), static_cast<uint64_t>(integerAt(tensor.type, tensor.data, i)), true));
     return DenseElementsAttr::get(type, values);
   }
   std::vector<char> aligned(tensor.data, tensor.data + tensor.bytes);
@@ -113,13 +105,16 @@ Tensor* GraphImporter::find(const std::string& name) {
   auto found = tensors_.find(name);
   if (found != tensors_.end())
     return &found->second;
-  const StoredTensor* tensor = stored(name);
-  return tensor ? &(tensors_[name] = fromFile(*tensor, false)) : nullptr;
+  // What a branch stores hides what is around it; that it has not stored itself is kept there for all.
+  const StoredTensor* own = outer_ ? model_.weights->find(scope_ + name) : stored(name);
+  if (own)
+    return &(tensors_[name] = fromFile(*own, false));
+  return outer_ ? outer_->find(name) : nullptr;
 }
 
 const StoredTensor* GraphImporter::stored(const std::string& name) const {
   const StoredTensor* own = scope_.empty() ? nullptr : model_.weights->find(scope_ + name);
-  return own ? own : model_.weights->find(name);
+  return own ? own : outer_ ? outer_->stored(name) : model_.weights->find(name);
 }
 
 Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
@@ -130,7 +125,7 @@ Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
   if (!isFloat(stored.type) && count <= kMostKnown) {
     tensor.known.emplace();
     for (int64_t i = 0; i < count; ++i)
-      tensor.known->push_back(constantExpr(integerAt(stored, static_cast<size_t>(i)), context));
+      tensor.known->push_back(constantExpr(integerAt(stored.type, stored.data, i), context));
   } else if (stored.bytes <= kMostConstantBytes && (!isFloat(stored.type) || constantNode || count <= 1)) {
     tensor.value = builder_.create<tfm::ConstantOp>(loc, tensor.type, denseOf(stored, tensor.type));
   } else {
@@ -138,6 +133,21 @@ Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
     tensor.value = builder_.create<tfm::WeightOp>(loc, tensor.type, expr);
   }
   return tensor;
+}
+
+Attribute GraphImporter::exprOf(const std::string& name) {
+  if (const StoredTensor* tensor = stored(name))
+    return tfm::StoredAttr::get(builder_.getContext(), file_, builder_.getStringAttr(tensor->name),
+                                tensorType(*tensor, builder_.getContext()));
+  Tensor* tensor = find(name);
+  if (!tensor || (!tensor->value && !constantsOf(*tensor->known)))
+    return {};
+  Value value = materialize(*tensor, builder_.getUnknownLoc());
+  if (auto weight = value.getDefiningOp<tfm::WeightOp>())
+    return weight.getExpr();
+  auto constant = value.getDefiningOp<tfm::ConstantOp>();
+  auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
+  return elements ? Attribute(tfm::LiteralAttr::get(builder_.getContext(), elements)) : Attribute();
 }
 
 Value GraphImporter::materialize(Tensor& tensor, Location loc) {

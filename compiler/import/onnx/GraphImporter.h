@@ -36,6 +36,10 @@ public:
   /// Inputs must exist: a missing one is the user's error.
   mlir::RankedTensorType type(unsigned input) const;
   mlir::Value value(unsigned input) const;
+  /// The weight expression of an input that is constant; null for others.
+  mlir::Attribute weightExpr(unsigned input) const;
+  /// The tensor of the file that is an input; nullptr for others.
+  const StoredTensor* storedInput(unsigned input) const;
   /// nullptr when the elements are not known.
   const Known* known(unsigned input) const;
   /// The only element; null when there are more or it is not known.
@@ -55,6 +59,8 @@ public:
 
   void set(unsigned output, mlir::Value value) const;
   void set(unsigned output, mlir::RankedTensorType type, Known known) const;
+  /// The outputs are those of a branch, the graph of this attribute.
+  void setFromBranch(const char* attribute) const;
   /// The output is the tensor of this initializer or Constant node.
   void setStored(unsigned output, const StoredTensor& tensor) const;
   const StoredTensor* stored(const std::string& name) const;
@@ -86,6 +92,10 @@ public:
   GraphImporter(mlir::OpBuilder builder, const OnnxModel& model, const onnx::GraphProto& graph, const std::string& scope, unsigned file)
       : builder_(builder), model_(model), graph_(graph), scope_(scope), file_(file) {}
 
+  /// A branch of a node of `outer`, whose tensors it sees; `outer` outlives it.
+  GraphImporter(GraphImporter& outer, const onnx::GraphProto& branch, const std::string& scope)
+      : builder_(outer.builder_), model_(outer.model_), graph_(branch), scope_(outer.scope_ + scope), file_(outer.file_), outer_(&outer) {}
+
   /// Imports the nodes that the outputs need, or those that `outputs` need. Throws UserError that lists every operator without a function in
   /// OnnxOps.inc.
   void importNodes();
@@ -97,6 +107,8 @@ public:
   const StoredTensor* stored(const std::string& name) const;
   /// nullptr when nothing of that name was computed, given or stored.
   Tensor* find(const std::string& name);
+  /// The expression of a stored tensor or of another constant; null for what is computed.
+  mlir::Attribute exprOf(const std::string& name);
   mlir::Value materialize(Tensor& tensor, mlir::Location loc);
   /// A tensor of a file: known elements, a constant, or a weight by its size and type.
   Tensor fromFile(const StoredTensor& stored, bool constantNode);
@@ -111,6 +123,7 @@ private:
   const onnx::GraphProto& graph_;
   const std::string scope_;
   const unsigned file_;
+  GraphImporter* const outer_ = nullptr;
   std::unordered_map<std::string, Tensor> tensors_;
 };
 

@@ -1,5 +1,6 @@
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/support/Error.h"
+#include "compiler/weights/OnnxFile.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace quantc::onnx_import {
@@ -52,6 +53,13 @@ const Known* Node::known(unsigned i) const {
   Tensor& tensor = input(i);
   return tensor.known ? &*tensor.known : nullptr;
 }
+
+Attribute Node::weightExpr(unsigned i) const {
+  input(i);
+  return importer_.exprOf(proto_.input(static_cast<int>(i)));
+}
+
+const StoredTensor* Node::storedInput(unsigned i) const { return has(i) ? stored(proto_.input(static_cast<int>(i))) : nullptr; }
 
 AffineExpr Node::knownScalar(unsigned i) const {
   const Known* elements = known(i);
@@ -121,6 +129,22 @@ void Node::set(unsigned output, RankedTensorType type, Known known) const {
 
 void Node::setStored(unsigned output, const StoredTensor& tensor) const {
   importer_.define(outputName(output), importer_.fromFile(tensor, true));
+}
+
+void Node::setFromBranch(const char* attribute) const {
+  const onnx::AttributeProto* found = find(attribute);
+  if (!found || !found->has_g() || found->g().output_size() != proto_.output_size())
+    fail(std::string("has no ") + attribute + " that gives its outputs; the model is damaged, export it again");
+  const onnx::GraphProto& graph = found->g();
+  GraphImporter branch(importer_, graph, subgraphScope(outputName(0), attribute));
+  branch.importNodes();
+  for (unsigned i = 0; i < outputs(); ++i) {
+    Tensor* tensor = branch.find(graph.output(static_cast<int>(i)).name());
+    if (!tensor)
+      fail(std::string("has a ") + attribute + " with an output that nothing computes; the model is damaged, export it again");
+    if (!outputName(i).empty())
+      importer_.define(outputName(i), *tensor);
+  }
 }
 
 const StoredTensor* Node::stored(const std::string& name) const { return importer_.stored(name); }

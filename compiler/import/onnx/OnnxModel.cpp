@@ -73,6 +73,19 @@ OnnxModel readOnnxModel(const std::filesystem::path& path) {
   return model;
 }
 
+/// What a node reads, with what the branches within it read of tensors around them.
+static void addInputs(const onnx::NodeProto& node, std::unordered_set<std::string>& names) {
+  names.insert(node.input().begin(), node.input().end());
+  for (const onnx::AttributeProto& attribute : node.attribute()) {
+    if (!attribute.has_g())
+      continue;
+    for (const onnx::NodeProto& inner : attribute.g().node())
+      addInputs(inner, names);
+    for (const onnx::ValueInfoProto& output : attribute.g().output())
+      names.insert(output.name());
+  }
+}
+
 std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph, const std::vector<std::string>& outputs) {
   std::unordered_set<std::string> wanted(outputs.begin(), outputs.end());
   std::vector<const onnx::NodeProto*> nodes;
@@ -82,7 +95,7 @@ std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph, con
     if (!live)
       continue;
     nodes.push_back(&node);
-    wanted.insert(node.input().begin(), node.input().end());
+    addInputs(node, wanted);
   }
   std::reverse(nodes.begin(), nodes.end());
   return nodes;

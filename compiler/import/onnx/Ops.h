@@ -72,6 +72,8 @@ void importGatherElements(Node& node);
 void importGelu(Node& node);
 void importGemm(Node& node);
 void importIdentity(Node& node);
+/// Takes the branch where the condition is known.
+void importIf(Node& node);
 /// InstanceNormalization of one channel that holds all elements, as one operation.
 void importGlobalNormalization(Node& node);
 void importLayerNormalization(Node& node);
@@ -90,6 +92,17 @@ void importTranspose(Node& node);
 void importTrilu(Node& node);
 void importUnsqueeze(Node& node);
 void importWhere(Node& node);
+
+// Quantization.cpp
+void importDequantizeLinear(Node& node);
+void importDynamicQuantizeLinear(Node& node);
+void importQuantizeLinear(Node& node);
+void importMatMulInteger(Node& node);
+void importQLinearMatMul(Node& node);
+
+// QuantizedWeights.cpp
+void importGatherBlockQuantized(Node& node);
+void importMatMulNBits(Node& node);
 
 // Attention.cpp, Norms.cpp, LinearAlgebra.cpp
 void importContribAttention(Node& node);

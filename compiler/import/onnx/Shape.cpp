@@ -19,6 +19,13 @@ bool contains(ArrayRef<int64_t> axes, int64_t axis) { return llvm::is_contained(
 
 }  // namespace
 
+void importIf(Node& node) {
+  auto condition = constantOf(node.knownScalar(0));
+  if (!condition)
+    node.fail("has a condition that is computed from the input; export the model with the branch that is wanted alone");
+  node.setFromBranch(*condition ? "then_branch" : "else_branch");
+}
+
 void importShape(Node& node) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0));
   auto rank = static_cast<int64_t>(dims.size());
