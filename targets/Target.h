@@ -13,6 +13,7 @@ enum class Architecture : uint8_t { x86_64 = 0, arm64 = 1, riscv64 = 2 };
 enum class DotForm : uint8_t {
   maddubs,  ///< pairs of u8 * s8 to s16, then s16 pairs to s32 (x86 pmaddubsw, pmaddwd)
   dot4,     ///< four s8 * s8 to s32 (arm64 sdot)
+  mmla,     ///< blocks of two by two: eight s8 * s8 to s32 each (arm64 smmla); dot4 for one token
   dot4u,    ///< four u8 * s8 to s32 (x86 vpdpbusd)
   widen,    ///< s8 * s8 to s16, a few added there, then pairs to s32 (NEON smull, smlal, sadalp)
   outer,    ///< lanes are rows of the weights, the activation is a scalar (RVV)

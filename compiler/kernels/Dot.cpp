@@ -51,10 +51,9 @@ RDom Experts::along(const Expr& extent, const std::string& name, const Expr& t) 
 }
 
 Dot::Dot(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many)
-    : r("r"), u("u"), t("t"), value_("dot"), tiles(experts.count ? Expr(experts.tiles) : weights.tiles()),
+    : r("r"), u("u"), t("t"), a("a"), p("p"), b("b"), q("q"), value_("dot"), tiles(experts.count ? Expr(experts.tiles) : weights.tiles()),
       rowsPerTile(facts.layout.rowsPerTile), block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1}),
       byExpert(experts.count > 0) {
-  value_(r, u, t) = 0.0f;
   if (activations.quantized)
     sumGroups(activations, weights, experts, facts, many);
   else
@@ -63,6 +62,7 @@ Dot::Dot(const Activations& activations, const Weights& weights, const Experts& 
 
 void Dot::sumFloats(const Activations& activations, const Weights& weights, const Experts& experts) {
   along = experts.along(weights.values.dim(1).extent(), "k", t);
+  value_(r, u, t) = 0.0f;
   value_(r, u, t) += activations.floats(along.x, experts.row(t)) * weights.floating(r, along.x, experts.tile(u, along));
 }
 
@@ -73,7 +73,8 @@ void Dot::sumGroups(const Activations& activations, const Weights& weights, cons
   while (block.groups > 1 && (weights.knownGroups == 0 || weights.knownGroups % block.groups))
     --block.groups;
   Expr tile = experts.tile(u, along), row = experts.row(t);
-  Expr sum = integer.sum(r, along.x, tile, row);
+  const Expr r = integer.blocks ? 2 * p + a : Expr(this->r);
+  Expr sum = integer.blocks ? integer.sum(a, t, p, along.x, tile) : integer.sum(r, along.x, tile, row);
   if (integer.offset == kSumFactor)
     sum = sum - cast(sum.type(), activations.sums(along.x, row));
   else if (integer.offset)
@@ -83,25 +84,48 @@ void Dot::sumGroups(const Activations& activations, const Weights& weights, cons
   if (block.groups > 1) {
     const Var g("g");
     Func scales("scales");
-    scales(r, g, u) = weights.scale(r, g, u);
+    scales(this->r, g, u) = weights.scale(this->r, g, u);
     keepOnStack(scales);
-    scales.vectorize(r, rowsPerTile);
+    scales.vectorize(this->r, rowsPerTile);
     integer.staged.push_back(scales);
     scale = scales(r, along.x, tile);
   }
-  value_(r, u, t) += exact * (activations.scales(along.x, row) * scale);
+  if (!integer.blocks) {
+    value_(this->r, u, t) = 0.0f;
+    value_(this->r, u, t) += exact * (activations.scales(along.x, row) * scale);
+    return;
+  }
+  // A token's scale for both rows side by side.
+  const Var g("g");
+  Func factor("factor");
+  factor(a, t, g) = activations.scales(g, min(t, activations.scales.dim(1).max()));
+  keepOnStack(factor);
+  factor.bound(a, 0, 2).vectorize(a).unroll(t);
+  integer.loads.push_back(factor);
+  value_(a, t, p, u) = 0.0f;
+  value_(a, t, p, u) += exact * (factor(a, t, along.x) * scale);
 }
 
 Expr Dot::at(const Expr& n, const Expr& t, bool limited) const {
   Expr tile = n / rowsPerTile;
-  return value_(n % rowsPerTile, limited ? min(tile, tiles - 1) : tile, t);
+  if (limited)
+    tile = min(tile, tiles - 1);
+  return integer.blocks ? value_(n % 2, t, n % rowsPerTile / 2, tile) : value_(n % rowsPerTile, tile, t);
+}
+
+/// Two rows by two tokens in a vector.
+Stage Dot::cutBlocks(Stage stage) const {
+  return stage.split(t, q, b, 2, TailStrategy::RoundUp).reorder(a, b, p, q).vectorize(a).vectorize(b).unroll(p);
 }
 
 void Dot::computeAt(const LoopLevel& place, const Facts& facts) {
   const int tokens = block.tokens;
-  value_.compute_at(place).bound_storage(u, 1).bound_storage(t, tokens).unroll(t);
+  value_.compute_at(place).bound_storage(u, 1).bound_storage(t, tokens);
   keepOnStack(value_);
-  vectorizeRows(value_, r, rowsPerTile, facts);
+  if (integer.blocks)
+    cutBlocks(value_.bound(a, 0, 2).bound(p, 0, rowsPerTile / 2)).unroll(q);
+  else
+    vectorizeRows(value_.unroll(t), r, rowsPerTile, facts);
   // Of one tile, so many groups, and tokens that are worked on together.
   auto bounded = [&](Func func, int groups) {
     for (const Var& dim : func.args())
@@ -110,21 +134,26 @@ void Dot::computeAt(const LoopLevel& place, const Facts& facts) {
   };
   Stage update = value_.update();
   RVar group = along.x;
-  if (block.groups > 1 || block.together < tokens) {
-    const RVar chunk("chunk");
-    const Var some("some");
+  const RVar chunk("chunk");
+  const Var some("some");
+  const bool chunked = integer.blocks || block.groups > 1 || block.together < tokens;
+  if (chunked) {
     group = RVar("group");
-    update.split(along.x, chunk, group, block.groups)
-        .split(t, some, t, block.together, TailStrategy::GuardWithIf)
-        .reorder(r, t, group, some, chunk);
+    update.split(along.x, chunk, group, block.groups);
+  }
+  if (integer.blocks)
+    cutBlocks(update).split(q, some, q, block.together / 2, TailStrategy::GuardWithIf).reorder({a, b, p, q, group, some, chunk}).unroll(q);
+  else if (chunked)
+    update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, t, group, some, chunk);
+  else if (byExpert)
+    update.reorder(r, along.x, along.y, u, t);
+  else
+    update.reorder(r, t, group);
+  if (!integer.blocks)
+    vectorizeRows(byExpert ? update : update.unroll(t), r, rowsPerTile, facts);
+  if (chunked)
     for (Func staged : integer.staged)
       bounded(staged.compute_at(value_, chunk), block.groups);
-  } else if (byExpert) {
-    update.reorder(r, along.x, along.y, u, t);
-  } else {
-    update.reorder(r, t, group);
-  }
-  vectorizeRows(byExpert ? update : update.unroll(t), r, rowsPerTile, facts);
   for (const std::vector<Func>* funcs : {&integer.loads, &integer.steps})
     for (const Func& func : *funcs)
       bounded(Func(func).compute_at(value_, group), 1);

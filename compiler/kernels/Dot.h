@@ -34,7 +34,7 @@ struct Experts {
   Halide::Expr row(const Halide::Expr& t) const { return count ? t / slots : t; }
 };
 
-/// One product. `value` is at (row in tile, tile, token).
+/// One product. `value` is at (row in tile, tile, token), or of blocks (IntegerDot.h) at (row of the pair, token, pair of rows, tile).
 class Dot {
 public:
   /// `many`: for blocks of tokens, as tokenBlock has them; else, and always with experts, for one.
@@ -49,7 +49,10 @@ private:
   void sumFloats(const Activations& activations, const Weights& weights, const Experts& experts);
   void sumGroups(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many);
 
+  Halide::Stage cutBlocks(Halide::Stage stage) const;
+
   Halide::Var r, u, t;
+  Halide::Var a, p, b, q;  ///< of blocks: row of a pair, pair of rows; token of a pair, pair of tokens
   Halide::Func value_;
   Halide::RDom along;
   IntegerDot integer;

@@ -14,10 +14,15 @@ IntegerDot widening(const Codes& codes);
 IntegerDot sixBits(const Codes& codes, bool paired);
 /// dot4: four s8 * s8 in 32 bits (NEON with dotprod), for one token or many.
 IntegerDot fours(const Codes& codes, bool many);
+/// mmla: two rows by two tokens, eight s8 * s8 each in 32 bits (NEON with i8mm), for many tokens.
+IntegerDot blocks(const Codes& codes);
 /// dot4u: four u8 * s8 in 32 bits (x86 with VNNI).
 IntegerDot raisedFours(const Codes& codes);
 /// outer: lanes are rows (RVV, and no vectors at all).
 IntegerDot outer(const Codes& codes, const Facts& facts, bool many);
+
+/// The bits of a float32 whose last place is worth 1 / `times`, with room for sums of both signs: bits + times * n are those of the float + n.
+Halide::Expr floatZero(int times);
 
 /// Adds up neighbouring lanes (j, r) of `from`: sum(r) = from(0, r) + ... + from(count - 1, r).
 Halide::Func sumLanes(const Codes& codes, const Halide::Func& from, int count);

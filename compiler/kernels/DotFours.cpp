@@ -26,13 +26,13 @@ template <typename Product> Func sumFours(const Codes& codes, const Expr& first,
   return sum;
 }
 
-/// The bits of a float32 whose last place is worth 1 / `times`, with room for sums of both signs: bits + times * n are those of the float + n.
-Expr floatZero(int times) { return reinterpret<int32_t>(Expr(0x1.8p23f / static_cast<float>(times))); }
 constexpr int kRoom = 1 << 22;
 static_assert(kGroup * 127 * kLargestActivation < kRoom, "an int8 sum moves floatZero's last places only");
 static_assert(16 * kGroup * 15 * kLargestActivation < kRoom, "so does 16 times an int4 sum");
 
 }  // namespace
+
+Expr floatZero(int times) { return reinterpret<int32_t>(Expr(0x1.8p23f / static_cast<float>(times))); }
 
 /// Sums are made within the bits of a float32, because scvtf takes the unit of sdot four times as long as a subtraction. Activations are loaded 16 at
 /// a time, so that sdot takes four of them by index. For many tokens, int4 weights are unpacked once for all: to 16 times the code, signed.

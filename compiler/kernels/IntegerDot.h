@@ -19,9 +19,11 @@ struct IntegerDot {
   Halide::Func sum;
   int offset = 0;
   float floatZero = 0;                 ///< other than 0: `sum` is the bits of a float32, the sum (a whole number) and this together
-  std::vector<Halide::Func> steps;     ///< (.., g, u, t): what the sum is made of, computed where the sum is
+  std::vector<Halide::Func> steps{};   ///< (.., g, u, t): what the sum is made of, computed where the sum is
   std::vector<Halide::Func> loads{};   ///< (.., g, t): what is loaded of the activations, computed where the sum is
   std::vector<Halide::Func> staged{};  ///< (.., g, u): codes, unpacked once for a block of tokens
+  /// Lanes are blocks of two rows and two tokens: sum(a, t, p, g, u) is of row 2 p + a, for an even number of tokens.
+  bool blocks = false;
 };
 
 /// Algorithm and schedule, but for the places (compute_at), which are the caller's.

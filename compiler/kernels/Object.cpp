@@ -15,6 +15,7 @@
 #include <llvm/Support/SourceMgr.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "compiler/kernels/ArmModule.h"
 #include "compiler/kernels/RiscvModule.h"
 #include "compiler/support/Error.h"
 
@@ -161,6 +162,10 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
   if (target.architecture == Architecture::riscv64)
     code = withoutVectorLength(*code, hasVectors(target));
   moveHeapToStack(*code);
+  if (target.dotForm == DotForm::mmla)
+    formMatrixProducts(*code);
+  if (target.architecture == Architecture::arm64)
+    loadStarts(*code);
   if (target.architecture != Architecture::riscv64)
     restrictFeatures(*code, target);
   tuneFor(*code, target);

@@ -35,7 +35,7 @@ TEST_F(Inspect, JsonTellsWhatTheArtifactHolds) {
   for (const json& variant : report["variants"])
     variants.insert(variant["architecture"].get<std::string>() + "/" + variant["name"].get<std::string>());
   EXPECT_EQ(variants, (std::set<std::string>{"x86_64/sse41", "x86_64/avx2", "x86_64/avxvnni", "x86_64/avx512vnni", "arm64/baseline",
-                                             "arm64/dotprod"}));
+                                             "arm64/dotprod", "arm64/i8mm"}));
 }
 
 TEST_F(Inspect, TensorsAddUp) {

@@ -35,13 +35,16 @@ const std::vector<Row>& rows() {
       {"x86_64", "avx512vnni", "int6", {"vpdpbusd"}},
       {"arm64", "baseline", "int4", {"smull2?", "smlal2?", "[su]addlp"}},
       {"arm64", "baseline", "int8", {"smull2?", "smlal2?", "sadalp"}},
-      {"arm64", "baseline", "int6", {"smull2?|umull2?", "smlal2?|umlal2?", "[su]addlp|[su]adalp|[su]addw2?|addp"}},
+      {"arm64", "baseline", "int6", {"smull2?", "smlal2?", "saddlp"}},
       {"arm64", "dotprod", "int4", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
       {"arm64", "dotprod", "int8", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
       {"arm64", "dotprod", "int6", {"sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
+      {"arm64", "i8mm", "int4", {"smmla|sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
+      {"arm64", "i8mm", "int8", {"smmla|sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
+      {"arm64", "i8mm", "int6", {"smmla|sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
       {"riscv64", "rvv", "int4", {"vwmacc(su)?\\.v[vx]", "vfwcvt\\.f\\.x\\.v"}},
       {"riscv64", "rvv", "int8", {"vwmul\\.v[vx]", "vwadd\\.[vw]v"}},
-      {"riscv64", "rvv", "int6", {"v(w?mul(su)?|mul)\\.v[vx]", "v(w?macc(su)?|madd)\\.v[vx]"}},
+      {"riscv64", "rvv", "int6", {"vwmulsu\\.v[vx]", "vwmaccsu\\.vx", "vwadd\\.wv"}},
       {"riscv64", "baseline", "int4", {"mulw?"}},
       {"riscv64", "baseline", "int6", {"mulw?"}},
       {"riscv64", "baseline", "int8", {"mulw?"}},
@@ -75,6 +78,17 @@ TEST(Instructions, IntegerKernelsUseTheProcessorsDotProducts) {
         EXPECT_TRUE(contains(assembly, instruction))
             << instruction << " in " << row.scheme << " " << tokens << " of " << row.architecture << " " << row.variant;
     }
+  }
+}
+
+TEST(Instructions, ManyTokensAreMultipliedTwoByTwo) {
+  for (const char* scheme : {"int4", "int8", "int6"}) {
+    const TargetVariant& variant = variantNamed("arm64", "i8mm");
+    const std::string many = kernels::kernelAssembly(matmul(scheme, "many"), variant);
+    EXPECT_TRUE(contains(many, "smmla")) << scheme;
+    EXPECT_FALSE(contains(many, "[su]dot|addp")) << scheme << ": a product was not recognised";
+    EXPECT_FALSE(contains(kernels::kernelAssembly(matmul(scheme, "one"), variant), "smmla")) << scheme;
+    EXPECT_FALSE(contains(kernels::kernelAssembly(matmul(scheme, "many"), variantNamed("arm64", "dotprod")), "smmla")) << scheme;
   }
 }
 
