@@ -34,6 +34,11 @@ Expr Codes::raisedCode(const Expr& i, const Expr& run, const Expr& part) const {
   return select(part == 0, byte & hiddenMask, (byte >> cast<uint8_t>(4)) | nothing);
 }
 
+Expr Codes::half(const Expr& i, const Expr& run, const Expr& which) const {
+  Expr raised = raisedCode(i, run, 0);
+  return select(which == 0, raised & hiddenMask, raised >> hiddenShift);
+}
+
 Expr Codes::activation(const Expr& i, const Expr& run, const Expr& part) const {
   return activations(kGroup * g + (run * perByte + part) * interleave + i, t);
 }

@@ -27,6 +27,8 @@ public:
   Halide::Expr code(const Halide::Expr& i, const Halide::Expr& run, const Halide::Expr& part, bool hidden = false) const;
   /// The code `offset()` too high (int4, int6) or 128 (int8), as uint8.
   Halide::Expr raisedCode(const Halide::Expr& i, const Halide::Expr& run, const Halide::Expr& part) const;
+  /// int8: the low (0) or the high (1) nibble of the raised code.
+  Halide::Expr half(const Halide::Expr& i, const Halide::Expr& run, const Halide::Expr& which) const;
   Halide::Expr activation(const Halide::Expr& i, const Halide::Expr& run, const Halide::Expr& part) const;
   template <typename Type>
   Halide::Expr product(const Halide::Expr& i, const Halide::Expr& run, const Halide::Expr& part, bool hidden = false) const {

@@ -7,10 +7,11 @@ namespace quantc::kernels {
 using namespace Halide;
 
 TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
-  constexpr TokenBlock four = {4, 4, 1, 4}, eight = {8, 8, 1, 8};
+  constexpr TokenBlock four = {4, 4, 1, 4}, eight = {8, 8, 1, 8}, unpacked = {32, 4, 16, 4};
   switch (facts.dotForm) {
+  case DotForm::maddubs: return scheme.bits == 8 ? unpacked : four;
   case DotForm::dot4:
-  case DotForm::mmla: return scheme.quantized() ? TokenBlock{32, 4, 16, 4} : four;
+  case DotForm::mmla: return scheme.quantized() ? unpacked : four;
   case DotForm::dot4u: return eight;
   case DotForm::outer: return facts.vectors() && scheme.bits == 4 ? TokenBlock{8, 8, 1, 4} : four;
   default: return four;
@@ -22,7 +23,7 @@ IntegerDot integerDot(const Weights& weights, const ImageParam& activations, con
   const bool six = weights.scheme->bits == 6;
   IntegerDot dot;
   switch (facts.dotForm) {
-  case DotForm::maddubs: dot = six ? sixBits(codes, true) : pairs(codes); break;
+  case DotForm::maddubs: dot = six ? sixBits(codes, true) : pairs(codes, many); break;
   case DotForm::widen: dot = six ? sixBits(codes, false) : widening(codes); break;
   case DotForm::dot4: dot = fours(codes, many); break;
   case DotForm::mmla: dot = many ? blocks(codes) : fours(codes, false); break;

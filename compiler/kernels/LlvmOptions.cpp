@@ -15,11 +15,14 @@ namespace {
 
 std::shared_mutex optionsMutex;
 
-void switchSlpVectorizerOff() {
+/// The vectorizer of straight code undoes schedules. The machine combiner turns a chain of additions into a tree, whose parts then find no registers.
+void switchOff() {
   auto& options = llvm::cl::getRegisteredOptions();
-  auto found = options.find("vectorize-slp");
-  assert(found != options.end() && "LLVM 19 has this option");
-  static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(false);
+  for (const char* name : {"vectorize-slp", "x86-machine-combiner"}) {
+    auto found = options.find(name);
+    assert(found != options.end() && "LLVM 19 has this option");
+    static_cast<llvm::cl::opt<bool>*>(found->second)->setValue(false);
+  }
 }
 
 /// Halide resets the options when it generates code for the first time; so it is given something to generate before.
@@ -31,7 +34,7 @@ void initialise() {
     llvm::LLVMContext context;
     const Halide::Target target("x86-64-linux-no_runtime-no_asserts-no_bounds_query");
     Halide::compile_module_to_llvm_module(Halide::Pipeline(nothing).compile_to_module({}, "nothing", target), context);
-    switchSlpVectorizerOff();
+    switchOff();
   });
 }
 
@@ -48,7 +51,7 @@ Linking::Linking() {
   initialise();
 }
 Linking::~Linking() {
-  switchSlpVectorizerOff();
+  switchOff();
   optionsMutex.unlock();
 }
 
