@@ -7,6 +7,7 @@
 #include "compiler/driver/Command.h"
 #include "compiler/driver/Options.h"
 #include "compiler/pipeline/Pipeline.h"
+#include "dialects/schemes/CacheFormat.h"
 #include "dialects/schemes/Scheme.h"
 
 namespace quantc {
@@ -21,6 +22,10 @@ int cores() { return std::clamp(static_cast<int>(std::thread::hardware_concurren
 CLI::Validator schemeName() {
   return oneOf([](const std::string& name) { return name == kKeepScheme || findScheme(name) != nullptr; }, "scheme",
                knownSchemes() + ", " + kKeepScheme);
+}
+
+CLI::Validator cacheFormat() {
+  return oneOf([](const std::string& name) { return findCacheFormat(name) != nullptr; }, "KV cache format", knownCacheFormats());
 }
 
 CLI::Validator phaseOption() {
@@ -77,6 +82,12 @@ int compile(const std::vector<std::string>& words) {
                 "--quant=int4, else as --quant says)",
                 "NAME")
       ->check(schemeName());
+  command
+      .optional("--kv-cache", options.kvCache,
+                "How keys and values of earlier positions are held, and of an encoded sequence: " + knownCacheFormats() +
+                    " (default: f32 with --quant=f32, else f16)",
+                "NAME")
+      ->check(cacheFormat());
   command
       .optional("--context", options.context,
                 "Positions at most (prompt and generated tokens together), decides the KV cache's size; 0: what the model states", "N")

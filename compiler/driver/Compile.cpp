@@ -35,7 +35,8 @@ fs::path absolutePath(const fs::path& model) {
 
 // What decided the module so far, kept in it: what a phase printed, read back, has the same provenance.
 constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kHead = "quantc.head",
-                              kTargets = "quantc.targets", kMaxSequence = "quantc.max_sequence", kMaxSource = "quantc.max_source";
+                              kKvCache = "quantc.kv_cache", kTargets = "quantc.targets", kMaxSequence = "quantc.max_sequence",
+                              kMaxSource = "quantc.max_source";
 
 constexpr const char* kDefaultScheme = "int4";
 
@@ -72,6 +73,7 @@ public:
     module_ = importModel(context_, options.model, import);
     pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;
     pipeline_.head = options.head;
+    pipeline_.cache = options.kvCache;
     if (!module_.get()->hasAttr(kSource)) {
       record(kSource, absolutePath(options.model).filename().string());
       if (auto context = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.context"))
@@ -87,6 +89,9 @@ public:
                                           phaseName(last) + "; name a later phase or take an earlier file");
     for (int phase = static_cast<int>(phaseOf(*module_)) + 1; phase <= static_cast<int>(last); ++phase) {
       progress_.begin(phaseName(static_cast<Phase>(phase)));
+      // What is not asked for follows from the scheme that the module has, if it has one already.
+      if (static_cast<Phase>(phase) > Phase::compress && !recorded(kQuant).empty())
+        pipeline_.quant = recorded(kQuant);
       runPhases(*module_, static_cast<Phase>(phase), pipeline_, options_.model);
       recordPhase(static_cast<Phase>(phase));
     }
@@ -107,7 +112,8 @@ public:
     emit.kernelCache = options_.kernelCache == "off" ? "" : options_.kernelCache;
     emit.source = recorded(kSource);
     emit.options = "--target=" + recorded(kTargets) + " --quant=" + recorded(kQuant) + " --head=" + recorded(kHead) +
-                   " --context=" + recorded(kContext) + recorded(kMaxSource) + " --max-sequence=" + recorded(kMaxSequence);
+                   " --kv-cache=" + recorded(kKvCache) + " --context=" + recorded(kContext) + recorded(kMaxSource) +
+                   " --max-sequence=" + recorded(kMaxSequence);
     emit.progress = [this](const std::string& what, double share) { progress_.update(what, share); };
     progress_.begin("emit");
     EmitReport report = emitArtifact(*module_, output, emit);
@@ -134,6 +140,7 @@ public:
   std::string targets() const { return recorded(kTargets); }
   std::string quant() const { return recorded(kQuant); }
   std::string head() const { return recorded(kHead); }
+  std::string kvCache() const { return recorded(kKvCache); }
 
 private:
   void record(llvm::StringRef name, const std::string& value) { module_.get()->setAttr(name, mlir::StringAttr::get(&context_, value)); }
@@ -154,6 +161,7 @@ private:
     for (Architecture target : pipeline_.targets)
       names += (names.empty() ? "" : ",") + std::string(architectureName(target));
     record(kTargets, names);
+    record(kKvCache, pipeline_.cacheFormat());
     record(kMaxSequence, std::to_string(options_.maxSequence));
   }
 
@@ -175,6 +183,7 @@ CompileReport compileArtifact(const CompileOptions& options, const fs::path& out
   report.targets = compilation.targets();
   report.quant = compilation.quant();
   report.head = compilation.head();
+  report.kvCache = compilation.kvCache();
   return report;
 }
 

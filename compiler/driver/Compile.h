@@ -15,8 +15,8 @@ namespace quantc {
 
 struct CompileReport {
   EmitReport emit;
-  uint64_t bytesIn = 0;              ///< of the model's files
-  std::string targets, quant, head;  ///< as the artifact has them: the IR of a later phase has decided already
+  uint64_t bytesIn = 0;                       ///< of the model's files
+  std::string targets, quant, head, kvCache;  ///< as the artifact has them: the IR of a later phase has decided already
 };
 
 /// Compiles to an artifact at `output`, which appears whole or not at all. Throws UserError.

@@ -1,6 +1,9 @@
 #include "compiler/driver/Description.h"
 
+#include <set>
+
 #include "artifact_generated.h"
+#include "dialects/schemes/CacheFormat.h"
 #include "runtime/src/step_shape.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -127,6 +130,37 @@ Json describeProgram(const schema::Artifact& header, const schema::Program* prog
   return json;
 }
 
+const char* cacheFormatOf(schema::ElementType element) { return element == schema::ElementType_u16 ? "f16" : "f32"; }
+
+/// What survives steps: how it is held, its bytes, and those that a token adds. Null where nothing does.
+Json describeCaches(const schema::Artifact& header) {
+  const schema::Program& program = *header.programs()->Get(0);
+  std::set<uint32_t> seen, appended;
+  uint64_t bytes = 0, perToken = 0;
+  const char* format = nullptr;
+  const auto isState = [&](const schema::View& view) { return program.buffers()->Get(view.buffer())->space() == schema::Space_state; };
+  for (uint32_t i = 0; i < countOf(program.calls()); ++i) {
+    for (const schema::View* view : *program.calls()->Get(i)->arguments()) {
+      if (!isState(*view))
+        continue;
+      format = cacheFormatOf(view->element());
+      if (seen.insert(view->buffer()).second)
+        bytes += program.buffers()->Get(view->buffer())->bytes();
+      // Where a step puts its tokens: one dimension counts them.
+      uint64_t elements = 1;
+      bool perStep = false;
+      for (const schema::Dim* dim : *view->dims()) {
+        const schema::Size& extent = dim->extent();
+        perStep |= extent.sequence() == 1 && extent.past() == 0 && extent.constant() == 0;
+        elements *= extent.sequence() || extent.source() ? 1 : static_cast<uint64_t>(extent.constant());
+      }
+      if (perStep && appended.insert(view->buffer()).second)
+        perToken += elements * findCacheFormat(format)->elementBytes;
+    }
+  }
+  return format ? Json{{"format", format}, {"bytes", bytes}, {"bytes_per_token", perToken}} : Json();
+}
+
 Json describeVariant(const schema::Artifact& header, const schema::Variant* variant) {
   return {{"architecture", schema::EnumNameArchitecture(variant->architecture())},
           {"name", textOf(variant->name())},
@@ -174,6 +208,7 @@ Json describeArtifact(const ArtifactFile& file, bool calls) {
           {"file_bytes", file.bytes()},
           {"header_bytes", file.headerBytes()},
           {"resident_bound", header.resident_bound()},
+          {"kv_cache", describeCaches(header)},
           {"context", header.context()},
           {"max_sequence", header.max_sequence()},
           {"max_outputs", header.max_outputs()},

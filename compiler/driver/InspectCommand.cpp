@@ -28,6 +28,10 @@ std::string overview(const Json& json) {
   table.row({"name", text(json["name"])});
   table.row({"file", bytes(json["file_bytes"]) + ", header " + bytes(json["header_bytes"])});
   table.row({"resident bound", bytes(json["resident_bound"])});
+  const Json& caches = json["kv_cache"];
+  table.row({"KV cache", caches.is_null() ? "none"
+                                          : text(caches["format"]) + ", " + bytes(caches["bytes"]) + ", of which a token takes " +
+                                                bytes(caches["bytes_per_token"])});
   table.row({"context", text(json["context"]) + " positions"});
   table.row({"step", "up to " + text(json["max_sequence"]) + " tokens, " + text(json["max_outputs"]) + " rows of output"});
   table.row({"vocabulary", text(json["vocabulary"])});

@@ -17,6 +17,7 @@ struct CompileOptions {
   std::vector<std::string> targets = {"host"};
   std::string quant;         ///< empty: keep for a model that is quantized already, int4 for others
   std::string head;          ///< scheme of embedding and head; empty: follows from `quant`
+  std::string kvCache;       ///< format of KV caches; empty: follows from `quant`
   int64_t context = 0;       ///< positions at most; 0: what the model states
   int64_t source = 0;        ///< positions that an encoder takes before a decoder's steps; 0: what the model states
   int64_t maxSequence = 64;  ///< tokens per step at most

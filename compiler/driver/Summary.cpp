@@ -50,6 +50,7 @@ Summary summarize(const CompileOptions& options, const std::filesystem::path& ou
   summary.output = output.string();
   summary.quant = report.quant;
   summary.head = report.head;
+  summary.kvCache = report.kvCache;
   summary.targets = report.targets;
   summary.bytesIn = report.bytesIn;
   summary.bytesOut = emit.fileBytes;
@@ -94,6 +95,7 @@ std::string toJson(const Summary& summary) {
       {"targets", summary.targets},
       {"quant", summary.quant},
       {"head", summary.head},
+      {"kv_cache", summary.kvCache},
       {"bytes_in", summary.bytesIn},
       {"bytes_out", summary.bytesOut},
       {"ratio", ratio(summary)},
@@ -123,7 +125,7 @@ std::string toText(const Summary& summary) {
   if (summary.head != summary.quant)
     table.row({"embedding and head", summary.head + ", linear layers " + summary.quant +
                                          ": next-token probabilities suffer most from rounding there; --head=NAME chooses another"});
-  table.row({"arena", bytesText(summary.arenaBytes) + " of activations and KV cache"});
+  table.row({"arena", bytesText(summary.arenaBytes) + " of activations and KV cache (" + summary.kvCache + ")"});
   table.row({"resident bound", bytesText(summary.residentBound) + " when it runs with one thread"});
   std::string kernels = std::to_string(summary.kernels) + ", " + std::to_string(summary.kernelsFromCache) + " of them generated before";
   if (!summary.slowestKernel.empty())

@@ -11,7 +11,7 @@
 namespace quantc {
 
 struct Summary {
-  std::string model, output, targets, quant, head;
+  std::string model, output, targets, quant, head, kvCache;
   uint64_t bytesIn = 0, bytesOut = 0, weightBytes = 0, codeBytes = 0;
   uint64_t parameters = 0;
   double linearBits = 0, fileBits = 0;  ///< bits per weight: of linear layers; of the whole file

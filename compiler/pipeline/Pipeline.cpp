@@ -51,7 +51,7 @@ void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& optio
     LowerToKernPassOptions lower;
     lower.targets = names;
     lower.maxSequence = options.maxSequence;
-    lower.cache = !options.cache.empty() ? options.cache : options.quant == "f32" ? "f32" : "f16";
+    lower.cache = options.cacheFormat();
     manager.addPass(createLowerToKernPass(lower));
     manager.addPass(createFormStagesPass());
     manager.addPass(createPlanMemoryPass());
@@ -64,6 +64,8 @@ void addPasses(OpPassManager& manager, Phase phase, const PipelineOptions& optio
 
 /// With 4 bits the embedding and the head lose more than they save, and 8 are more than they need (docs/performance.md).
 std::string PipelineOptions::headScheme() const { return !head.empty() ? head : quant == "int4" ? "int6" : quant; }
+
+std::string PipelineOptions::cacheFormat() const { return !cache.empty() ? cache : quant == "f32" ? "f32" : "f16"; }
 
 const char* phaseName(Phase phase) { return kPhaseNames[static_cast<int>(phase)]; }
 

@@ -30,10 +30,11 @@ struct PipelineOptions {
   std::string quant = "int4";         ///< scheme of linear layers, or kKeepScheme
   std::string head;                   ///< of embedding and head; empty: int6 where `quant` is int4, else as `quant` says
   std::vector<Architecture> targets;  ///< for `lower`
-  std::string cache;                  ///< elements of the KV cache, f32 or f16; empty: f32 with `quant` f32, else f16
+  std::string cache;                  ///< format of KV caches (CacheFormat.h); empty: f32 with `quant` f32, else f16
   int64_t maxSequence = 64;           ///< tokens per step at most
 
-  std::string headScheme() const;  ///< `head`, or what stands for it
+  std::string headScheme() const;   ///< `head`, or what stands for it
+  std::string cacheFormat() const;  ///< `cache`, or what stands for it
 };
 
 /// What the driver's MLIRContext must know.

@@ -1,5 +1,6 @@
 #include "passes/lower/Passes.h"
 
+#include "dialects/schemes/CacheFormat.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/lower/Lowering.h"
 
@@ -30,8 +31,8 @@ public:
       module.emitError() << "steps of " << maxSequence.getValue() << " tokens are asked for, expected at least 1";
       return signalPassFailure();
     }
-    if (cache != "f32" && cache != "f16") {
-      module.emitError("KV cache '") << cache << "' is not known; use one of f32, f16";
+    if (!findCacheFormat(cache)) {
+      module.emitError("KV cache format '") << cache << "' is not known; use one of " << knownCacheFormats();
       return signalPassFailure();
     }
     if (failed(checkSignature(function)))

@@ -46,7 +46,7 @@ std::string nameOf(mlir::Operation* op);
 
 class Lowering {
 public:
-  /// `cache` names how keys and values are held: f32 or f16 (compiler/kernels/CacheElement.h).
+  /// `cache` names how keys and values are held (dialects/schemes/CacheFormat.h).
   /// A function called encode becomes the program that runs before the steps.
   Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, const StepLimits& limits, std::string cache)
       : kb(module, architecture, limits, function.getSymName() == kEncodeFunction), function(function), cacheScheme(std::move(cache)) {}

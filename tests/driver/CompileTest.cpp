@@ -77,6 +77,18 @@ TEST_F(Compile, ContextAndStepDecideTheArena) {
   EXPECT_LT(arena("step.qc", "--max-sequence=8"), usual);
 }
 
+TEST_F(Compile, KvCacheFollowsTheSchemeOrTheOption) {
+  const json usual = summaryOf("f16.qc", {}), wide = summaryOf("f32.qc", {"--kv-cache=f32"});
+  EXPECT_EQ(usual["kv_cache"], "f16");
+  EXPECT_EQ(wide["kv_cache"], "f32");
+  // Of 4 layers, 4 heads of 32 elements, 512 positions of values and 544 or 528 of keys.
+  const int64_t more = int64_t{4} * 4 * 32 * ((512 + 528) * 4 - (512 + 544) * 2);
+  EXPECT_EQ(wide["arena_bytes"].get<int64_t>() - usual["arena_bytes"].get<int64_t>(), more);
+  EXPECT_EQ(wide["resident_bound"].get<int64_t>() - usual["resident_bound"].get<int64_t>(), more);
+  EXPECT_EQ(summaryOf("f32-weights.qc", {"--quant=f32"})["kv_cache"], "f32");
+  EXPECT_EQ(summaryOf("f32-weights-f16.qc", {"--quant=f32", "--kv-cache=f16"})["kv_cache"], "f16");
+}
+
 TEST_F(Compile, KernelCacheIsUsedOnTheSecondRun) {
   const std::string cache = "--kernel-cache=" + path("kernels").string();
   const json first = summaryOf("cold.qc", {cache}), second = summaryOf("warm.qc", {cache});

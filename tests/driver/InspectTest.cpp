@@ -29,13 +29,23 @@ TEST_F(Inspect, JsonTellsWhatTheArtifactHolds) {
   EXPECT_EQ(report["inputs"][0]["name"], "input_ids");
   EXPECT_EQ(report["outputs"][0]["name"], "logits");
   EXPECT_EQ(report["provenance"]["source"], "talelm");
-  EXPECT_EQ(report["provenance"]["options"], "--target=x86_64,arm64 --quant=int4 --head=int6 --context=512 --max-sequence=64");
+  EXPECT_EQ(report["provenance"]["options"],
+            "--target=x86_64,arm64 --quant=int4 --head=int6 --kv-cache=f16 --context=512 --max-sequence=64");
   EXPECT_EQ(report["provenance"]["source_sha256"].get<std::string>().size(), 64u);
   std::set<std::string> variants;
   for (const json& variant : report["variants"])
     variants.insert(variant["architecture"].get<std::string>() + "/" + variant["name"].get<std::string>());
   EXPECT_EQ(variants, (std::set<std::string>{"x86_64/sse41", "x86_64/avx2", "x86_64/avxvnni", "x86_64/avx512vnni", "arm64/baseline",
                                              "arm64/dotprod", "arm64/i8mm"}));
+}
+
+TEST_F(Inspect, CachesAreDescribed) {
+  // Keys and values of 4 layers, 4 heads of 32 elements, in two bytes each.
+  const json caches = described()["kv_cache"];
+  EXPECT_EQ(caches["format"], "f16");
+  EXPECT_EQ(caches["bytes_per_token"], 4 * 2 * 4 * 32 * 2);
+  // Rows of keys have room for an odd number of cache lines.
+  EXPECT_EQ(caches["bytes"], 4 * 4 * 32 * (512 + 544) * 2);
 }
 
 TEST_F(Inspect, TensorsAddUp) {
@@ -102,7 +112,7 @@ TEST_F(Inspect, TablesHaveTheSame) {
   const ProcessResult result = quantc({"inspect", artifact(), "--calls"});
   EXPECT_EQ(result.exitCode, 0);
   for (const char* text : {"bits per weight", "byte_level_bpe", "x86_64/avx2", "arm64/dotprod", "[768, 256]", "int4", "qc_matmul",
-                           "resident bound", "--target=x86_64,arm64", "program of arm64", "call of x86_64"})
+                           "resident bound", "KV cache", "--target=x86_64,arm64", "program of arm64", "call of x86_64"})
     EXPECT_THAT(result.out, HasSubstr(text));
 }
 

@@ -24,6 +24,15 @@ INSTANTIATE_TEST_SUITE_P(All, Phases, testing::Values("import", "raise", "compre
 
 using PhasesText = SharedArtifact;
 
+TEST_F(PhasesText, CacheFollowsTheSchemeOfIrReadBack) {
+  const std::string ir = (folder_->path() / "f32.mlir").string(), again = (folder_->path() / "f32-again.qc").string(),
+                    once = (folder_->path() / "f32-once.qc").string();
+  ASSERT_EQ(quantc({talelm(), "--target=x86_64", "--quant=f32", "--compile-to=fuse", "-o", ir}).exitCode, 0);
+  ASSERT_EQ(quantc({ir, "--target=x86_64", "-o", again}).exitCode, 0);
+  ASSERT_EQ(quantc({talelm(), "--target=x86_64", "--quant=f32", "-o", once}).exitCode, 0);
+  EXPECT_TRUE(bytesOfFile(again) == bytesOfFile(once)) << "another artifact";
+}
+
 TEST_F(PhasesText, EachPhaseLooksLikeItself) {
   const auto print = [](const std::string& option) {
     const ProcessResult result = quantc({talelm(), "--target=x86_64", option});

@@ -1,9 +1,11 @@
 // RUN: quantc-opt %s --split-input-file --verify-diagnostics --lower-to-kern="targets=x86_64"
 // RUN: not quantc-opt %s --split-input-file --lower-to-kern="targets=x86_64,z80" 2>&1 | FileCheck %s
 // RUN: not quantc-opt %s --split-input-file --lower-to-kern="targets=x86_64 max-sequence=0" 2>&1 | FileCheck %s --check-prefix=STEP
+// RUN: not quantc-opt %s --split-input-file --lower-to-kern="targets=x86_64 cache=f8" 2>&1 | FileCheck %s --check-prefix=CACHE
 
 // CHECK: error: target 'z80' is not known; known are x86_64, arm64, riscv64, host
 // STEP: error: steps of 0 tokens are asked for, expected at least 1
+// CACHE: error: KV cache format 'f8' is not known; use one of f32, f16
 
 // All that has no kernel is named at once.
 // expected-error @below {{3 operations have no kernel: unary (sine), softmax (softmax), return (return)}}
