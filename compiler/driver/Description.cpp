@@ -130,7 +130,9 @@ Json describeProgram(const schema::Artifact& header, const schema::Program* prog
   return json;
 }
 
-const char* cacheFormatOf(schema::ElementType element) { return element == schema::ElementType_u16 ? "f16" : "f32"; }
+const char* cacheFormatOf(schema::ElementType element) {
+  return element == schema::ElementType_u16 ? "f16" : element == schema::ElementType_i8 ? "int8" : "f32";
+}
 
 /// What survives steps: how it is held, its bytes, and those that a token adds. Null where nothing does.
 Json describeCaches(const schema::Artifact& header) {

@@ -1,8 +1,9 @@
 // Attention of query p over positions first(p)..last(p), both inclusive:
 //   score(k) = capped((sum over d ascending of q(d) * K(k, d)) * scale) [+ bias(k - p)] [+ slope(head) * float(k - p)] [+ mask(k)]
 //   capped(s) = tanh(s / softcap) * softcap, or s where softcap is 0
+//   of an int8 cache the codes are summed, and then * the scale of position k before * scale
 //   weight(k) = exp(score(k) - max of the scores)
-//   out(d) = (sum over k ascending of weight(k) * V(d, k)) / sum of the weights, the latter in the order of Reduce.h by absolute position
+//   out(d) = (sum over k ascending of weight(k) * V(d, k), of an int8 cache weight(k) * (code(d, k) * the scale of position k)) / sum of the weights, the latter in the order of Reduce.h by absolute position
 // Whatever lies outside of first..last counts for nothing, so neither other queries of the call nor the extents of the cache matter.
 //
 // Keys are read in whole tiles of positions; what lies behind the last one that counts is dropped, whatever it is.
@@ -118,6 +119,11 @@ private:
     return result;
   }
 
+  Expr valueAt(const Expr& d, const Expr& at, const Expr& head) const {
+    const Expr value = element.decoded(values(d, at, head));
+    return element.quantized() ? value * element.scale(headDim, [&](const Expr& i) { return values(i, at, head); }) : value;
+  }
+
   void algorithm() {
     const float infinity = std::numeric_limits<float>::infinity();
     dim = RDom(0, headDim, "dim");
@@ -126,7 +132,12 @@ private:
 
     product(k, j, h, b) = 0.0f;
     product(k, j, h, b) += q(dim, headOf(j, h), positionOf(j, b)) * element.decoded(keys(k, dim, kvHeadOf(h)));
-    Expr scaled = product(k, j, h, b) * params.number("scale");
+    Expr scaled = product(k, j, h, b);
+    if (element.quantized()) {
+      keyScale(k, h, b) = element.scale(headDim, [&](const Expr& i) { return keys(k, i, kvHeadOf(h)); });
+      scaled = scaled * keyScale(k, h, b);
+    }
+    scaled = scaled * params.number("scale");
     if (softcap != 0)
       scaled = tanhOf(scaled / softcap) * softcap;
     if (biased)
@@ -152,7 +163,7 @@ private:
     total(j, h, b) = sumTree(sums);
 
     mixed(d, j, h, b) = 0.0f;
-    auto term = [&](const Expr& at) { return weight(at, j, h, b) * element.decoded(values(d, at, kvHeadOf(h))); };
+    auto term = [&](const Expr& at) { return weight(at, j, h, b) * valueAt(d, at, kvHeadOf(h)); };
     if (window == 0) {
       position = RDom(0, positions, "position");
       position.where(likely(position <= seenByAll(b)));
@@ -192,6 +203,11 @@ private:
     }
     product.compute_at(score, kb).bound_storage(k, tile).bound_storage(j, together).unroll(j);
     vectorizeRows(product, k, tile, facts);
+    if (element.quantized()) {
+      keyScale.compute_at(score, kb).bound_storage(k, tile).bound_storage(h, 1).bound_storage(b, 1);
+      vectorizeRows(keyScale, k, tile, facts);
+      keepOnStack(keyScale);
+    }
     Stage products = product.update();
     vectorizeRows(products.reorder(k, j, dim.x).unroll(j), k, tile, facts);
     for (Func func : {partMaximum, partSum}) {
@@ -236,8 +252,8 @@ private:
   Expr first, last, positions;
   Var d{"d"}, h{"h"}, p{"p"}, k{"k"}, l{"l"}, j{"j"}, b{"b"};
   RDom dim, block, position, rest;
-  Func product{"product"}, score{"score"}, partMaximum{"partMaximum"}, maximum{"maximum"}, weight{"weight"}, partSum{"partSum"},
-      total{"total"}, mixed{"mixed"}, out{"out"};
+  Func product{"product"}, keyScale{"keyScale"}, score{"score"}, partMaximum{"partMaximum"}, maximum{"maximum"}, weight{"weight"},
+      partSum{"partSum"}, total{"total"}, mixed{"mixed"}, out{"out"};
 };
 
 }  // namespace

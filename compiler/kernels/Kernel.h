@@ -37,7 +37,7 @@
 //   rope      x f32 (d, heads, s); cos f32 (rotary/2, positions); sin likewise -> out (d, heads, s). The coordinate along s is the position, so
 //             the views of x and out begin at `past`. out's strides are free (it may be a KV cache).
 //             params: head_dim, rotary_dim, interleaved=0|1, cache
-//   append    x f32 (d, heads, s) -> out (d, heads, s), strides free: puts values into a cache. params: cache
+//   append    x f32 (d, heads, s) -> out (d, heads, s), strides free: puts values into a cache. params: cache; head_dim if it is int8
 //   attention q f32 (d, heads, s), coordinate along s = position, cropped along heads as the outputs are; K (positions, d, kv_heads); V (d, positions,
 //             kv_heads); mask f32 (positions, s) if mask=tensor, added to the scores; bias f32 (distances, heads) if bias=1, likewise: its
 //             coordinate is the key's position minus the query's, for all pairs of the call; slopes f32 (heads) if alibi=1
@@ -56,7 +56,8 @@
 //   reduce    x (`reduced` dimensions, then `rank` others) -> out (the others). params: reduced, rank, operands (x and out), kind=sum|mean|prod|max|min
 //   contract  a (k, m, batch...); b (n, k, batch...) -> out (n, m, batch...). params: batch (dimensions), operands (a, b and out)
 //   gather    x (inner, axis, outer); indices (k) -> out (inner, k, outer). params: operands (x, indices and out)
-//   cache is f32 or f16 (as u16 bits): the element of KV caches.
+//   cache is the format of KV caches: f32, f16 (as u16 bits) or int8 (i8), whose heads have their scale behind their elements, so that dimension d has
+//   4 elements more (CacheElement.h). out of rope and matmul and append, K and V are such.
 #pragma once
 
 #include <cstdint>

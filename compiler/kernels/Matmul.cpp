@@ -72,11 +72,11 @@ public:
                   " rows");
     result(n, t) = value;
     Var d("d"), h("h");
-    Func out("out");
-    out(d, h, t) = element.encoded(rotation.at(d, t, [&](const Expr& i) { return result(h * headDim + i, t); }));
-    out.output_buffer().dim(0).set_stride(Expr());
-    out.reorder(d, t, h);
-    rotation.schedule(out, d, facts);
+    Func rotated("rotated");
+    rotated(d, h, t) = rotation.at(d, t, [&](const Expr& i) { return result(h * headDim + i, t); });
+    const CacheElement::Written written = element.written(rotated, headDim, t);
+    Func out = written.out;
+    rotation.schedule(written.elements, d, facts);
     result.compute_at(out, h);
     storeResult(headDim);
     scheduleResult(out.output_buffer().dim(2).extent());

@@ -17,13 +17,13 @@ Family buildRope(const Params& params, const Facts& facts) {
   const Rotation rotation(params, family.inputs);
   const CacheElement element(params, facts);
 
-  Func out("out");
-  out(d, h, p) = element.encoded(rotation.at(d, p, [&](const Expr& i) { return x(i, h, p); }));
+  Func rotated("rotated");
+  rotated(d, h, p) = rotation.at(d, p, [&](const Expr& i) { return x(i, h, p); });
 
-  // Schedule: a cache may be written with any stride.
-  out.output_buffer().dim(0).set_stride(Expr());
-  rotation.schedule(out, d, facts);
-  family.outputs = {out};
+  // Schedule
+  const CacheElement::Written written = element.written(rotated, rotation.headDim(), h);
+  rotation.schedule(written.elements, d, facts);
+  family.outputs = {written.out};
   return family;
 }
 

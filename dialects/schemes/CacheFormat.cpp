@@ -3,7 +3,7 @@
 namespace quantc {
 namespace {
 
-constexpr CacheFormat kFormats[] = {{"f32", 4}, {"f16", 2}};
+constexpr CacheFormat kFormats[] = {{"f32", 4, 0}, {"f16", 2, 0}, {"int8", 1, kCacheScaleBytes}};
 
 }  // namespace
 

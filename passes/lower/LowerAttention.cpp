@@ -1,6 +1,7 @@
 // Rotary embedding, KV caches and attention as calls.
 #include "passes/lower/Lowering.h"
 
+#include "dialects/schemes/CacheFormat.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace quantc {
@@ -71,14 +72,18 @@ FailureOr<KvCache> Lowering::createCache(tfm::CacheAppendOp op) {
 
 std::optional<KvCache> Lowering::createCache(StringRef name, bool transposed, int64_t heads, int64_t headDim, int64_t positions) {
   KvCache cache;
-  cache.element = cacheScheme == "f16" ? Type(kb.builder().getIntegerType(16, false)) : f32();
+  const CacheFormat& format = *findCacheFormat(cacheFormat);
+  cache.element = format.elementBytes == 1   ? Type(kb.builder().getIntegerType(8, true))
+                  : format.elementBytes == 2 ? Type(kb.builder().getIntegerType(16, false))
+                                             : f32();
+  cache.scaleElements = format.scaleBytes / format.elementBytes;
   cache.transposed = transposed;
   cache.heads = heads;
   cache.headDim = headDim;
   cache.positions = transposed ? roomFor(positions, cache.element) : llvm::alignTo(positions, 16);
   int64_t bytes;
   if (heads < 1 || headDim < 1 || positions < 1 ||
-      llvm::MulOverflow(heads * headDim, cache.positions * (cache.element.isF32() ? 4 : 2), bytes) || bytes > kLargestCache ||
+      llvm::MulOverflow(heads * cache.headElements(), cache.positions * format.elementBytes, bytes) || bytes > kLargestCache ||
       !cacheNames.insert(name).second)
     return std::nullopt;
   cache.buffer = kb.createBuffer(name, kern::Space::state, bytes);
@@ -89,8 +94,18 @@ std::optional<KvCache> Lowering::createCache(StringRef name, bool transposed, in
 Value Lowering::appendView(const KvCache& cache, AffineExpr rows) {
   auto strides = cache.strides();
   AffineExpr past = kb.symbol(tfm::Symbol::past);
-  ViewDim dim = kb.wholeDim(cache.headDim, strides[0]), head = kb.wholeDim(cache.heads, strides[1]);
+  ViewDim dim = kb.wholeDim(cache.headElements(), strides[0]), head = kb.wholeDim(cache.heads, strides[1]);
   return kb.view(cache.buffer, cache.element, 0, {dim, head, {past, past, rows, strides[2]}}, 1);
+}
+
+void Lowering::append(const Storage& rows, const KvCache& cache, Location loc) {
+  Value output = appendView(cache, rows.rows);
+  Params params = {{"cache", cacheParam(output)}};
+  if (cache.scaleElements)
+    params.push_back({"head_dim", std::to_string(cache.headDim)});
+  auto kernel = kb.kernel("append", params, nullptr);
+  kb.call(loc, kernel, kernel, headView(rows, cache.heads, cache.headDim, kb.symbol(tfm::Symbol::past), -1), output,
+          kb.constantExpr(cache.heads), rows.rows);
 }
 
 Value Lowering::tableView(tfm::RopeOp op, bool sine) {
@@ -101,7 +116,10 @@ Value Lowering::tableView(tfm::RopeOp op, bool sine) {
   return kb.view(table.buffer, f32(), 0, {kb.wholeDim(frequencies, 1), kb.wholeDim(positions, frequencies)});
 }
 
-std::string Lowering::cacheParam(Value view) { return view.getDefiningOp<kern::ViewOp>().getElement().isF32() ? "f32" : "f16"; }
+std::string Lowering::cacheParam(Value view) {
+  Type element = view.getDefiningOp<kern::ViewOp>().getElement();
+  return element.isF32() ? "f32" : element.isInteger(16) ? "f16" : "int8";
+}
 
 Params Lowering::ropeParams(tfm::RopeOp op) {
   return {{"head_dim", std::to_string(op.getHeadDim())},
@@ -154,10 +172,7 @@ LogicalResult Lowering::lowerOp(tfm::CacheAppendOp op) {
     return failure();
   if (product)
     return lowerHeads(product, {}, appendView(*cache, kb.symbol(tfm::Symbol::sequence)));
-  Value output = appendView(*cache, input->rows);
-  auto kernel = kb.kernel("append", {{"cache", cacheParam(output)}}, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), kb.symbol(tfm::Symbol::past), -1), output,
-          kb.constantExpr(op.getHeads()), input->rows);
+  append(*input, *cache, op.getLoc());
   return success();
 }
 
@@ -188,7 +203,7 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
   // Positions that hold something: those that were encoded, or those of earlier steps and of this one.
   auto filled = [&](const KvCache& cache, std::array<int, 3> order) {
     AffineExpr positions = overSource ? kb.symbol(tfm::Symbol::source) : kb.symbol(tfm::Symbol::past) + kb.symbol(tfm::Symbol::sequence);
-    std::array<AffineExpr, 3> extents = {kb.constantExpr(cache.headDim), kb.constantExpr(cache.heads), positions};
+    std::array<AffineExpr, 3> extents = {kb.constantExpr(cache.headElements()), kb.constantExpr(cache.heads), positions};
     std::array<int64_t, 3> strides = cache.strides();
     SmallVector<ViewDim> dims;
     for (int i : order)

@@ -13,12 +13,9 @@ LogicalResult Lowering::lowerOp(tfm::SourceWriteOp op) {
   std::optional<KvCache> cache = createCache(op.getSource(), op.getKeys(), op.getHeads(), op.getHeadDim(), kb.sourceLength());
   if (!cache)
     return failure();
-  Value output = appendView(*cache, kb.symbol(tfm::Symbol::sequence));
   if (product)
-    return lowerHeads(product, {}, output);
-  auto kernel = kb.kernel("append", {{"cache", cacheParam(output)}}, nullptr);
-  kb.call(op.getLoc(), kernel, kernel, headView(*input, op.getHeads(), op.getHeadDim(), kb.symbol(tfm::Symbol::past), -1), output,
-          kb.constantExpr(op.getHeads()), input->rows);
+    return lowerHeads(product, {}, appendView(*cache, kb.symbol(tfm::Symbol::sequence)));
+  append(*input, *cache, op.getLoc());
   return success();
 }
 

@@ -25,9 +25,12 @@ struct KvCache {
   mlir::Type element;
   bool transposed;                    ///< keys: positions innermost; values: head_dim innermost
   int64_t heads, headDim, positions;  ///< positions that there is room for, see roomFor
-  /// Of (head_dim, heads, positions).
+  int64_t scaleElements = 0;          ///< behind a head's own
+  int64_t headElements() const { return headDim + scaleElements; }
+  /// Of (a head's elements, heads, positions).
   std::array<int64_t, 3> strides() const {
-    return transposed ? std::array<int64_t, 3>{positions, headDim * positions, 1} : std::array<int64_t, 3>{1, headDim * positions, headDim};
+    return transposed ? std::array<int64_t, 3>{positions, headElements() * positions, 1}
+                      : std::array<int64_t, 3>{1, headElements() * positions, headElements()};
   }
 };
 
@@ -49,7 +52,7 @@ public:
   /// `cache` names how keys and values are held (dialects/schemes/CacheFormat.h).
   /// A function called encode becomes the program that runs before the steps.
   Lowering(mlir::ModuleOp module, mlir::func::FuncOp function, Architecture architecture, const StepLimits& limits, std::string cache)
-      : kb(module, architecture, limits, function.getSymName() == kEncodeFunction), function(function), cacheScheme(std::move(cache)) {}
+      : kb(module, architecture, limits, function.getSymName() == kEncodeFunction), function(function), cacheFormat(std::move(cache)) {}
 
   /// Appends what has no kernel to `unsupported`.
   void run(mlir::SmallVectorImpl<mlir::Operation*>& unsupported);
@@ -165,6 +168,8 @@ private:
   std::optional<KvCache> createCache(mlir::StringRef name, bool transposed, int64_t heads, int64_t headDim, int64_t positions);
   /// Where a step's new rows go: (head_dim, heads, positions) beginning at `past`.
   Value appendView(const KvCache& cache, mlir::AffineExpr rows);
+  /// Puts rows of heads into a cache.
+  void append(const Storage& rows, const KvCache& cache, mlir::Location loc);
   Value tableView(tfm::RopeOp op, bool sine);
   /// Where the rotated heads go: the cache, or an activation. Null when there is no place for them.
   Value ropeOutput(tfm::RopeOp op, mlir::AffineExpr rows, int64_t heads);
@@ -229,7 +234,7 @@ private:
 
   KernBuilder kb;
   mlir::func::FuncOp function;
-  std::string cacheScheme;
+  std::string cacheFormat;
   llvm::DenseMap<Value, Storage> storages;
   llvm::DenseMap<Value, StridedTensor> views;
   llvm::DenseMap<Value, KvCache> caches;

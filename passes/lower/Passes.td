@@ -13,7 +13,7 @@ def LowerToKernPass : Pass<"lower-to-kern", "::mlir::ModuleOp"> {
   let options = [
     ListOption<"targets", "targets", "std::string", "architectures to make programs for">,
     Option<"maxSequence", "max-sequence", "int64_t", "64", "tokens per step at most; a model that gives no rows of logits takes its whole context">,
-    Option<"cache", "cache", "std::string", "\"f32\"", "format of the KV caches: f32 or f16">,
+    Option<"cache", "cache", "std::string", "\"f32\"", "format of the KV caches: f32, f16 or int8">,
   ];
   let dependentDialects = ["::quantc::kern::KernDialect"];
 }

@@ -30,7 +30,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         WrongUse{"nothing", {}, "MODEL is required"}, WrongUse{"unknown_option", {"model", "--fast"}, "--fast"},
         WrongUse{"unknown_scheme", {"model", "--quant=int3"}, "'int3' is not a known scheme, expected one of f32, f16, int8, int4, int6"},
-        WrongUse{"unknown_kv_cache", {"model", "--kv-cache=int4"}, "'int4' is not a known KV cache format, expected one of f32, f16"},
+        WrongUse{"unknown_kv_cache", {"model", "--kv-cache=int4"}, "'int4' is not a known KV cache format, expected one of f32, f16, int8"},
         WrongUse{"unknown_phase",
                  {"model", "--compile-to=link"},
                  "'link' is not a known phase, expected one of import, raise, compress, fuse, lower"},

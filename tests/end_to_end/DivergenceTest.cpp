@@ -9,7 +9,7 @@ using namespace quantc::test;
 namespace {
 
 struct Bar {
-  const char* quant;
+  const char *quant, *cache;
   double peerMeanKl;  ///< llama.cpp's Q8_0, Q4_0
   double most;        ///< as a multiple of it
 };
@@ -20,7 +20,7 @@ TEST_P(Divergence, StaysBelowItsShareOfThePeer) {
   QUANTC_NEED_SHARED("models/talelm/validation.txt");
   TemporaryFolder temporary;
   std::filesystem::path artifact = temporary.path() / "model.qc";
-  ASSERT_NO_FATAL_FAILURE(compile(talelm(), GetParam().quant, "host", artifact));
+  ASSERT_NO_FATAL_FAILURE(compile(talelm(), GetParam().quant, "host", artifact, {std::string("--kv-cache=") + GetParam().cache}));
   ProcessResult result =
       runProcess({builtProgram("quantc"), "eval", artifact.string(), "--reference", talelm().string(), "--text",
                   (sharedFolder() / "models/talelm/validation.txt").string(), "--window=256", "--max-tokens=27940", "--json"});
@@ -34,7 +34,12 @@ TEST_P(Divergence, StaysBelowItsShareOfThePeer) {
   EXPECT_NEAR(report["reference_perplexity"].get<double>(), 49.085, 0.05);
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, Divergence, testing::Values(Bar{"int8", 0.000299, 1.15}, Bar{"int4", 0.011893, 1.0}),
-                         [](const testing::TestParamInfo<Bar>& info) { return std::string(info.param.quant); });
+// The last two: an int8 cache alone costs less than half of what int8 weights do, and both together no more than the sum.
+INSTANTIATE_TEST_SUITE_P(Schemes, Divergence,
+                         testing::Values(Bar{"int8", "f16", 0.000299, 1.15}, Bar{"int4", "f16", 0.011893, 1.0},
+                                         Bar{"f32", "int8", 0.000299, 0.4}, Bar{"int8", "int8", 0.000299, 1.5}),
+                         [](const testing::TestParamInfo<Bar>& info) {
+                           return std::string(info.param.quant) + "_cache_" + info.param.cache;
+                         });
 
 }  // namespace

@@ -14,17 +14,18 @@ namespace {
 struct ZooCase {
   const char* folder;
   const char* quant;
+  const char* cache;
   double most;  ///< relative RMS
 };
 
 class ZooEncoderDecoder : public testing::TestWithParam<ZooCase> {};
 
 TEST_P(ZooEncoderDecoder, AgreesWithTheStoredAnswers) {
-  const auto [folder, quant, most] = GetParam();
+  const auto [folder, quant, cache, most] = GetParam();
   QUANTC_NEED_SHARED(folder);
   TemporaryFolder temporary;
   const std::filesystem::path artifact = temporary.path() / "model.qc", model = sharedFolder() / folder;
-  ASSERT_NO_FATAL_FAILURE(compile(model, quant, "host", artifact));
+  ASSERT_NO_FATAL_FAILURE(compile(model, quant, "host", artifact, {std::string("--kv-cache=") + cache}));
   ProcessResult result = runProcess({builtProgram("quantc"), "verify", artifact.string(), "--data",
                                      (model / "expected.safetensors").string(), "--tolerance", std::to_string(most), "--json"});
   ASSERT_EQ(result.exitCode, 0) << result.err << result.out;
@@ -35,18 +36,23 @@ TEST_P(ZooEncoderDecoder, AgreesWithTheStoredAnswers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ZooEncoderDecoder,
-                         testing::Values(ZooCase{"zoo/t5", "f32", 1e-4}, ZooCase{"zoo/t5", "int8", 5e-2},
-                                         ZooCase{"zoo/whisper", "f32", 1e-4}, ZooCase{"zoo/whisper", "int8", 5e-2}),
+                         testing::Values(ZooCase{"zoo/t5", "f32", "f32", 1e-4}, ZooCase{"zoo/t5", "f32", "int8", 5e-2},
+                                         ZooCase{"zoo/t5", "int8", "f16", 5e-2}, ZooCase{"zoo/whisper", "f32", "f32", 1e-4},
+                                         ZooCase{"zoo/whisper", "f32", "int8", 5e-2}, ZooCase{"zoo/whisper", "int8", "f16", 5e-2}),
                          [](const auto& info) {
-                           std::string name = std::string(info.param.folder).substr(4) + "_" + info.param.quant;
+                           std::string name =
+                               std::string(info.param.folder).substr(4) + "_" + info.param.quant + "_cache_" + info.param.cache;
                            return name;
                          });
 
-TEST(EncoderDecoder, HasTheSameBitsEverywhere) {
+class EncoderDecoderBits : public testing::TestWithParam<const char*> {};
+
+TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
   QUANTC_NEED_SHARED("zoo/t5");
   TemporaryFolder temporary;
   const std::filesystem::path artifact = temporary.path() / "model.qc";
-  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / "zoo/t5", "int8", "x86_64,arm64,riscv64", artifact));
+  ASSERT_NO_FATAL_FAILURE(
+      compile(sharedFolder() / "zoo/t5", "int8", "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + GetParam()}));
   std::string expected;
   auto hashOf = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
     command.insert(command.end(),
@@ -68,6 +74,8 @@ TEST(EncoderDecoder, HasTheSameBitsEverywhere) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Caches, EncoderDecoderBits, testing::Values("f16", "int8"), [](const auto& info) { return info.param; });
 
 TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {
   QUANTC_NEED_SHARED("zoo/t5");

@@ -33,11 +33,16 @@ std::string hashOf(std::vector<std::string> runner, const std::filesystem::path&
   return hash;
 }
 
-class SameBits : public testing::TestWithParam<std::string> {
+struct Form {
+  const char *quant, *cache;
+};
+
+class SameBits : public testing::TestWithParam<Form> {
 protected:
   void SetUp() override {
     artifact = temporary.path() / "model.qc";
-    ASSERT_NO_FATAL_FAILURE(compile(talelm(), GetParam(), "x86_64,arm64,riscv64", artifact));
+    ASSERT_NO_FATAL_FAILURE(
+        compile(talelm(), GetParam().quant, "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + GetParam().cache}));
     runner = {builtProgram("quantc-run")};
     expected = hashOf(runner, artifact, {"--threads", "1"});
   }
@@ -83,8 +88,11 @@ TEST_P(SameBits, EveryVariant) {
                  << " variants";
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, SameBits, testing::Values("f32", "int8", "int4"),
-                         [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Schemes, SameBits,
+                         testing::Values(Form{"f32", "f32"}, Form{"int8", "f16"}, Form{"int4", "f16"}, Form{"int4", "int8"}),
+                         [](const testing::TestParamInfo<Form>& info) {
+                           return std::string(info.param.quant) + "_cache_" + info.param.cache;
+                         });
 
 /// Every decoder of the zoo: a variant of each architecture, several threads, the prompt in chunks and at once.
 class ZooSameBits : public testing::TestWithParam<const char*> {};

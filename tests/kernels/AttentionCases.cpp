@@ -16,6 +16,7 @@ struct AttentionRow {
   float softcap = 0;
   bool alibi = false;
   bool biased = false;  ///< by the distance of key and query
+  bool coded = false;   ///< an int8 cache
 };
 
 std::vector<AttentionRow> attentionRows() {
@@ -44,6 +45,14 @@ std::vector<AttentionRow> attentionRows() {
     rows.push_back({16, 4, 1, 20, tokens, 40, 0, "causal", Crop{1, one ? 0 : 1, 4}, one, false, false, false, 0, true});
     rows.push_back({32, 4, 2, 20, tokens, 40, 8, "causal", {}, one, true, false, false, 0.7f, true});
   }
+  // The same with an int8 cache: whatever has one of binary16, and heads of other sizes.
+  for (size_t i = 0, count = rows.size(); i < count; ++i) {
+    AttentionRow row = rows[i];
+    row.coded = !row.encoder && (row.half || row.headDim == 8 || row.headDim == 100);
+    row.half = false;
+    if (row.coded)
+      rows.push_back(row);
+  }
   return rows;
 }
 
@@ -63,11 +72,14 @@ void addAttention(std::vector<Case>& cases) {
     std::vector<float> slopes;
     for (int h = 0; row.alibi && h < row.heads; ++h)
       slopes.push_back(0.5f / static_cast<float>(1 + h));
-    const RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first,   row.tokens, row.capacity,
-                             row.window,  0.17f,     row.mask,    row.softcap, slopes};
+    RefAttention shape{row.headDim, row.heads, row.kvHeads, row.first,   row.tokens, row.capacity,
+                       row.window,  0.17f,     row.mask,    row.softcap, slopes};
     Case test =
         start("attention_" + std::to_string(row.headDim) + "_" + row.mask + "_" + (row.encoder ? "encoder" : std::to_string(row.first)) +
-                  "+" + std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") + (row.half ? "_f16" : "") +
+                  "+" + std::to_string(row.tokens) + "w" + std::to_string(row.window) + (row.one ? "_one" : "") +
+                  (row.half    ? "_f16"
+                   : row.coded ? "_int8"
+                               : "") +
                   (row.quantize ? "_q" : "") + (row.softcap ? "_capped" : "") + (row.alibi ? "_alibi" : "") + (row.biased ? "_bias" : ""),
               {"attention",
                {{"head_dim", std::to_string(row.headDim)},
@@ -76,7 +88,9 @@ void addAttention(std::vector<Case>& cases) {
                 {"mask", row.mask},
                 {"heads_per_unit", std::to_string(row.heads / row.kvHeads)},
                 {"tokens", row.one ? "one" : "many"},
-                {"cache", row.half ? "f16" : "f32"},
+                {"cache", row.half    ? "f16"
+                          : row.coded ? "int8"
+                                      : "f32"},
                 {"quantize", row.quantize ? "1" : "0"},
                 {"max_tokens", "64"},
                 {"max_positions", "128"},
@@ -93,6 +107,13 @@ void addAttention(std::vector<Case>& cases) {
       for (std::vector<float>* each : {&keys, &values})
         for (float& value : *each)
           value = floatFromHalf(halfFromFloat(value));
+    const RefCachedHeads codedKeys = refCachedHeads(keys, d), codedValues = refCachedHeads(values, d);
+    if (row.coded) {
+      keys = codedKeys.codes;
+      shape.keyScales = codedKeys.scales;
+      for (size_t i = 0; i < values.size(); ++i)
+        values[i] = codedValues.codes[i] * codedValues.scales[i / d];
+    }
     std::vector<float> mask = randomFloats(random, static_cast<size_t>(row.capacity) * row.tokens, 3);
     if (row.encoder)
       for (size_t i = 0; i < mask.size(); ++i)
@@ -107,32 +128,37 @@ void addAttention(std::vector<Case>& cases) {
     const std::vector<float> y = refAttention(shape, queries, keys, values, mask, bias);
     // Keys are read in whole tiles.
     const int room = (row.capacity + kKeyTile - 1) / kKeyTile * kKeyTile;
-    std::vector<float> keysByPosition(keys.size()), valuesByDim(values.size());
-    for (int k = 0; k < row.capacity; ++k) {
-      for (int h = 0; h < kv; ++h) {
-        for (int i = 0; i < d; ++i) {
-          // What a causal query cannot see may hold anything.
-          const bool garbage = std::string(row.mask) == "causal" && k >= row.first + row.tokens;
-          const float key = garbage ? std::numeric_limits<float>::quiet_NaN() : keys[(k * kv + h) * d + i];
-          keysByPosition[(static_cast<size_t>(h) * d + i) * row.capacity + k] = key;
-          valuesByDim[(static_cast<size_t>(h) * row.capacity + k) * d + i] = garbage ? key : values[(k * kv + h) * d + i];
-        }
+    const int perHead = d + (row.coded ? kCacheScaleBytes : 0);
+    // Of [positions][kvHeads][perHead]. What a causal query cannot see may hold anything.
+    auto arranged = [&](auto held, bool byPosition, auto garbage) {
+      auto result = held;
+      for (int k = 0; k < row.capacity; ++k)
+        for (int h = 0; h < kv; ++h)
+          for (int i = 0; i < perHead; ++i)
+            result[byPosition ? (h * perHead + i) * row.capacity + k : (h * row.capacity + k) * perHead + i] =
+                std::string(row.mask) == "causal" && k >= row.first + row.tokens ? garbage : held[(k * kv + h) * perHead + i];
+      return result;
+    };
+    auto addCache = [&](const std::vector<float>& held, const std::vector<int8_t>& coded, bool byPosition, std::vector<int> extents,
+                        std::vector<int> strides) {
+      if (row.coded) {
+        addInput(test, arrayOf(Element::i8, extents, arranged(coded, byPosition, int8_t{-1}), {}, strides));
+        return;
       }
-    }
+      const std::vector<float> floats = arranged(held, byPosition, std::numeric_limits<float>::quiet_NaN());
+      addInput(test, row.half ? arrayOf(Element::u16, extents, halves(floats), {}, strides)
+                              : arrayOf(Element::f32, extents, floats, {}, strides));
+    };
     addInput(test, arrayOf(Element::f32, {d, row.heads, row.tokens}, queries, {0, 0, row.first}));
     if (row.crop.dim == 1)
       cropHeads(test.call.arguments.back(), row.crop);
-    auto addCache = [&](std::vector<int> extents, const std::vector<float>& held, std::vector<int> strides) {
-      addInput(test,
-               row.half ? arrayOf(Element::u16, extents, halves(held), {}, strides) : arrayOf(Element::f32, extents, held, {}, strides));
-    };
-    addCache({row.capacity, d, kv}, keysByPosition, {1, room, room * d});
+    addCache(keys, codedKeys.bytes, true, {row.capacity, perHead, kv}, {1, room, room * perHead});
     Argument& held = test.call.arguments.back();
-    held.data.resize(held.start + static_cast<size_t>(kv) * d * room * bytesOf(held.element) + kGuard, 0xff);
+    held.data.resize(held.start + static_cast<size_t>(kv) * perHead * room * bytesOf(held.element) + kGuard, 0xff);
     if (row.encoder)
-      addInput(test, arrayOf(Element::f32, {d, row.capacity, kv}, valuesByDim, {}, {1, d * kv, d}));
+      addCache(values, {}, false, {d, row.capacity, kv}, {1, d * kv, d});
     else
-      addCache({d, row.capacity, kv}, valuesByDim, {1, d, d * row.capacity});
+      addCache(values, codedValues.bytes, false, {perHead, row.capacity, kv}, {1, perHead, perHead * row.capacity});
     if (std::string(row.mask) == "tensor") {
       mask.resize(row.encoder ? row.capacity : mask.size());
       addInput(test, arrayOf(Element::f32, {row.capacity, row.encoder ? 1 : row.tokens}, mask, {0, row.first}));

@@ -234,18 +234,26 @@ void addMatmulQuantized(std::vector<Case>& cases, const WeightLayout& layout, co
   cases.push_back(std::move(test));
 }
 
-/// Heads that are rotated, or not (rotary 0), into an activation or a cache of binary16 whose positions lie side by side.
+/// Output of heads [tokens][heads][headDim] into an int8 cache, whose positions lie side by side if it is `transposed`.
+void addCodedHeads(Case& test, const std::vector<float>& y, int headDim, int heads, int first, int capacity, bool transposed, Crop crop) {
+  const int bytes = headDim + kCacheScaleBytes, tokens = static_cast<int>(y.size()) / headDim / heads;
+  const std::vector<int> strides =
+      transposed ? std::vector<int>{capacity, capacity * bytes, 1} : std::vector<int>{1, capacity * bytes, bytes};
+  addOutput(test, arrayOf(Element::i8, {bytes, heads, tokens}, refCachedHeads(y, headDim).bytes, {0, 0, first}, strides), crop);
+}
+
+/// Heads that are rotated, or not (rotary 0), into an activation (`cache` empty) or a cache whose positions lie side by side.
 void addMatmulRope(std::vector<Case>& cases, const WeightLayout& layout, const Scheme& scheme, int rotary, int tokens, bool many,
-                   bool cache) {
+                   const std::string& cache) {
   const int columns = 72, headDim = 32, heads = 3, rows = heads * headDim, first = tokens == 1 ? 9 : 5, capacity = 24;
   KernelSpec spec = matmulSpec(scheme, columns, many, "rope", 1, {});
   spec.params["max_tokens"] = "64";
   spec.params["head_dim"] = std::to_string(headDim);
   spec.params["rotary_dim"] = std::to_string(rotary);
   spec.params["interleaved"] = "0";
-  spec.params["cache"] = cache ? "f16" : "f32";
+  spec.params["cache"] = cache.empty() ? "f32" : cache;
   Case test = start(std::string("matmul_rope_") + scheme.name + (many ? "_many_" : "_one_") + std::to_string(rotary) + "x" +
-                        std::to_string(tokens) + (cache ? "_cache" : ""),
+                        std::to_string(tokens) + cache,
                     std::move(spec));
   std::mt19937 random = seeded(test.name);
   const std::vector<float> x = randomFloats(random, static_cast<size_t>(tokens) * columns, 2);
@@ -259,7 +267,9 @@ void addMatmulRope(std::vector<Case>& cases, const WeightLayout& layout, const S
     addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, sines));
   }
   const Crop crop = tokens == 8 ? Crop{1, 1, 3} : Crop{};
-  if (cache)
+  if (cache == "int8")
+    addCodedHeads(test, y, headDim, heads, first, capacity, true, crop);
+  else if (cache == "f16")
     addOutput(test, arrayOf(Element::u16, {headDim, heads, tokens}, halves(y), {0, 0, first}, {capacity, capacity * headDim, 1}), crop);
   else
     addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}), crop);
@@ -317,7 +327,7 @@ void addMatmul(std::vector<Case>& cases, const WeightLayout& layout) {
     for (int tokens : {1, 3, 4, 8, 9, 21})
       addMatmulQuantized(cases, layout, scheme, 64, 100, tokens, true, tokens == 9 ? Crop{0, 1, 3} : Crop{});
     for (int rotary : {0, 16, 32}) {
-      for (bool cache : {false, true}) {
+      for (const char* cache : {"", "f16", "int8"}) {
         addMatmulRope(cases, layout, scheme, rotary, 1, false, cache);
         for (int tokens : {1, 5, 8})
           addMatmulRope(cases, layout, scheme, rotary, tokens, true, cache);
@@ -330,14 +340,15 @@ void addRope(std::vector<Case>& cases) {
   for (int headDim : {8, 16, 32, 64}) {
     for (bool interleaved : {false, true}) {
       for (int rotary : {headDim, headDim / 2}) {
-        for (bool cache : {false, true}) {
+        for (const std::string cache : {"", "f32", "int8"}) {
           const int heads = 3, tokens = 4, first = 5, capacity = 20;
-          Case test = start(
-              "rope_" + std::to_string(headDim) + "_" + std::to_string(rotary) + (interleaved ? "_interleaved" : "") +
-                  (cache ? "_cache" : ""),
-              {"rope",
-               {{"head_dim", std::to_string(headDim)}, {"rotary_dim", std::to_string(rotary)}, {"interleaved", interleaved ? "1" : "0"}},
-               {}});
+          Case test = start("rope_" + std::to_string(headDim) + "_" + std::to_string(rotary) + (interleaved ? "_interleaved" : "") + cache,
+                            {"rope",
+                             {{"head_dim", std::to_string(headDim)},
+                              {"rotary_dim", std::to_string(rotary)},
+                              {"interleaved", interleaved ? "1" : "0"},
+                              {"cache", cache.empty() ? "f32" : cache}},
+                             {}});
           std::mt19937 random = seeded(test.name);
           const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
           const std::vector<float> cosines = randomFloats(random, rotary / 2 * capacity),
@@ -346,9 +357,12 @@ void addRope(std::vector<Case>& cases) {
           addInput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, first}));
           addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, cosines));
           addInput(test, arrayOf(Element::f32, {rotary / 2, capacity}, sines));
-          const std::vector<int> strides = cache ? std::vector<int>{capacity, capacity * headDim, 1} : std::vector<int>{};
-          addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}, strides),
-                    headDim == 16 ? Crop{2, 1, 3} : Crop{});
+          const Crop crop = headDim == 16 ? Crop{2, 1, 3} : Crop{};
+          const std::vector<int> strides = cache.empty() ? std::vector<int>{} : std::vector<int>{capacity, capacity * headDim, 1};
+          if (cache == "int8")
+            addCodedHeads(test, y, headDim, heads, first, capacity, !interleaved, crop);
+          else
+            addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, y, {0, 0, first}, strides), crop);
           cases.push_back(std::move(test));
         }
       }
@@ -358,18 +372,28 @@ void addRope(std::vector<Case>& cases) {
 
 void addAppend(std::vector<Case>& cases) {
   for (int headDim : {8, 20, 64}) {
-    for (int kind = 0; kind < 3; ++kind) {
+    for (int kind = 0; kind < 5; ++kind) {
       const int heads = 2, tokens = 3, capacity = 20;
-      const bool half = kind == 2;
-      Case test =
-          start("append_" + std::to_string(headDim) + "_" + std::to_string(kind), {"append", {{"cache", half ? "f16" : "f32"}}, {}});
+      const bool half = kind == 2, coded = kind > 2;
+      Case test = start("append_" + std::to_string(headDim) + "_" + std::to_string(kind), {"append",
+                                                                                           {{"cache", coded  ? "int8"
+                                                                                                      : half ? "f16"
+                                                                                                             : "f32"}},
+                                                                                           {}});
+      if (coded)
+        test.spec.params["head_dim"] = std::to_string(headDim);
       std::mt19937 random = seeded(test.name);
-      const std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
+      std::vector<float> x = randomFloats(random, static_cast<size_t>(headDim) * heads * tokens);
+      // A head that counts as zeros.
+      for (int i = 0; coded && i < headDim; ++i)
+        x[headDim + i] = i % 2 ? 0.0f : -0x1p-101f;
       addInput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}));
       const std::vector<int> strides = kind == 0   ? std::vector<int>{capacity, capacity * headDim, 1}
                                        : kind == 1 ? std::vector<int>{1, capacity * headDim, headDim}
                                                    : std::vector<int>{};
-      if (half)
+      if (coded)
+        addCodedHeads(test, x, headDim, heads, 7, capacity, kind == 3, kind == 4 ? Crop{1, 1, 2} : Crop{});
+      else if (half)
         addOutput(test, arrayOf(Element::u16, {headDim, heads, tokens}, halves(x), {0, 0, 7}));
       else
         addOutput(test, arrayOf(Element::f32, {headDim, heads, tokens}, x, {0, 0, 7}, strides), kind == 1 ? Crop{1, 1, 2} : Crop{});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/kernels/Kernel.h"
+#include "dialects/schemes/CacheFormat.h"
 #include "dialects/schemes/Scheme.h"
 #include "tests/kernels/Call.h"
 #include "tests/kernels/Reference.h"

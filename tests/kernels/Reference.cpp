@@ -208,6 +208,25 @@ std::vector<float> refRope(const std::vector<float>& x, const std::vector<float>
   return y;
 }
 
+RefCachedHeads refCachedHeads(const std::vector<float>& x, int headDim) {
+  RefCachedHeads out;
+  for (size_t head = 0; head < x.size(); head += headDim) {
+    float maximum = 0;
+    for (int i = 0; i < headDim; ++i)
+      maximum = larger(maximum, std::fabs(x[head + i]));
+    const bool zero = maximum < 0x1p-100f;
+    const float inverse = zero ? 0 : 127.0f / maximum, scale = zero ? 0 : maximum / 127.0f;
+    for (int i = 0; i < headDim; ++i) {
+      out.codes.push_back(static_cast<float>(std::clamp(static_cast<int>(std::nearbyint(x[head + i] * inverse)), -127, 127)));
+      out.bytes.push_back(static_cast<int8_t>(out.codes.back()));
+    }
+    out.scales.push_back(scale);
+    for (int i = 0; i < 4; ++i)
+      out.bytes.push_back(static_cast<int8_t>(bitsOf(scale) >> 8 * i));
+  }
+  return out;
+}
+
 std::vector<float> refAttention(const RefAttention& shape, const std::vector<float>& q, const std::vector<float>& keys,
                                 const std::vector<float>& values, const std::vector<float>& mask, const std::vector<float>& bias) {
   std::vector<float> out;
@@ -224,6 +243,8 @@ std::vector<float> refAttention(const RefAttention& shape, const std::vector<flo
         float sum = 0;
         for (int i = 0; i < d; ++i)
           sum += q[(t * shape.heads + h) * d + i] * keys[(k * shape.kvHeads + h / group) * d + i];
+        if (!shape.keyScales.empty())
+          sum *= shape.keyScales[k * shape.kvHeads + h / group];
         scores[k] = sum * shape.scale;
         if (shape.softcap != 0)
           scores[k] = refTanh(scores[k] / shape.softcap) * shape.softcap;

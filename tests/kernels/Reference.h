@@ -83,12 +83,22 @@ struct RefRope {
 std::vector<float> refRope(const std::vector<float>& x, const std::vector<float>& cosines, const std::vector<float>& sines,
                            const RefRope& shape);
 
+/// Heads as an int8 cache holds them.
+struct RefCachedHeads {
+  std::vector<int8_t> bytes;  ///< [tokens][heads][headDim + 4]: codes, then the scale's bytes
+  std::vector<float> codes;   ///< [tokens][heads][headDim]
+  std::vector<float> scales;  ///< [tokens][heads]
+};
+/// x: [tokens][heads][headDim]
+RefCachedHeads refCachedHeads(const std::vector<float>& x, int headDim);
+
 struct RefAttention {
   int headDim, heads, kvHeads, first, tokens, positions, window;
   float scale;
   std::string mask;
   float softcap = 0;
   std::vector<float> slopes{};
+  std::vector<float> keyScales{};  ///< [positions][kvHeads] of keys that are codes; empty: of none
 };
 /// q, out: [tokens][heads][headDim]; keys, values: [positions][kvHeads][headDim]; mask: [tokens][positions]; bias: none, or
 /// [heads][distances] for the distances of keys from queries, from -(first + tokens - 1) to positions.

@@ -5,7 +5,7 @@
 
 // CHECK: error: target 'z80' is not known; known are x86_64, arm64, riscv64, host
 // STEP: error: steps of 0 tokens are asked for, expected at least 1
-// CACHE: error: KV cache format 'f8' is not known; use one of f32, f16
+// CACHE: error: KV cache format 'f8' is not known; use one of f32, f16, int8
 
 // All that has no kernel is named at once.
 // expected-error @below {{3 operations have no kernel: unary (sine), softmax (softmax), return (return)}}

@@ -1,5 +1,6 @@
 // RUN: quantc-opt %s --lower-to-kern="targets=x86_64,arm64 max-sequence=4" | FileCheck %s --implicit-check-not=func.func
 // RUN: quantc-opt %s --lower-to-kern="targets=x86_64" | FileCheck %s --check-prefix=STEP
+// RUN: quantc-opt %s --lower-to-kern="targets=x86_64 cache=int8" | FileCheck %s --check-prefix=INT8
 
 // One layer of attention, fused: token and position embedding, norm, key, value and query, attention, residual, tail, head.
 
@@ -71,6 +72,17 @@
 // CHECK: kern.view %[[logits]] {{.*}}split_dim = 0 : i64, split_unit = 8 : i64{{.*}}strides = array<i64: 1, 32>}
 // CHECK: kern.call @matmul_4({{.*}}) {kernel_one = @matmul_5, {{.*}}row_multiply_adds = 192 : i64, {{.*}}units = #[[tiles]]}
 // CHECK: kern.port "logits" %[[logits]] {element = f32, is_output = true
+
+// Heads of an int8 cache have the four bytes of their scale behind their elements.
+// INT8: kern.kernel @rope_0 {{.*}}cache = "int8"
+// INT8: kern.kernel @append_0 attributes {family = "append", params = {cache = "int8", head_dim = "4"}}
+// INT8: kern.kernel @attention_0 {{.*}}cache = "int8"
+// INT8: %[[keys:.*]] = kern.buffer "k" {bytes = 1024 : i64, space = #kern<space state>}
+// INT8: kern.view %[[keys]] {element = si8, {{.*}}strides = array<i64: 64, 512, 1>}
+// INT8: %[[values:.*]] = kern.buffer "v" {bytes = 512 : i64, space = #kern<space state>}
+// INT8: kern.view %[[values]] {element = si8, {{.*}}strides = array<i64: 1, 256, 8>}
+// INT8: kern.view %[[keys]] {{.*}}strides = array<i64: 1, 64, 512>}
+// INT8: kern.view %[[values]] {{.*}}strides = array<i64: 1, 8, 256>}
 
 // The second program calls the same kernels.
 // CHECK-LABEL: kern.program @arm64
