@@ -82,8 +82,8 @@ private:
 class Dequantized final : public WeightExpression {
 public:
   explicit Dequantized(DequantizedParts parts)
-      : WeightExpression(parts.codes->shape()), codes_(std::move(parts.codes)), scales_(std::move(parts.scales), codes_->shape(), parts.block),
-        range_(parts.range) {
+      : WeightExpression(parts.codes->shape()), codes_(std::move(parts.codes)),
+        scales_(std::move(parts.scales), codes_->shape(), parts.block), range_(parts.range) {
     if (parts.zeros)
       zeros_.emplace(std::move(parts.zeros), codes_->shape(), parts.block);
   }
@@ -150,9 +150,8 @@ private:
       const float* group = &codes[first];
       const float scale = scales.at(column + static_cast<int64_t>(first));
       const uint16_t half = halfFromFloat(scale);
-      const bool holds = (half & 0x7c00) != 0x7c00 && std::all_of(group, group + scheme.groupSize, [&](float code) {
-                           return code >= lowest && code <= highest;
-                         });
+      const bool holds = (half & 0x7c00) != 0x7c00 &&
+                         std::all_of(group, group + scheme.groupSize, [&](float code) { return code >= lowest && code <= highest; });
       int8_t* to = target.codes + first;
       uint16_t& toScale = target.scales[first / scheme.groupSize];
       if (holds) {

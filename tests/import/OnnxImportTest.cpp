@@ -141,7 +141,7 @@ TEST_F(OnnxImportTest, CyclesAndUndefinedTensorsAreNamed) {
   cycle.node("Neg", {"b"}, {"a"});
   cycle.node("Neg", {"a"}, {"b"});
   cycle.output("b");
-  EXPECT_THAT(errorOf(cycle), HasSubstr("model.onnx:/a: Neg uses tensor 'b' before anything computes it"));
+  EXPECT_THAT(errorOf(cycle), HasSubstr("model.onnx:/b: Neg uses tensor 'a' before anything computes it"));
 
   OnnxBuilder undefined;
   undefined.node("Neg", {"nowhere"}, {"a"});

@@ -224,6 +224,26 @@ TEST_F(OnnxOperators, ShapesFromOutsideAreChecked) {
   EXPECT_THAT(errorOf(norm, "SimplifiedLayerNormalization", {"x", "w"}), HasSubstr("which do not fit together"));
 }
 
+TEST_F(OnnxOperators, NodesMayComeInAnyOrder) {
+  OnnxBuilder builder;
+  give(builder, {"2"}, {1, 2});
+  builder.node("Sub", {"c", "b"}, {"y"});
+  builder.node("Mul", {"b", "b"}, {"c"});
+  builder.node("Add", {"x", "x"}, {"b"});
+  builder.output("y");
+  EXPECT_THAT(evaluate(builder).values, ElementsAre(2, 12));
+}
+
+TEST_F(OnnxOperators, DropoutDropsNothing) {
+  OnnxBuilder builder;
+  give(builder, {"2"}, {1, 2});
+  builder.node("Dropout", {"x"}, {"y", "mask"});
+  builder.output("y");
+  builder.output("mask");
+  EXPECT_THAT(evaluate(builder).values, ElementsAre(1, 2));
+  EXPECT_THAT(result(1).values, ElementsAre(1, 1));
+}
+
 TEST_F(OnnxOperators, GeluInItsForms) {
   auto gelu = [](double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); };
   auto tanhGelu = [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); };

@@ -61,9 +61,10 @@ TEST_F(OnnxQuantization, DequantizesPackedConstantsOfEveryWidth) {
     std::vector<int> bytes;
     std::vector<double> codes;
   };
-  for (const Row& row : {Row{kOnnxInt4, {0x8f, 0x07}, {-1, -8, 7}}, Row{kOnnxUint4, {0x8f, 0x07}, {15, 8, 7}}, Row{kOnnxInt2, {0x27}, {-1, 1, -2}},
-                         Row{kOnnxUint2, {0x27}, {3, 1, 2}}, Row{onnx::TensorProto::INT8, {-128, 0, 127}, {-128, 0, 127}},
-                         Row{onnx::TensorProto::UINT8, {200, 0, 255}, {200, 0, 255}}}) {
+  for (const Row& row :
+       {Row{kOnnxInt4, {0x8f, 0x07}, {-1, -8, 7}}, Row{kOnnxUint4, {0x8f, 0x07}, {15, 8, 7}}, Row{kOnnxInt2, {0x27}, {-1, 1, -2}},
+        Row{kOnnxUint2, {0x27}, {3, 1, 2}}, Row{onnx::TensorProto::INT8, {-128, 0, 127}, {-128, 0, 127}},
+        Row{onnx::TensorProto::UINT8, {200, 0, 255}, {200, 0, 255}}}) {
     OnnxBuilder builder(21);
     bytes(builder, "codes", row.type, {3}, row.bytes);
     builder.floats("scale", {}, {0.5f});
@@ -111,9 +112,10 @@ TEST_F(OnnxQuantization, WhatIsNoIntegerIsRefused) {
   give(builder, {"2"}, {1, 2});
   builder.floats("scale", {}, {1});
   auto toFloat8 = [](onnx::NodeProto& node) { OnnxBuilder::set(node, "output_dtype", int64_t(17)); };
-  EXPECT_THAT(errorOf(builder, "QuantizeLinear", {"x", "scale"}, toFloat8),
-              HasSubstr("model.onnx:/y: QuantizeLinear makes codes that are no integers of 2 to 16 bits, which is not supported; quantize to "
-                        "int8, uint8, int4 or uint4"));
+  EXPECT_THAT(
+      errorOf(builder, "QuantizeLinear", {"x", "scale"}, toFloat8),
+      HasSubstr("model.onnx:/y: QuantizeLinear makes codes that are no integers of 2 to 16 bits, which is not supported; quantize to "
+                "int8, uint8, int4 or uint4"));
   OnnxBuilder floats;
   give(floats, {"2"}, {1, 2});
   floats.floats("scale", {}, {1});
@@ -128,9 +130,9 @@ TEST_F(OnnxQuantization, ScalesMustFit) {
   OnnxBuilder blocks;
   give(blocks, {"2", "3"}, {1, 2, 3, 4, 5, 6});
   blocks.floats("scale", {2, 1}, {1, 2});
-  EXPECT_THAT(errorOf(blocks, "QuantizeLinear", {"x", "scale"},
-                      [](onnx::NodeProto& node) { OnnxBuilder::set(node, "block_size", int64_t(2)); }),
-              HasSubstr("are not one for each block of 2 along axis 1"));
+  EXPECT_THAT(
+      errorOf(blocks, "QuantizeLinear", {"x", "scale"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "block_size", int64_t(2)); }),
+      HasSubstr("are not one for each block of 2 along axis 1"));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // Weights that ONNX files hold as codes: what they are worth, against plain loops, and that their codes stay as they are.
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -77,8 +78,9 @@ struct NBits {
 };
 
 TEST_F(OnnxQuantizedWeights, MatMulNBitsIsThePlainProduct) {
-  for (const NBits& shape : {NBits{32, 3, 4, 16, false, false, false}, NBits{40, 3, 4, 16, true, false, true}, NBits{48, 2, 8, 32, true, false, false},
-                             NBits{32, 2, 2, 16, true, false, false}, NBits{20, 2, 4, 16, true, true, false}, NBits{33, 2, 8, 16, false, false, true}}) {
+  for (const NBits& shape :
+       {NBits{32, 3, 4, 16, false, false, false}, NBits{40, 3, 4, 16, true, false, true}, NBits{48, 2, 8, 32, true, false, false},
+        NBits{32, 2, 2, 16, true, false, false}, NBits{20, 2, 4, 16, true, true, false}, NBits{33, 2, 8, 16, false, false, true}}) {
     SCOPED_TRACE(shape.k * 100 + shape.bits);
     const int64_t blocks = (shape.k + shape.block - 1) / shape.block, perByte = 8 / shape.bits, most = (1 << shape.bits) - 1;
     OnnxBuilder builder;
@@ -308,6 +310,83 @@ TEST_F(OnnxQuantizedWeights, TheLeastCodeOfInt8IsEncodedAnew) {
   EXPECT_EQ(rows[0].scales[0], halfFromFloat(64.0f / 127));
   EXPECT_EQ(rows[0].codes[32], 3);
   EXPECT_EQ(rows[0].scales[1], halfFromFloat(0.5f));
+}
+
+/// y = x w as tools for dynamic quantization write it, w [64, 2] of int8 with one scale.
+class OnnxDynamicQuantization : public OnnxQuantizedWeights {
+protected:
+  OnnxDynamicQuantization() {
+    for (int& code : codes_)
+      code = random(-127, 127);
+    std::vector<double> x(64);
+    for (double& value : x)
+      value = random(-64, 64) / 16.0;
+    give(builder_, {"1", "64"}, x);
+    bytes(builder_, "w", onnx::TensorProto::INT8, {64, 2}, codes_);
+    builder_.floats("w.scale", {}, {0.3f});
+    bytes(builder_, "w.zero", onnx::TensorProto::INT8, {}, {0});
+  }
+
+  void expectTheProductOfFloats(const tfm::Array& y) {
+    for (int column = 0; column < 2; ++column) {
+      double sum = 0;
+      for (int i = 0; i < 64; ++i)
+        sum += x_[i] * codes_[i * 2 + column];
+      EXPECT_FLOAT_EQ(static_cast<float>(y.values[column]), static_cast<float>(sum) * 0.3f);
+    }
+    mlir::Attribute weight = raisedWeight();
+    const Scheme& scheme = *findScheme("int8");
+    WeightReader reader(*module_);
+    ASSERT_TRUE(reader.hasGroups(weight, scheme));
+    std::vector<EncodedRow> rows = reader.readGroups(weight, scheme, 0, 2);
+    for (int i = 0; i < 128; ++i)
+      EXPECT_EQ(rows[i % 2].codes[i / 2], codes_[i]);
+    EXPECT_EQ(rows[1].scales[1], halfFromFloat(1));
+    module_->walk([](tfm::ReduceOp op) { ADD_FAILURE() << "the range of the activations is still computed"; });
+  }
+
+  OnnxBuilder builder_;
+  std::vector<int> codes_ = std::vector<int>(128);
+};
+
+TEST_F(OnnxDynamicQuantization, OfSeveralNodesIsALinear) {
+  builder_.node("DynamicQuantizeLinear", {"x"}, {"q", "s", "z"});
+  builder_.node("Mul", {"s", "w.scale"}, {"scale"});
+  builder_.node("MatMulInteger", {"q", "w", "z", "w.zero"}, {"i"});
+  OnnxBuilder::set(builder_.node("Cast", {"i"}, {"f"}), "to", int64_t(onnx::TensorProto::FLOAT));
+  builder_.node("Mul", {"f", "scale"}, {"y"});
+  builder_.output("y");
+  expectTheProductOfFloats(evaluate(builder_));
+}
+
+TEST_F(OnnxDynamicQuantization, OfOneNodeIsALinear) {
+  builder_.node("DynamicQuantizeMatMul", {"x", "w", "w.scale", "w.zero"}, {"y"}).set_domain("com.microsoft");
+  builder_.output("y");
+  expectTheProductOfFloats(evaluate(builder_));
+}
+
+TEST_F(OnnxDynamicQuantization, OfTwoNodesIsALinear) {
+  builder_.node("DynamicQuantizeLinear", {"x"}, {"q", "s", "z"});
+  builder_.node("MatMulIntegerToFloat", {"q", "w", "s", "w.scale", "z", "w.zero"}, {"y"}).set_domain("com.microsoft");
+  builder_.output("y");
+  expectTheProductOfFloats(evaluate(builder_));
+}
+
+TEST_F(OnnxDynamicQuantization, TheIntegersThemselvesAreExact) {
+  builder_.node("DynamicQuantizeLinear", {"x"}, {"q", "s", "z"});
+  builder_.node("MatMulInteger", {"q", "w", "z", "w.zero"}, {"y"});
+  builder_.output("y");
+  tfm::Array y = evaluate(builder_);
+  const auto [least, most] = std::minmax_element(x_.begin(), x_.end());
+  const float scale = static_cast<float>(*most - *least) / 255, zero = std::nearbyint(0 - static_cast<float>(*least) / scale);
+  for (int column = 0; column < 2; ++column) {
+    int sum = 0;
+    for (int i = 0; i < 64; ++i) {
+      const float code = std::clamp(std::nearbyint(static_cast<float>(x_[i]) / scale) + zero, 0.0f, 255.0f);
+      sum += static_cast<int>(code - zero) * codes_[i * 2 + column];
+    }
+    EXPECT_EQ(y.values[column], sum);
+  }
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 #include <cmath>
 #include <functional>
 
+#include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
+#include "compiler/import/onnx/QuantizedWeights.h"
 
 namespace quantc::onnx_import {
 
@@ -74,6 +76,8 @@ void importUnary(Node& node, UnaryKind kind) {
 void importBinary(Node& node, BinaryKind kind) {
   if (node.inputs() == 1)  // Max, Min and Sum take any number
     return importIdentity(node);
+  if (kind == BinaryKind::mul && scaleUnrounded(node))
+    return;
   RankedTensorType left = node.type(0), right = node.type(1);
   Type element = left.getElementType();
   if (node.inputs() == 2) {
@@ -107,6 +111,8 @@ void importWhere(Node& node) {
 }
 
 static void castTo(Node& node, Type element) {
+  if (castUnrounded(node, element))
+    return;
   RankedTensorType type = tfm::withElement(node.type(0), element);
   const Known* known = node.known(0);
   bool toBoolean = element.isInteger(1);
@@ -132,10 +138,12 @@ void importCast(Node& node) {
 void importCastLike(Node& node) { castTo(node, node.type(1).getElementType()); }
 
 void importIdentity(Node& node) {
-  if (node.outputs() > 1 && !node.outputName(1).empty())  // the mask of Dropout
-    node.fail("has a second output, which is not supported; export the model for inference");
   if (node.has(2) && constantOf(node.knownScalar(2)) != 0)  // training_mode of Dropout
     node.fail("may be in training mode; export the model for inference");
+  if (node.outputs() > 1 && !node.outputName(1).empty()) {  // the mask of Dropout, which drops nothing
+    Maker make(node);
+    node.set(1, make.broadcast(node.scalar(1, node.builder().getI1Type()), tfm::dimsOf(node.type(0))));
+  }
   if (const Known* known = node.known(0))
     return node.set(0, node.type(0), *known);
   node.set(0, node.value(0));

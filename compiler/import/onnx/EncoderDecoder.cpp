@@ -108,7 +108,7 @@ private:
   AffineExpr number(int64_t value) { return constantExpr(value, &context_); }
 
   void define(GraphImporter& importer, const std::string& name, Value value) {
-    importer.define(name, Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt});
+    importer.define(name, Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt, std::nullopt});
   }
 
   Value idsArgument(func::FuncOp function, const std::string& name, int64_t bits) {

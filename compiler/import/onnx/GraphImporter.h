@@ -11,11 +11,18 @@
 
 namespace quantc::onnx_import {
 
+/// What integers stand for that were made of floats while the model runs: they are `real` / `scale`, but for what rounding took away.
+struct Unrounded {
+  mlir::Value real, scale;
+  std::string zeros;  ///< the tensor of the zero point, where the integers are codes
+};
+
 /// A tensor of the graph: an SSA value, or elements known as expressions of the symbols (then the value is made when somebody needs it).
 struct Tensor {
   mlir::RankedTensorType type;
   mlir::Value value;
   std::optional<Known> known;
+  std::optional<Unrounded> unrounded;
 };
 
 class GraphImporter;
@@ -38,6 +45,10 @@ public:
   mlir::Value value(unsigned input) const;
   /// The weight expression of an input that is constant; null for others.
   mlir::Attribute weightExpr(unsigned input) const;
+  /// nullptr where nothing is known of what an input stands for.
+  const Unrounded* unrounded(unsigned input) const;
+  void setUnrounded(unsigned output, Unrounded unrounded) const;
+  const std::string& inputName(unsigned input) const { return proto_.input(static_cast<int>(input)); }
   /// The tensor of the file that is an input; nullptr for others.
   const StoredTensor* storedInput(unsigned input) const;
   /// nullptr when the elements are not known.

@@ -18,6 +18,8 @@ Value Maker::unary(tfm::UnaryKind kind, Value x) const { return node_.create<tfm
 
 Value Maker::binary(BinaryKind kind, Value a, Value b) const {
   Type element = isComparison(kind) ? Type(node_.builder().getI1Type()) : type(a).getElementType();
+  if (isa<FloatType>(type(a).getElementType()) && isa<FloatType>(type(b).getElementType()))
+    b = cast(b, type(a).getElementType());
   return node_.create<tfm::BinaryOp>(node_.broadcastType({type(a), type(b)}, element), kind, a, b);
 }
 

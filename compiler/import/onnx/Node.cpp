@@ -59,6 +59,15 @@ Attribute Node::weightExpr(unsigned i) const {
   return importer_.exprOf(proto_.input(static_cast<int>(i)));
 }
 
+const Unrounded* Node::unrounded(unsigned i) const {
+  Tensor& tensor = input(i);
+  return tensor.unrounded ? &*tensor.unrounded : nullptr;
+}
+
+void Node::setUnrounded(unsigned output, Unrounded unrounded) const {
+  importer_.find(outputName(output))->unrounded = std::move(unrounded);
+}
+
 const StoredTensor* Node::storedInput(unsigned i) const { return has(i) ? stored(proto_.input(static_cast<int>(i))) : nullptr; }
 
 AffineExpr Node::knownScalar(unsigned i) const {
@@ -120,11 +129,11 @@ SmallVector<int64_t> Node::axes(unsigned i, int64_t rank) const {
 }
 
 void Node::set(unsigned output, Value value) const {
-  importer_.define(outputName(output), Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt});
+  importer_.define(outputName(output), Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt, std::nullopt});
 }
 
 void Node::set(unsigned output, RankedTensorType type, Known known) const {
-  importer_.define(outputName(output), Tensor{type, {}, std::move(known)});
+  importer_.define(outputName(output), Tensor{type, {}, std::move(known), std::nullopt});
 }
 
 void Node::setStored(unsigned output, const StoredTensor& tensor) const {

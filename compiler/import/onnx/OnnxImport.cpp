@@ -45,7 +45,7 @@ void defineInputs(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
     Value value = isArgument(input.role) ? Value(main.getArgument(next++)) : derivedInput(builder, loc, input);
     if (value.getType() != input.type)
       value = builder.create<tfm::CastOp>(loc, input.type, value);
-    importer.define(input.name, Tensor{input.type, value, std::nullopt});
+    importer.define(input.name, Tensor{input.type, value, std::nullopt, std::nullopt});
   }
 }
 

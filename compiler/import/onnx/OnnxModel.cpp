@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "compiler/support/Error.h"
@@ -74,31 +75,73 @@ OnnxModel readOnnxModel(const std::filesystem::path& path) {
 }
 
 /// What a node reads, with what the branches within it read of tensors around them.
-static void addInputs(const onnx::NodeProto& node, std::unordered_set<std::string>& names) {
-  names.insert(node.input().begin(), node.input().end());
+static void addInputs(const onnx::NodeProto& node, std::vector<std::string>& names) {
+  names.insert(names.end(), node.input().begin(), node.input().end());
   for (const onnx::AttributeProto& attribute : node.attribute()) {
     if (!attribute.has_g())
       continue;
     for (const onnx::NodeProto& inner : attribute.g().node())
       addInputs(inner, names);
     for (const onnx::ValueInfoProto& output : attribute.g().output())
-      names.insert(output.name());
+      names.push_back(output.name());
   }
 }
 
-std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph, const std::vector<std::string>& outputs) {
-  std::unordered_set<std::string> wanted(outputs.begin(), outputs.end());
-  std::vector<const onnx::NodeProto*> nodes;
-  for (int i = graph.node_size(); i-- > 0;) {
-    const onnx::NodeProto& node = graph.node(i);
-    bool live = std::any_of(node.output().begin(), node.output().end(), [&](const std::string& name) { return wanted.count(name) != 0; });
-    if (!live)
-      continue;
-    nodes.push_back(&node);
-    addInputs(node, wanted);
+/// Each node behind those whose results it reads, for the rest in the order of the file. Nodes of a cycle stay: whoever imports them says so.
+static std::vector<const onnx::NodeProto*> sorted(const std::vector<const onnx::NodeProto*>& nodes) {
+  std::unordered_map<std::string, const onnx::NodeProto*> producers;
+  for (const onnx::NodeProto* node : nodes)
+    for (const std::string& output : node->output())
+      producers.emplace(output, node);
+  std::vector<const onnx::NodeProto*> result, pending;
+  std::unordered_set<const onnx::NodeProto*> entered, done;
+  for (const onnx::NodeProto* first : nodes) {
+    pending.push_back(first);
+    while (!pending.empty()) {
+      const onnx::NodeProto* node = pending.back();
+      if (!entered.insert(node).second) {  // its producers are done
+        pending.pop_back();
+        if (done.insert(node).second)
+          result.push_back(node);
+        continue;
+      }
+      std::vector<std::string> inputs;
+      addInputs(*node, inputs);
+      for (const std::string& input : inputs)
+        if (auto found = producers.find(input); found != producers.end() && !entered.count(found->second))
+          pending.push_back(found->second);
+    }
   }
-  std::reverse(nodes.begin(), nodes.end());
-  return nodes;
+  return result;
+}
+
+std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph, const std::vector<std::string>& outputs) {
+  std::unordered_map<std::string, std::vector<const onnx::NodeProto*>> producers;
+  for (const onnx::NodeProto& node : graph.node())
+    for (const std::string& output : node.output())
+      if (!output.empty())
+        producers[output].push_back(&node);
+  std::unordered_set<std::string> wanted(outputs.begin(), outputs.end());
+  std::vector<std::string> pending(outputs);
+  std::unordered_set<const onnx::NodeProto*> live;
+  while (!pending.empty()) {
+    auto found = producers.find(pending.back());
+    pending.pop_back();
+    for (const onnx::NodeProto* node : found == producers.end() ? std::vector<const onnx::NodeProto*>() : found->second) {
+      if (!live.insert(node).second)
+        continue;
+      std::vector<std::string> inputs;
+      addInputs(*node, inputs);
+      for (const std::string& input : inputs)
+        if (wanted.insert(input).second)
+          pending.push_back(input);
+    }
+  }
+  std::vector<const onnx::NodeProto*> nodes;
+  for (const onnx::NodeProto& node : graph.node())
+    if (live.count(&node))
+      nodes.push_back(&node);
+  return sorted(nodes);
 }
 
 }  // namespace quantc

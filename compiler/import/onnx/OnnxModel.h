@@ -20,7 +20,7 @@ struct OnnxModel {
 /// Throws UserError for what is not an ONNX model of opset 11 to 21.
 OnnxModel readOnnxModel(const std::filesystem::path& path);
 
-/// The nodes that these tensors of a graph depend on, in the order of the file.
+/// The nodes that these tensors of a graph depend on, in the order of the file; one that it has before what it reads comes behind that.
 std::vector<const onnx::NodeProto*> liveNodes(const onnx::GraphProto& graph, const std::vector<std::string>& outputs);
 
 }  // namespace quantc

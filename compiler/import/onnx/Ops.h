@@ -97,7 +97,9 @@ void importWhere(Node& node);
 void importDequantizeLinear(Node& node);
 void importDynamicQuantizeLinear(Node& node);
 void importQuantizeLinear(Node& node);
+void importDynamicQuantizeMatMul(Node& node);
 void importMatMulInteger(Node& node);
+void importMatMulIntegerToFloat(Node& node);
 void importQLinearMatMul(Node& node);
 
 // QuantizedWeights.cpp

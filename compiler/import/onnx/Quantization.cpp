@@ -132,6 +132,8 @@ void importDynamicQuantizeLinear(Node& node) {
   Value start = make.sub(make.like(least, x), make.div(smallest, scale));
   Value zero = make.unary(UnaryKind::round, make.binary(BinaryKind::min, make.binary(BinaryKind::max, start, least), most));
   node.set(0, encode(make, x, scale, zero, codes));
+  if (node.outputs() > 2)
+    node.setUnrounded(0, {x, scale, node.outputName(2)});
   if (node.outputs() > 1 && !node.outputName(1).empty())
     node.set(1, scale);
   if (node.outputs() > 2 && !node.outputName(2).empty())
@@ -166,7 +168,71 @@ Value scaleOf(Node& node, unsigned input, bool rows) {
 
 }  // namespace
 
-void importMatMulInteger(Node& node) { node.set(0, Maker(node).matmul(centered(node, 0, 2, true), centered(node, 1, 3, false))); }
+namespace {
+
+/// The product of the floats that were quantized while the model runs, with the codes of a constant less their zero points. Null for other products.
+/// The caller's rounding of activations is left out: those of a linear with such a weight are quantized as everywhere.
+Value dynamicProduct(Node& node, unsigned input, unsigned inputZero, unsigned weight, unsigned weightZero) {
+  const Unrounded* source = node.unrounded(input);
+  if (!source || !node.has(inputZero) || source->zeros.empty() || source->zeros != node.inputName(inputZero))
+    return {};
+  Value codes = centeredConstant(node, weight, weightZero);
+  return codes ? Maker(node).matmul(source->real, codes) : Value();
+}
+
+}  // namespace
+
+void importMatMulInteger(Node& node) {
+  Value product = dynamicProduct(node, 0, 2, 1, 3);
+  node.set(0, Maker(node).matmul(centered(node, 0, 2, true), centered(node, 1, 3, false)));
+  if (product)
+    node.setUnrounded(0, {product, node.unrounded(0)->scale, ""});
+}
+
+bool castUnrounded(Node& node, Type element) {
+  const Unrounded* source = node.unrounded(0);
+  if (!source || !source->zeros.empty() || !element.isF32())
+    return false;
+  Unrounded unrounded = *source;
+  node.set(0, Maker(node).div(unrounded.real, unrounded.scale));
+  node.setUnrounded(0, unrounded);
+  return true;
+}
+
+bool scaleUnrounded(Node& node) {
+  for (unsigned i = 0; i < 2; ++i) {
+    const Unrounded* source = node.type(i).getElementType().isF32() ? node.unrounded(i) : nullptr;
+    auto factors = source ? node.value(1 - i).getDefiningOp<tfm::BinaryOp>() : tfm::BinaryOp();
+    if (!factors || factors.getKind() != BinaryKind::mul || (factors.getLhs() != source->scale && factors.getRhs() != source->scale))
+      continue;
+    Value real = source->real, factor = factors.getLhs() == source->scale ? factors.getRhs() : factors.getLhs();
+    node.set(0, Maker(node).mul(real, factor));
+    return true;
+  }
+  return false;
+}
+
+/// com.microsoft: DynamicQuantizeLinear, MatMulInteger, the scales and a bias in one.
+void importDynamicQuantizeMatMul(Node& node) {
+  Maker make(node);
+  Value codes = centeredConstant(node, 1, 3);
+  if (!codes)
+    node.fail("has a weight that is computed from the input; export the model with a constant one");
+  Value product = make.mul(make.matmul(node.value(0), codes), scaleOf(node, 2, false));
+  node.set(0, node.has(4) ? make.add(product, node.value(4)) : product);
+}
+
+/// com.microsoft: MatMulInteger, the scales and a bias in one.
+void importMatMulIntegerToFloat(Node& node) {
+  Maker make(node);
+  Value product = dynamicProduct(node, 0, 4, 1, 5), scale = scaleOf(node, 3, false);
+  if (product && node.value(2) == node.unrounded(0)->scale)
+    product = make.mul(product, scale);
+  else
+    product = make.mul(make.toFloat(make.matmul(centered(node, 0, 4, true), centered(node, 1, 5, false))),
+                       make.mul(scaleOf(node, 2, true), scale));
+  node.set(0, make.cast(node.has(6) ? make.add(product, make.toFloat(node.value(6))) : product, node.type(2).getElementType()));
+}
 
 void importQLinearMatMul(Node& node) {
   Maker make(node);

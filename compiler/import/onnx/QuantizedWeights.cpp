@@ -42,6 +42,33 @@ Value createWeight(Node& node, const QuantizedWeight& weight) {
   return node.create<tfm::WeightOp>(type, attr);
 }
 
+Value centeredConstant(Node& node, unsigned codes, unsigned zeros) {
+  QuantizedWeight weight;
+  RankedTensorType type = node.type(codes);
+  const int64_t rank = type.getRank();
+  weight.codes = node.weightExpr(codes);
+  if (!weight.codes || rank < 2)
+    return {};
+  auto one = RankedTensorType::get(SmallVector<int64_t>(rank, 1), Float32Type::get(node.context()));
+  weight.scales = tfm::LiteralAttr::get(node.context(), DenseElementsAttr::get(one, 1.0f));
+  if (node.has(zeros)) {
+    Attribute given = node.weightExpr(zeros);
+    if (!given)
+      return {};
+    Type element = node.type(zeros).getElementType();
+    if (auto only = onlyValue(node.storedInput(zeros), element)) {
+      weight.zeros = *only == 0 ? Attribute() : splat(element, rank, *only);
+    } else {
+      SmallVector<int64_t> columns(rank, 1);
+      columns.back() = tfm::typeOfWeight(given).getNumElements();
+      if (columns.back() != type.getShape().back() && columns.back() != 1)
+        return {};
+      weight.zeros = reshaped(given, columns);
+    }
+  }
+  return createWeight(node, weight);
+}
+
 Value dequantizedConstant(Node& node, unsigned codes, unsigned scales, unsigned zeros, int64_t axis, int64_t block) {
   QuantizedWeight weight;
   RankedTensorType type = node.type(codes);

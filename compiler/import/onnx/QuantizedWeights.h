@@ -14,7 +14,17 @@ struct QuantizedWeight {
 /// A value of float32. Fails where the parts do not fit together.
 mlir::Value createWeight(Node& node, const QuantizedWeight& weight);
 
+/// The same with a scale of 1: what codes are above their zero point.
+mlir::Value centeredConstant(Node& node, unsigned codes, unsigned zeros);
+
 /// Of codes of any type. Null when one of the inputs is not constant; `axis` and `block` as DequantizeLinear has them.
 mlir::Value dequantizedConstant(Node& node, unsigned codes, unsigned scales, unsigned zeros, int64_t axis, int64_t block);
+
+// Quantization.cpp: products of integers that were floats before the model quantized them while it runs
+
+/// Cast of such a product to float32: sets its result to what the product stands for.
+bool castUnrounded(Node& node, mlir::Type element);
+/// Mul of such a cast with its scale times a factor: sets its result to the product of the floats with the factor.
+bool scaleUnrounded(Node& node);
 
 }  // namespace quantc::onnx_import
