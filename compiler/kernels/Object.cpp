@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <memory>
+#include <optional>
 
 #include <llvm/ADT/SmallVector.h>
 #include <llvm/AsmParser/Parser.h>
@@ -81,7 +82,17 @@ void checkStrict(const llvm::Module& module) {
     }
 }
 
-/// Halide takes what is large from the heap, of which kernels have none, even where it is to be on the stack. Its size is constant: then it can be.
+/// The most bytes that a size can be; nullopt where that is not known. What is allocated under a condition has a size of 0 otherwise.
+std::optional<uint64_t> mostBytes(const llvm::Value* size) {
+  if (const auto* bytes = llvm::dyn_cast<llvm::ConstantInt>(size))
+    return bytes->getZExtValue();
+  const auto* select = llvm::dyn_cast<llvm::SelectInst>(size);
+  auto whenTrue = select ? mostBytes(select->getTrueValue()) : std::nullopt,
+       whenFalse = select ? mostBytes(select->getFalseValue()) : std::nullopt;
+  return whenTrue && whenFalse ? std::optional(std::max(*whenTrue, *whenFalse)) : std::nullopt;
+}
+
+/// Halide takes what is large from the heap, of which kernels have none, even where it is to be on the stack. Its size is bounded: then it can be.
 void moveHeapToStack(llvm::Module& module) {
   std::vector<llvm::CallInst*> calls;
   for (llvm::Function& function : module)
@@ -93,12 +104,12 @@ void moveHeapToStack(llvm::Module& module) {
     }
   for (llvm::CallInst* call : calls) {
     if (call->getCalledFunction()->getName() == "halide_malloc") {
-      auto* bytes = llvm::dyn_cast<llvm::ConstantInt>(call->getArgOperand(1));
+      std::optional<uint64_t> bytes = mostBytes(call->getArgOperand(1));
       if (!bytes)
         continue;  // the image's link refuses it
       llvm::BasicBlock& entry = call->getFunction()->getEntryBlock();
       llvm::IRBuilder<> builder(&entry, entry.begin());
-      llvm::AllocaInst* memory = builder.CreateAlloca(llvm::ArrayType::get(builder.getInt8Ty(), bytes->getZExtValue()));
+      llvm::AllocaInst* memory = builder.CreateAlloca(llvm::ArrayType::get(builder.getInt8Ty(), *bytes));
       memory->setAlignment(llvm::Align(64));
       call->replaceAllUsesWith(memory);
     }
