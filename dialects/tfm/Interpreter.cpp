@@ -85,7 +85,7 @@ double roundTo(double value, Type element) {
 SmallVector<int64_t> Interpreter::shapeOf(RankedTensorType type) const {
   SmallVector<int64_t> shape;
   for (AffineExpr dim : dimsOf(type))
-    shape.push_back(tfm::evaluate(dim, step_.sequence, step_.past, step_.outputs));
+    shape.push_back(tfm::evaluate(dim, step_.sequence, step_.past, step_.outputs, step_.source));
   return shape;
 }
 
@@ -155,6 +155,28 @@ std::optional<Array> Interpreter::cacheAppend(CacheAppendOp op, const Array& inp
   return whole;
 }
 
+/// Whether there is a bias for the distance of every key to every query that sees it.
+static bool reachesAll(AttentionOp op, const Array& bias, ArrayRef<int64_t> query, ArrayRef<int64_t> key) {
+  int64_t rows = query[query.size() - 2], total = key[key.size() - 2], before = op.getBiasBefore();
+  int64_t after = op.getMaskKind() == MaskKind::causal ? 0 : rows - 1;
+  return total - 1 <= before && after < bias.shape[1] - before;
+}
+
+std::optional<Array> Interpreter::sourceRead(SourceReadOp op) {
+  auto entry = caches_ ? caches_->find(op.getSource().str()) : Caches::iterator();
+  SmallVector<int64_t> shape = shapeOf(op.getResult().getType());
+  if (!caches_ || entry == caches_->end() || entry->second.size() != elementCount(shape))
+    return decline(op, "reads what no encoder wrote for so many positions");
+  return Array{entry->second.element, shape, entry->second.values};
+}
+
+bool Interpreter::write(SourceWriteOp op) {
+  const Array* rows = evaluate(op.getInput());
+  if (rows)
+    (*caches_)[op.getSource().str()] = *rows;
+  return rows;
+}
+
 std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> in) {
   auto type = op->getNumResults() == 1 ? dyn_cast<RankedTensorType>(op->getResult(0).getType()) : RankedTensorType();
   if (!type)
@@ -169,7 +191,7 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
       .Case([&](ConstantOp constant) -> Result { return fromElements(constant.getValue()); })
       .Case([&](IotaOp iota) -> Result {
         Array result = makeArray(element, shape);
-        int64_t start = tfm::evaluate(iota.getStart().getResult(0), step_.sequence, step_.past, step_.outputs);
+        int64_t start = tfm::evaluate(iota.getStart().getResult(0), step_.sequence, step_.past, step_.outputs, step_.source);
         for (int64_t i = 0; i < result.size(); ++i)
           result.values[i] = roundTo(static_cast<double>(start + i * static_cast<int64_t>(iota.getStep())), element);
         return result;
@@ -195,7 +217,7 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
       .Case([&](SliceOp slice) -> Result {
         SmallVector<int64_t> strides = stridesOf(in[0]->shape);
         int64_t axis = slice.getAxis(), step = slice.getStep(), count = shape[axis];
-        int64_t begin = tfm::evaluate(slice.getBegin().getResult(0), step_.sequence, step_.past, step_.outputs);
+        int64_t begin = tfm::evaluate(slice.getBegin().getResult(0), step_.sequence, step_.past, step_.outputs, step_.source);
         if (begin < 0 || (count > 0 && begin + (count - 1) * step >= in[0]->shape[axis]))
           return decline(op, "reaches past the end of its operand");
         int64_t base = begin * strides[axis];
@@ -223,8 +245,16 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
         return strided(*in[0], step_.past * width, stridesOf(shape), shape);
       })
       .Case([&](CacheAppendOp append) -> Result { return cacheAppend(append, *in[0]); })
+      .Case([&](SourceReadOp read) { return sourceRead(read); })
+      .Case([&](WindowsOp windowsOp) -> Result { return windows(*in[0], windowsOp, shape); })
+      .Case([&](GlobalNormOp normOp) -> Result { return globalNorm(*in[0], normOp.getEpsilon().convertToDouble()); })
       .Case([&](AttentionOp attentionOp) -> Result {
-        return attention(attentionOp, *in[0], *in[1], *in[2], in.size() > 3 ? in[3] : nullptr, shape);
+        std::optional<Array> bias = attentionOp.getBias() ? weight(attentionOp.getBias()) : std::nullopt;
+        if (attentionOp.getBias() && !bias)
+          return std::nullopt;
+        if (bias && !reachesAll(attentionOp, *bias, in[0]->shape, in[1]->shape))
+          return decline(op, "has positions farther apart than its biases reach");
+        return attention(attentionOp, *in[0], *in[1], *in[2], in.size() > 3 ? in[3] : nullptr, bias ? &*bias : nullptr, shape);
       })
       .Case([&](ExpertLinearOp experts) -> Result {
         Result result = expertLinear(*in[0], *in[1], *in[2], experts.getExperts(), shape);

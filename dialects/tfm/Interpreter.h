@@ -36,9 +36,10 @@ struct StepSize {
   int64_t sequence = 1;
   int64_t past = 0;
   int64_t outputs = 1;
+  int64_t source = 0;
 };
 
-/// Contents of KV caches by name, [past, width], kept between the steps of a sequence.
+/// Contents of KV caches by name, [past, width], kept between the steps of a sequence, and what an encoder left for them, [source, width].
 using Caches = std::map<std::string, Array>;
 
 /// Evaluates values of one function for one step. Not thread-safe.
@@ -54,6 +55,10 @@ public:
   /// The value's elements, kept until the interpreter dies; nullptr when it depends on something unknown, see reason().
   const Array* evaluate(mlir::Value value);
 
+  /// Keeps what an encoder writes for the steps that follow, among the caches, which must be there; false when it depends on something unknown, see
+  /// reason().
+  bool write(SourceWriteOp op);
+
   const std::string& reason() const { return reason_; }
 
   /// Dimensions of a type at this step.
@@ -63,6 +68,7 @@ private:
   std::optional<Array> compute(mlir::Operation* op, llvm::ArrayRef<const Array*> operands);
   std::optional<Array> weight(mlir::Attribute expr);
   std::optional<Array> cacheAppend(CacheAppendOp op, const Array& input);
+  std::optional<Array> sourceRead(SourceReadOp op);
   std::nullopt_t decline(mlir::Operation* op, const llvm::Twine& why);
 
   StepSize step_;

@@ -92,6 +92,30 @@ Array norm(const Array& input, const Array& weight, const Array* bias, double ep
   return result;
 }
 
+Array globalNorm(const Array& input, double epsilon) {
+  Array result = input;
+  double count = static_cast<double>(input.size()), mean = 0, square = 0;
+  for (double value : input.values)
+    mean += value / count;
+  for (double value : input.values)
+    square += (value - mean) * (value - mean) / count;
+  for (double& value : result.values)
+    value = roundTo((value - mean) / std::sqrt(square + epsilon), input.element);
+  return result;
+}
+
+Array windows(const Array& input, WindowsOp op, ArrayRef<int64_t> shape) {
+  Array result = makeArray(input.element, shape);
+  int64_t width = input.shape.back(), rows = input.shape[input.shape.size() - 2], count = shape[shape.size() - 2], kernel = op.getKernel();
+  for (int64_t i = 0; i < result.size(); ++i) {
+    int64_t column = i % width, tap = i / width % kernel, window = i / (width * kernel);
+    int64_t row = window % count * static_cast<int64_t>(op.getStride()) - static_cast<int64_t>(op.getBefore()) + tap;
+    if (row >= 0 && row < rows)
+      result.values[i] = input.values[(window / count * rows + row) * width + column];
+  }
+  return result;
+}
+
 Array rope(const Array& input, RopeOp op, int64_t past) {
   Array result = input;
   int64_t width = input.shape.back(), headDim = op.getHeadDim(), half = op.getRotaryDim() / 2;
@@ -113,7 +137,8 @@ Array rope(const Array& input, RopeOp op, int64_t past) {
   return result;
 }
 
-Array attention(AttentionOp op, const Array& query, const Array& key, const Array& value, const Array* mask, ArrayRef<int64_t> shape) {
+Array attention(AttentionOp op, const Array& query, const Array& key, const Array& value, const Array* mask, const Array* bias,
+                ArrayRef<int64_t> shape) {
   Array result = makeArray(query.element, shape);
   int64_t heads = op.getHeads(), group = heads / op.getKvHeads(), dim = op.getHeadDim();
   int64_t sequence = query.shape[query.shape.size() - 2], total = key.shape[key.shape.size() - 2], past = total - sequence;
@@ -144,6 +169,8 @@ Array attention(AttentionOp op, const Array& query, const Array& key, const Arra
           score = softcap * std::tanh(score / softcap);
         if (!op.getSlopes().empty())
           score += static_cast<double>(op.getSlopes()[head]) * static_cast<double>(t - position);
+        if (bias)
+          score += bias->values[head * bias->shape[1] + t - position + op.getBiasBefore()];
         scores[t] = score + added(head, row, t);
         largest = std::max(largest, scores[t]);
       }

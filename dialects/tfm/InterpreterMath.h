@@ -32,7 +32,11 @@ Array linear(const Array& input, const Array& weight, llvm::ArrayRef<int64_t> sh
 Array norm(const Array& input, const Array& weight, const Array* bias, double epsilon);
 Array rope(const Array& input, RopeOp op, int64_t past);
 /// `mask` [..., sequence, total] may be null.
-Array attention(AttentionOp op, const Array& query, const Array& key, const Array& value, const Array* mask, llvm::ArrayRef<int64_t> shape);
+/// `mask` and `bias` (the elements of the attention's table) may be null.
+Array attention(AttentionOp op, const Array& query, const Array& key, const Array& value, const Array* mask, const Array* bias,
+                llvm::ArrayRef<int64_t> shape);
+Array globalNorm(const Array& input, double epsilon);
+Array windows(const Array& input, WindowsOp op, llvm::ArrayRef<int64_t> shape);
 /// Values and indices of tfm.top_k.
 std::pair<Array, Array> topK(const Array& input, int64_t k, bool normalize, mlir::Type indexType);
 /// nullopt when an index is no expert.
