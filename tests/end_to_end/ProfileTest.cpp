@@ -18,13 +18,14 @@ struct Table {
   std::vector<double> idle;
 };
 
-/// The table below "prefill: ..." or "decode: ...".
+/// The table below "encode: ...", "prefill: ..." or "decode: ...".
 Table tableOf(const std::string& text, const std::string& phase) {
   Table table;
   std::smatch match;
   std::istringstream lines(text);
   std::string line;
-  while (std::getline(lines, line) && !std::regex_match(line, match, std::regex(phase + ": \\d+ steps, \\d+ tokens, ([\\d.]+) ms")))
+  while (std::getline(lines, line) &&
+         !std::regex_match(line, match, std::regex(phase + ": \\d+ steps, \\d+ (?:tokens|positions), ([\\d.]+) ms")))
     ;
   if (match.empty())
     return table;
@@ -134,6 +135,22 @@ TEST_F(Profile, SaysWhenTheTraceCannotBeWritten) {
   const ProcessResult full = run({"--profile=/dev/full"});
   EXPECT_EQ(full.exitCode, 1);
   EXPECT_NE(full.err.find("error: /dev/full: could not be written to its end: No space left on device"), std::string::npos) << full.err;
+}
+
+TEST(ProfileOfAnEncoderDecoder, HasATableOfTheEncoder) {
+  QUANTC_NEED_SHARED("zoo/t5");
+  TemporaryFolder temporary;
+  const std::filesystem::path artifact = temporary.path() / "t5.qc";
+  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / "zoo/t5", "f32", "host", artifact));
+  ProcessResult result =
+      runProcess({builtProgram("quantc-run"), artifact.string(), "--ids", "5,9,300", "--max-tokens", "4", "--print-ids", "--profile"});
+  ASSERT_EQ(result.exitCode, 0) << result.err;
+  EXPECT_NE(result.err.find("encode: 1 steps, 3 positions"), std::string::npos) << result.err;
+  for (const char* phase : {"encode", "prefill", "decode"}) {
+    const Table table = tableOf(result.err, phase);
+    EXPECT_GT(table.ms, 0) << phase;
+    EXPECT_TRUE(table.families.count("attention") && table.families.count("matmul")) << result.err;
+  }
 }
 
 }  // namespace

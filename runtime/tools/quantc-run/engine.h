@@ -35,6 +35,10 @@ struct Engine {
     return profile && profiled ? profile->step(phase, tokens, count, rows, out_logits, error)
                                : qc_session_step(session.get(), tokens, count, rows, out_logits, error);
   }
+  /// qc_session_encode, watched where a profile was asked for.
+  qc_status encode(uint32_t count, qc_error* error) {
+    return profile ? profile->encode(count, error) : qc_session_encode(session.get(), count, error);
+  }
 };
 
 /// Prints `error: <file>: <sentence>` and returns the exit code for it.

@@ -12,7 +12,7 @@
 namespace quantc::run {
 namespace {
 
-constexpr const char* kPhaseNames[] = {"prefill", "decode"};
+constexpr const char *kPhaseNames[kPhases] = {"encode", "prefill", "decode"}, *kCounted[kPhases] = {"positions", "tokens", "tokens"};
 
 /// The text between quotes of JSON.
 std::string escaped(const char* text) {
@@ -60,10 +60,10 @@ std::string Profile::open(qc_session* session, const std::string& trace_path) {
   return "";
 }
 
-qc_status Profile::step(Phase phase, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits, qc_error* error) {
+template <typename Run> qc_status Profile::watch(Phase phase, uint32_t count, const Run& run) {
   qc_session_record(session_, events_.data());
   const double begin = now();
-  const qc_status status = qc_session_step(session_, tokens, count, rows, out_logits, error);
+  const qc_status status = run();
   const double end = now();
   if (status == QC_OK) {
     PhaseFigures& figures = phases_[static_cast<int>(phase)];
@@ -74,6 +74,14 @@ qc_status Profile::step(Phase phase, const int32_t* tokens, uint32_t count, qc_r
   }
   qc_session_record(session_, nullptr);
   return status;
+}
+
+qc_status Profile::step(Phase phase, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits, qc_error* error) {
+  return watch(phase, count, [&] { return qc_session_step(session_, tokens, count, rows, out_logits, error); });
+}
+
+qc_status Profile::encode(uint32_t count, qc_error* error) {
+  return watch(Phase::encode, count, [&] { return qc_session_encode(session_, count, error); });
 }
 
 void Profile::add_step(PhaseFigures& figures) {
@@ -131,9 +139,9 @@ std::string Profile::finish(FILE* out) {
   if (limits.multiply_adds_per_second > 0)
     fprintf(out, ", does %.0f G int8 multiply-adds/s in registers with %s", limits.multiply_adds_per_second * 1e-9, limits.instruction);
   fputs("\n", out);
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < kPhases; ++i) {
     if (phases_[i].steps > 0)
-      print_phase(out, kPhaseNames[i], phases_[i], limits);
+      print_phase(out, static_cast<Phase>(i), phases_[i], limits);
   }
   if (!trace_)
     return "";
@@ -143,9 +151,10 @@ std::string Profile::finish(FILE* out) {
   return written && closed ? "" : trace_path_ + ": could not be written to its end: " + strerror(errno) + "; free some space";
 }
 
-void Profile::print_phase(FILE* out, const char* name, const PhaseFigures& figures, const MachineLimits& limits) {
-  fprintf(out, "\n%s: %llu steps, %llu tokens, %.3f ms\n", name, static_cast<unsigned long long>(figures.steps),
-          static_cast<unsigned long long>(figures.tokens), static_cast<double>(figures.wall_ns) * 1e-6);
+void Profile::print_phase(FILE* out, Phase phase, const PhaseFigures& figures, const MachineLimits& limits) {
+  const char *name = kPhaseNames[static_cast<int>(phase)], *counted = kCounted[static_cast<int>(phase)];
+  fprintf(out, "\n%s: %llu steps, %llu %s, %.3f ms\n", name, static_cast<unsigned long long>(figures.steps),
+          static_cast<unsigned long long>(figures.tokens), counted, static_cast<double>(figures.wall_ns) * 1e-6);
   fprintf(out, "%8s %10s %7s %8s %9s %8s %7s  %s\n", "calls", "ms", "share", "GB/s", "of memory", "Gmadd/s", "of int8", "kernel");
   const auto row = [&](const std::string& label, const Figures& kernel) {
     const double seconds = static_cast<double>(kernel.ns) * 1e-9;

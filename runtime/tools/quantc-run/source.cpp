@@ -63,7 +63,7 @@ std::string encode_tokens(Engine& engine, const std::vector<int32_t>& tokens) {
   qc_error error = {};
   qc_session* session = engine.session.get();
   if (qc_session_set_input(session, kTokens, tokens.data(), tokens.size() * sizeof tokens[0], &error) != QC_OK ||
-      qc_session_encode(session, static_cast<uint32_t>(tokens.size()), &error) != QC_OK)
+      engine.encode(static_cast<uint32_t>(tokens.size()), &error) != QC_OK)
     return error.message;
   return "";
 }
@@ -93,7 +93,7 @@ std::string encode_audio(Engine& engine) {
   qc_audio_input(&audio, &wav, positions, input.data());
   qc_session* session = engine.session.get();
   if (qc_session_set_input(session, audio.input, input.data(), input.size() * sizeof input[0], &error) != QC_OK ||
-      qc_session_encode(session, positions, &error) != QC_OK)
+      engine.encode(positions, &error) != QC_OK)
     return error.message;
   return "";
 }
