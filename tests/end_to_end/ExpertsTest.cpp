@@ -32,10 +32,10 @@ struct Router {
 
 /// The model with the scores of its routers as outputs beside the logits, as IR that the compiler reads.
 std::string withRouterOutputs(Imported& imported, std::vector<Router>& routers) {
-  auto main = imported.all<mlir::func::FuncOp>().front();
+  auto main = imported.module().lookupSymbol<mlir::func::FuncOp>("main");
   mlir::Operation* end = main.getBody().front().getTerminator();
   mlir::OpBuilder builder(end);
-  for (tfm::TopKOp choice : imported.all<tfm::TopKOp>()) {
+  for (tfm::TopKOp choice : main.getOps<tfm::TopKOp>()) {
     auto type = mlir::cast<mlir::RankedTensorType>(choice.getInput().getType());
     routers.push_back({"router." + std::to_string(routers.size()), type.getShape().back(), static_cast<int64_t>(choice.getK())});
     main.insertResult(main.getNumResults(), type,
@@ -43,6 +43,20 @@ std::string withRouterOutputs(Imported& imported, std::vector<Router>& routers) 
     end->insertOperands(end->getNumOperands(), choice.getInput());
   }
   return imported.text();
+}
+
+/// The encoder of a model as one of its own, whose outputs are the scores of its routers.
+std::string encoderWithRouterOutputs(Imported& imported, std::vector<Router>& routers) {
+  mlir::ModuleOp module = imported.module();
+  auto encode = module.lookupSymbol<mlir::func::FuncOp>("encode");
+  module.lookupSymbol<mlir::func::FuncOp>("main").erase();
+  for (tfm::SourceWriteOp write : llvm::to_vector(encode.getOps<tfm::SourceWriteOp>()))
+    write.erase();
+  encode.setName("main");
+  module->setAttr("tfm.context", module->getAttr("tfm.source"));
+  for (const char* attribute : {"tfm.source", "tfm.start"})
+    module->removeAttr(attribute);
+  return withRouterOutputs(imported, routers);
 }
 
 /// Which experts are chosen, as a sorted list for each position.
@@ -60,57 +74,123 @@ std::vector<std::vector<int64_t>> choices(const std::vector<float>& scores, cons
   return result;
 }
 
+/// A model in float32 and in int8, with the scores of its routers.
+class Pair {
+public:
+  Pair(const TemporaryFolder& temporary, const std::string& name, const std::string& text, std::vector<Router> routers)
+      : routers_(std::move(routers)) {
+    std::filesystem::path model = temporary.write(name + ".mlir", text);
+    for (const char* quant : {"f32", "int8"}) {
+      std::filesystem::path artifact = temporary.path() / (name + quant + ".qc");
+      compile(model, quant, "host", artifact);
+      if (testing::Test::HasFatalFailure())
+        throw std::runtime_error("cannot be compiled");
+      runs_.push_back(std::make_unique<ArtifactRun>(artifact, "", 1));
+    }
+  }
+
+  ArtifactRun& exact() { return *runs_[0]; }
+  ArtifactRun& quantized() { return *runs_[1]; }
+
+  /// For every position of the last step whether all routers chose the same experts in both.
+  std::vector<bool> chooseAlike(size_t positions) {
+    std::vector<bool> alike(positions, true);
+    for (const Router& router : routers_) {
+      auto right = choices(exact().output(router.output), router), got = choices(quantized().output(router.output), router);
+      EXPECT_EQ(right.size(), positions);
+      for (size_t t = 0; t < std::min(positions, right.size()); ++t)
+        alike[t] = alike[t] && right[t] == got[t];
+    }
+    return alike;
+  }
+
+private:
+  std::vector<Router> routers_;
+  std::vector<std::unique_ptr<ArtifactRun>> runs_;
+};
+
+/// A batch of token ids of the stored answers.
+struct Tokens {
+  Tokens(const WeightFile& file, const char* name) : batch(static_cast<size_t>(file.find(name)->shape[0])) {
+    for (int64_t id : valuesOf<int64_t>(file, name))
+      ids.push_back(static_cast<int32_t>(id));
+    sequence = ids.size() / batch;
+  }
+  const int32_t* of(size_t b) const { return ids.data() + b * sequence; }
+  size_t batch, sequence;
+  std::vector<int32_t> ids;
+};
+
 class Mixtures : public testing::TestWithParam<const char*> {};
 
 TEST_P(Mixtures, Int8StaysCloseWhereTheSameExpertsAreChosen) {
   std::filesystem::path folder = sharedFolder() / "zoo" / GetParam();
   QUANTC_NEED_SHARED(folder);
-  Imported imported(folder);
-  std::vector<Router> routers;
   TemporaryFolder temporary;
-  std::filesystem::path model = temporary.write("routed.mlir", withRouterOutputs(imported, routers));
-  ASSERT_FALSE(routers.empty());
-  for (const char* quant : {"f32", "int8"})
-    ASSERT_NO_FATAL_FAILURE(compile(model, quant, "host", temporary.path() / (std::string(quant) + ".qc")));
-  ArtifactRun exact(temporary.path() / "f32.qc", "", 1), quantized(temporary.path() / "int8.qc", "", 1);
-
   auto file = openWeightFile(folder / "expected.safetensors");
-  std::vector<int64_t> ids = valuesOf<int64_t>(*file, "in.input_ids");
+  const bool encodes = file->find("in.decoder_input_ids") != nullptr;
+  const Tokens tokens(*file, encodes ? "in.decoder_input_ids" : "in.input_ids");
+  std::optional<Tokens> source;
+  std::vector<Router> routers;
+  Imported imported(folder);
+  std::string text = withRouterOutputs(imported, routers);
+  ASSERT_FALSE(routers.empty());
+  Pair model(temporary, "model", text, routers);
+  std::unique_ptr<Pair> encoder;
+  if (encodes) {
+    source.emplace(*file, "in.input_ids");
+    std::vector<Router> ofEncoder;
+    Imported again(folder);
+    text = encoderWithRouterOutputs(again, ofEncoder);
+    ASSERT_FALSE(ofEncoder.empty());
+    encoder = std::make_unique<Pair>(temporary, "encoder", text, ofEncoder);
+  }
+
   std::vector<float> expected = valuesOf<float>(*file, "out.logits");
-  const size_t batch = file->find("in.input_ids")->shape[0], sequence = ids.size() / batch, vocabulary = expected.size() / ids.size();
+  const size_t vocabulary = expected.size() / tokens.ids.size();
   size_t flipped = 0;
   double error = 0, norm = 0;
-  for (size_t b = 0; b < batch; ++b) {
-    std::vector<int32_t> tokens(ids.begin() + b * sequence, ids.begin() + (b + 1) * sequence);
+  for (size_t b = 0; b < tokens.batch; ++b) {
+    // All that is decoded depends on every choice of the encoder.
+    bool encodedAlike = true;
+    auto encodeWith = [&](ArtifactRun& run) { run.setInput("input_ids", source->of(b), source->sequence * sizeof(int32_t)); };
+    if (encodes) {
+      for (ArtifactRun* run : {&encoder->exact(), &encoder->quantized()}) {
+        encodeWith(*run);
+        run->step(source->sequence);
+      }
+      const std::vector<bool> alike = encoder->chooseAlike(source->sequence);
+      encodedAlike = std::find(alike.begin(), alike.end(), false) == alike.end();
+    }
     std::vector<float> reference, logits;
-    for (auto [run, into] : {std::pair(&exact, &reference), std::pair(&quantized, &logits)}) {
+    for (auto [run, into] : {std::pair(&model.exact(), &reference), std::pair(&model.quantized(), &logits)}) {
+      if (encodes) {
+        encodeWith(*run);
+        run->encode(source->sequence);
+      }
       run->restart();
-      run->run(tokens.data(), tokens.size(), 0, *into);
+      run->run(tokens.of(b), tokens.sequence, 0, *into);
     }
-    std::vector<bool> same(sequence, true);
-    for (const Router& router : routers) {
-      auto right = choices(exact.output(router.output), router), got = choices(quantized.output(router.output), router);
-      ASSERT_EQ(right.size(), sequence);
-      for (size_t t = 0; t < sequence; ++t)
-        same[t] = same[t] && right[t] == got[t];
-    }
-    for (size_t t = 0; t < sequence; ++t) {
-      flipped += !same[t];
-      for (size_t i = 0; same[t] && i < vocabulary; ++i) {
-        double answer = expected[(b * sequence + t) * vocabulary + i], difference = logits[t * vocabulary + i] - answer;
+    const std::vector<bool> same = model.chooseAlike(tokens.sequence);
+    for (size_t t = 0; t < tokens.sequence; ++t) {
+      const bool compared = encodedAlike && same[t];
+      flipped += !compared;
+      for (size_t i = 0; compared && i < vocabulary; ++i) {
+        double answer = expected[(b * tokens.sequence + t) * vocabulary + i], difference = logits[t * vocabulary + i] - answer;
         error += difference * difference;
         norm += answer * answer;
       }
     }
   }
+  const size_t positions = tokens.ids.size();
   RecordProperty("flipped", static_cast<int>(flipped));
-  RecordProperty("positions", static_cast<int>(ids.size()));
-  EXPECT_LT(std::sqrt(error / norm), 5e-2) << flipped << " of " << ids.size() << " positions chose other experts";
-  EXPECT_LE(flipped, ids.size() / 4);
-  std::cout << GetParam() << ": " << flipped << " of " << ids.size() << " positions chose other experts; relative RMS error of the others "
+  RecordProperty("positions", static_cast<int>(positions));
+  EXPECT_LT(std::sqrt(error / norm), 5e-2) << flipped << " of " << positions << " positions chose other experts";
+  EXPECT_LE(flipped, positions / 4);
+  std::cout << GetParam() << ": " << flipped << " of " << positions << " positions chose other experts; relative RMS error of the others "
             << std::sqrt(error / norm) << std::endl;
 }
 
-INSTANTIATE_TEST_SUITE_P(Zoo, Mixtures, testing::ValuesIn(kZooMixtures), zooName);
+INSTANTIATE_TEST_SUITE_P(Zoo, Mixtures, testing::Values("mixtral", "switch"), zooName);
 
 }  // namespace

@@ -137,11 +137,10 @@ private:
     Value scores = linear(prefix + "gate", x, {"num_local_experts", config_.experts}, outer, false);
     auto [factors, indices] = b_.topK(prefix + "top_k", scores, config_.expertsPerToken, true);
     auto product = [&, chosen = indices](const char* name, Value input, Dimension out, Dimension in) {
-      llvm::SmallVector<Attribute> weights;
-      for (int64_t expert = 0; expert < config_.experts; ++expert)
-        weights.push_back(b_.stored(prefix + "experts." + std::to_string(expert) + "." + name + ".weight", {out.size, in.size},
-                                    describe(out) + ", " + describe(in)));
-      return b_.expertLinear(prefix + name, input, b_.weight(prefix + name + ".weight", b_.stacked(weights)), chosen, config_.experts);
+      Value weights = b_.expertWeights(
+          prefix + name, [&](int64_t expert) { return prefix + "experts." + std::to_string(expert) + "." + name; }, config_.experts,
+          out.size, in.size, "num_local_experts " + std::to_string(config_.experts) + ", " + describe(out) + ", " + describe(in));
+      return b_.expertLinear(prefix + name, input, weights, chosen, config_.experts);
     };
     Value gate = b_.unary(prefix + "act_fn", config_.activationKind, product("w1", x, inner, outer));
     Value gated = b_.binary(prefix + "gated", tfm::BinaryKind::mul, gate, product("w3", x, inner, outer));

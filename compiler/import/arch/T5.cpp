@@ -1,8 +1,8 @@
 // T5 (Raffel et al. 2020): an encoder and a decoder whose attention has biases by the distance of key and query instead of positions.
+#include "compiler/import/arch/T5.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "compiler/import/arch/Architectures.h"
 
 namespace quantc {
 
@@ -13,46 +13,6 @@ using tfm::BinaryKind;
 namespace {
 
 constexpr int64_t kMostBuckets = 1 << 16, kMostPositions = 1 << 20;
-
-struct T5Config {
-  explicit T5Config(const ConfigJson& config, const ImportOptions& options)
-      : hidden(config.count("d_model")), inner(config.count("d_ff")), encoderLayers(config.count("num_layers")),
-        decoderLayers(config.count("num_decoder_layers", encoderLayers)), vocabulary(config.count("vocab_size")),
-        heads{config.count("num_heads"), config.count("num_heads"), config.count("d_kv")},
-        buckets(config.count("relative_attention_num_buckets", 32)), farthest(config.count("relative_attention_max_distance", 128)),
-        epsilon(config.number("layer_norm_epsilon", 1e-6)), tiedHead(config.flag("tie_word_embeddings", true)),
-        scaledHead(config.flag("scale_decoder_outputs", tiedHead)), start(config.number("decoder_start_token_id", 0)) {
-    // There is no bound on positions, only what the model was trained on.
-    int64_t usual = config.count("n_positions", 512);
-    context = options.context ? options.context : usual;
-    source = options.source ? options.source : usual;
-    if (context > kMostPositions || source > kMostPositions)
-      refuse(config, "n_positions", std::max(context, source), "at most " + std::to_string(kMostPositions));
-    if (buckets < 4 || buckets % 2 != 0 || buckets > kMostBuckets)
-      refuse(config, "relative_attention_num_buckets", buckets, "an even number from 4 to " + std::to_string(kMostBuckets));
-    if (farthest <= buckets)
-      refuse(config, "relative_attention_max_distance", farthest, "more than relative_attention_num_buckets");
-    if (start < 0 || start >= static_cast<double>(vocabulary))
-      refuse(config, "decoder_start_token_id", static_cast<int64_t>(start), "a token of the vocabulary");
-    std::string projection = config.text("feed_forward_proj", "relu");
-    gated = projection.rfind("gated-", 0) == 0;
-    std::string function = gated ? projection.substr(6) : projection;
-    activationKind = activation(config, "dense_act_fn", gated && function == "gelu" ? "gelu_new" : function);
-  }
-
-  [[noreturn]] static void refuse(const ConfigJson& config, const char* key, int64_t value, const std::string& expected) {
-    config.fail(key, "is " + std::to_string(value) + ", expected " + expected, kCorrect);
-  }
-
-  int64_t hidden, inner, encoderLayers, decoderLayers, vocabulary;
-  AttentionShape heads;
-  int64_t buckets, farthest;
-  double epsilon;
-  bool tiedHead, scaledHead, gated;
-  double start;
-  int64_t context, source;
-  tfm::UnaryKind activationKind;
-};
 
 /// The bucket of a key `distance` behind its query: one for each short distance, the others by its logarithm, in float32 as it was trained.
 int64_t bucketOf(int64_t distance, bool bothWays, int64_t buckets, int64_t farthest) {
@@ -74,7 +34,7 @@ int64_t bucketOf(int64_t distance, bool bothWays, int64_t buckets, int64_t farth
 
 class T5Import {
 public:
-  explicit T5Import(HfBuilder& builder) : b_(builder), config_(builder.config(), builder.options()) {}
+  T5Import(HfBuilder& builder, const T5Config& config) : b_(builder), config_(config) {}
 
   ImportedModel run() {
     table_ = b_.stored("shared.weight", {config_.vocabulary, config_.hidden}, reason("vocab_size", config_.vocabulary));
@@ -116,15 +76,37 @@ private:
     return b_.columns(table, buckets);
   }
 
-  Value feedForward(const std::string& prefix, Value x) {
+  Value feedForward(const std::string& prefix, Value x, bool sparse) {
     x = norm(prefix + "layer_norm", x);
-    std::string dense = prefix + "DenseReluDense.";
+    std::string dense = prefix + config_.mlp;
+    if (sparse)
+      return mixture(dense, x);
     Value inner = linear(dense + (config_.gated ? "wi_0" : "wi"), x, config_.inner, config_.hidden);
     inner = b_.unary(dense + "act", config_.activationKind, inner);
     if (config_.gated)
       inner = b_.binary(dense + "gate", BinaryKind::mul, inner, linear(dense + "wi_1", x, config_.inner, config_.hidden));
     return linear(dense + "wo", inner, config_.hidden, config_.inner);
   }
+
+  /// Every token's MLP is the one that its router finds most likely, times how likely that is.
+  Value mixture(const std::string& prefix, Value x) {
+    std::string why = reason("num_experts", config_.experts), router = prefix + "router.classifier";
+    Value scores =
+        b_.linear(router, x, b_.weight(router + ".weight", b_.stored(router + ".weight", {config_.experts, config_.hidden}, why)),
+                  config_.routerBias ? b_.stored(router + ".bias", {config_.experts}, why) : Attribute());
+    auto [factors, indices] = b_.topK(prefix + "top_k", scores, 1, false);
+    auto product = [&, chosen = indices](const char* name, Value input, int64_t out, int64_t in) {
+      Value weights = b_.expertWeights(
+          prefix + name, [&](int64_t expert) { return prefix + "experts.expert_" + std::to_string(expert) + "." + name; }, config_.experts,
+          out, in, why + ", d_ff " + std::to_string(config_.inner));
+      return b_.expertLinear(prefix + name, input, weights, chosen, config_.experts);
+    };
+    Value inner = b_.unary(prefix + "act", config_.activationKind, product("wi", x, config_.inner, config_.hidden));
+    return b_.combine(prefix + "combine", product("wo", inner, config_.hidden, config_.inner), factors);
+  }
+
+  bool isBiased(int64_t layer) const { return layer == 0 || config_.biasInAllLayers; }
+  bool isSparse(int64_t layer, int64_t step) const { return config_.experts > 0 && step > 0 && layer % step == step - 1; }
 
   void encode() {
     const int64_t most = config_.source - 1;
@@ -136,9 +118,10 @@ private:
       auto [q, k, v] = project(attention, normed, normed);
       // Scores are not scaled: the initialization of the projections accounts for that.
       Value attended = b_.bidirectionalAttention(attention + "attention", q, k, v, config_.heads, 1, {});
-      b_.addBias(attended, bias, most);
+      if (isBiased(layer))
+        b_.addBias(attended, bias, most);
       x = add(block + "attention_residual", x, linear(attention + "o", attended, config_.hidden, width()));
-      x = add(block + "mlp_residual", x, feedForward(block + "layer.1.", x));
+      x = add(block + "mlp_residual", x, feedForward(block + "layer.1.", x, isSparse(layer, config_.encoderSparseStep)));
     }
     x = norm("encoder.final_layer_norm", x);
     for (int64_t layer = 0; layer < config_.decoderLayers; ++layer) {
@@ -167,7 +150,8 @@ private:
       Value normed = norm(block + "layer.0.layer_norm", x);
       auto [q, k, v] = project(attention, normed, normed);
       Value attended = b_.attention(layer, q, k, v, config_.heads, 1);
-      b_.addBias(attended, bias, before);
+      if (isBiased(layer))
+        b_.addBias(attended, bias, before);
       x = add(block + "attention_residual", x, linear(attention + "o", attended, config_.hidden, width()));
 
       std::string cross = crossOf(layer);
@@ -175,7 +159,7 @@ private:
       Value keys = b_.sourceRead(cross + "key", true, config_.heads), values = b_.sourceRead(cross + "value", false, config_.heads);
       Value seen = b_.bidirectionalAttention(cross + "attention", query, keys, values, config_.heads, 1, {});
       x = add(block + "cross_residual", x, linear(cross + "o", seen, config_.hidden, width()));
-      x = add(block + "mlp_residual", x, feedForward(block + "layer.2.", x));
+      x = add(block + "mlp_residual", x, feedForward(block + "layer.2.", x, isSparse(layer, config_.decoderSparseStep)));
     }
     x = norm("decoder.final_layer_norm", b_.tail(x));
     if (config_.scaledHead)
@@ -189,12 +173,50 @@ private:
   }
 
   HfBuilder& b_;
-  T5Config config_;
+  const T5Config& config_;
   Attribute table_;
 };
 
+[[noreturn]] void refuse(const ConfigJson& config, const char* key, int64_t value, const std::string& expected) {
+  config.fail(key, "is " + std::to_string(value) + ", expected " + expected, kCorrect);
+}
+
 }  // namespace
 
-ImportedModel importT5(HfBuilder& builder) { return T5Import(builder).run(); }
+T5Config::T5Config(const ConfigJson& config, const ImportOptions& options)
+    : hidden(config.count("d_model")), inner(config.count("d_ff")), encoderLayers(config.count("num_layers")),
+      decoderLayers(config.count("num_decoder_layers", encoderLayers)), vocabulary(config.count("vocab_size")),
+      heads{config.count("num_heads"), config.count("num_heads"), config.count("d_kv")},
+      buckets(config.count("relative_attention_num_buckets", 32)), farthest(config.count("relative_attention_max_distance", 128)),
+      epsilon(config.number("layer_norm_epsilon", 1e-6)), tiedHead(config.flag("tie_word_embeddings", true)),
+      scaledHead(config.flag("scale_decoder_outputs", tiedHead)) {
+  // There is no bound on positions, only what the model was trained on.
+  int64_t usual = config.count("n_positions", 512);
+  context = options.context ? options.context : usual;
+  source = options.source ? options.source : usual;
+  if (context > kMostPositions || source > kMostPositions)
+    refuse(config, "n_positions", std::max(context, source), "at most " + std::to_string(kMostPositions));
+  if (buckets < 4 || buckets % 2 != 0 || buckets > kMostBuckets)
+    refuse(config, "relative_attention_num_buckets", buckets, "an even number from 4 to " + std::to_string(kMostBuckets));
+  if (farthest <= buckets)
+    refuse(config, "relative_attention_max_distance", farthest, "more than relative_attention_num_buckets");
+  double first = config.number("decoder_start_token_id", 0);
+  if (first < 0 || first >= static_cast<double>(vocabulary))
+    refuse(config, "decoder_start_token_id", static_cast<int64_t>(first), "a token of the vocabulary");
+  start = static_cast<int64_t>(first);
+  activationKind = tfm::UnaryKind::relu;
+}
+
+ImportedModel importT5Family(HfBuilder& builder, const T5Config& config) { return T5Import(builder, config).run(); }
+
+ImportedModel importT5(HfBuilder& builder) {
+  const ConfigJson& config = builder.config();
+  T5Config model(config, builder.options());
+  std::string projection = config.text("feed_forward_proj", "relu");
+  model.gated = projection.rfind("gated-", 0) == 0;
+  std::string function = model.gated ? projection.substr(6) : projection;
+  model.activationKind = activation(config, "dense_act_fn", model.gated && function == "gelu" ? "gelu_new" : function);
+  return importT5Family(builder, model);
+}
 
 }  // namespace quantc

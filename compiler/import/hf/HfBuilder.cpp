@@ -282,6 +282,18 @@ std::pair<Value, Value> HfBuilder::topK(const std::string& name, Value logits, i
   return {op.getValues(), op.getIndices()};
 }
 
+Value HfBuilder::expertWeights(const std::string& name, llvm::function_ref<std::string(int64_t)> each, int64_t experts, int64_t out,
+                               int64_t in, const std::string& reason) {
+  const std::string together = name + ".weight";
+  if (hasTensor(together))
+    return weight(together, tfm::ReshapedAttr::get(builder_.getContext(), stored(together, {experts, out, in}, reason),
+                                                   ArrayRef<int64_t>{experts * out, in}));
+  SmallVector<Attribute> weights;
+  for (int64_t expert = 0; expert < experts; ++expert)
+    weights.push_back(stored(each(expert) + ".weight", {out, in}, reason));
+  return weight(together, stacked(weights));
+}
+
 Value HfBuilder::expertLinear(const std::string& name, Value input, Value weight, Value indices, int64_t experts) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(indices));
   dims.push_back(getAffineConstantExpr(ranked(weight).getDimSize(0) / experts, builder_.getContext()));

@@ -112,6 +112,10 @@ public:
   void addBias(mlir::Value attention, mlir::Attribute table, int64_t before);
   /// A mixture of experts. Values [..., k] and indices [..., k] of the experts that [..., experts] chooses, as in tfm.top_k.
   std::pair<mlir::Value, mlir::Value> topK(const std::string& name, mlir::Value logits, int64_t k, bool normalize);
+  /// Weights of experts, rows of one under those of the other: [experts * out, in]. They are one tensor `name`.weight [experts, out, in], or one
+  /// [out, in] for each expert under the names that `each` gives, without ".weight".
+  mlir::Value expertWeights(const std::string& name, llvm::function_ref<std::string(int64_t)> each, int64_t experts, int64_t out,
+                            int64_t in, const std::string& reason);
   /// As in tfm.expert_linear and tfm.combine.
   mlir::Value expertLinear(const std::string& name, mlir::Value input, mlir::Value weight, mlir::Value indices, int64_t experts);
   mlir::Value combine(const std::string& name, mlir::Value input, mlir::Value factors);
