@@ -125,8 +125,9 @@ TEST_F(GgufImport, RefusesWhatIsNotImplemented) {
   more_.text("llama.rope.scaling.type", "yarn").f32("llama.rope.scaling.factor", 2);
   EXPECT_THAT(error(), HasSubstr("tiny.gguf: 'llama.rope.scaling.type' is 'yarn', supported are none, linear; "));
   more_ = GgufWriter();
-  more_.u32("llama.expert_count", 8).f32("llama.logit_scale", 0.5f).u32("llama.expert_used_count", 0).flag("llama.x", false);
-  EXPECT_THAT(error(), HasSubstr("tiny.gguf: needs what is not implemented for llama: llama.expert_count, llama.logit_scale; "));
+  more_.u32("llama.leading_dense_block_count", 8).f32("llama.logit_scale", 0.5f).u32("llama.expert_count", 0).flag("llama.x", false);
+  EXPECT_THAT(error(),
+              HasSubstr("tiny.gguf: needs what is not implemented for llama: llama.leading_dense_block_count, llama.logit_scale; "));
   more_ = GgufWriter();
   more_.raw("split.count", GgufKind::u16, test::littleEndian<uint16_t>(3));
   EXPECT_THAT(error(), HasSubstr("'split.count' is 3, models in one file are read; join the parts"));
@@ -136,6 +137,10 @@ TEST_F(GgufImport, RefusesWhatIsNotImplemented) {
   numbers_.erase("rope.dimension_count");
   numbers_["attention.value_length"] = 8;
   EXPECT_THAT(error(), HasSubstr("'llama.attention.value_length' is 8, supported is the width of a head, which is 4; "));
+  numbers_.erase("attention.value_length");
+  architecture_ = "qwen2";
+  numbers_["expert_count"] = 4;
+  EXPECT_THAT(error(), HasSubstr("'qwen2.expert_count' is not 0, experts are not implemented for qwen2; "));
   architecture_ = "mamba";
   EXPECT_THAT(error(), testing::AllOf(HasSubstr("'general.architecture' is 'mamba', supported are "), HasSubstr("llama")));
 }

@@ -84,6 +84,80 @@ TEST_P(HfNumerics, LogitsOfTheGgufFileAreTheReferences) {
   EXPECT_LT(errorOfLogits(gguf, GetParam()), 1e-5);
 }
 
+/// How old converters wrote experts.
+TEST(Mixtral, LogitsOfAGgufFileWithATensorForEveryExpertAreTheReferences) {
+  const Reference reference{"zoo/mixtral", "in.input_ids", "out.logits"};
+  QUANTC_NEED_SHARED(reference.model);
+  test::TemporaryFolder temporary;
+  test::GgufModel model(test::sharedFolder() / reference.model, false, true);
+  EXPECT_LT(errorOfLogits(temporary.write("model.gguf", model.writer.bytes()), reference), 1e-5);
+}
+
+/// Relative RMS error of the logits of a checkpoint with an encoder, whose only input is `given`.
+double errorOfEncoderDecoder(const std::filesystem::path& folder, const std::string& given) {
+  test::Imported imported(folder);
+  WeightReader weights(imported.module());
+  auto file = openWeightFile(folder / "expected.safetensors");
+  const StoredTensor& source = *file->find("in." + given);
+  std::vector<double> encoded;
+  if (source.type == StoredType::f32)
+    llvm::append_range(encoded, valuesOf<float>(*file, ("in." + given).c_str()));
+  else
+    llvm::append_range(encoded, valuesOf<int64_t>(*file, ("in." + given).c_str()));
+  auto ids = valuesOf<int64_t>(*file, "in.decoder_input_ids");
+  auto expected = valuesOf<float>(*file, "out.logits");
+  const int64_t batch = source.shape[0], sequence = static_cast<int64_t>(ids.size()) / batch;
+  auto encode = imported.module().lookupSymbol<mlir::func::FuncOp>("encode"),
+       main = imported.module().lookupSymbol<mlir::func::FuncOp>("main");
+  mlir::BlockArgument input = encode.getArgument(0);
+  auto inputType = mlir::cast<mlir::RankedTensorType>(input.getType());
+  llvm::SmallVector<int64_t> shape(source.shape.begin() + 1, source.shape.end());
+  // Of features there are two for each position.
+  const int64_t positions = source.type == StoredType::f32 ? shape.back() / 2 : shape.back();
+  const size_t each = encoded.size() / static_cast<size_t>(batch), rows = expected.size() / static_cast<size_t>(batch);
+  double squaredError = 0, squaredNorm = 0;
+  for (int64_t b = 0; b < batch; ++b) {
+    tfm::Caches caches;
+    tfm::Interpreter encoder({positions, 0, positions}, &weights, &caches);
+    encoder.bind(input, {inputType.getElementType(), shape, {encoded.begin() + b * each, encoded.begin() + (b + 1) * each}});
+    for (tfm::SourceWriteOp write : encode.getOps<tfm::SourceWriteOp>())
+      if (!encoder.write(write))
+        throw std::runtime_error("nothing encoded: " + encoder.reason());
+    // In two steps, so that both read what was encoded.
+    std::vector<double> logits;
+    for (auto [past, count] : {std::pair{int64_t{0}, sequence - 2}, std::pair{sequence - 2, int64_t{2}}}) {
+      tfm::Interpreter step({count, past, count, positions}, &weights, &caches);
+      std::vector<double> tokens(ids.begin() + b * sequence + past, ids.begin() + b * sequence + past + count);
+      step.bind(main.getArgument(0), {mlir::IntegerType::get(main.getContext(), 32), {count}, tokens});
+      const tfm::Array* result = step.evaluate(main.getBody().front().getTerminator()->getOperand(0));
+      if (!result)
+        throw std::runtime_error("no logits: " + step.reason());
+      llvm::append_range(logits, result->values);
+    }
+    if (logits.size() != rows)
+      throw std::runtime_error("another number of logits");
+    for (size_t i = 0; i < rows; ++i) {
+      double right = expected[static_cast<size_t>(b) * rows + i];
+      squaredError += (logits[i] - right) * (logits[i] - right);
+      squaredNorm += right * right;
+    }
+  }
+  return std::sqrt(squaredError / squaredNorm);
+}
+
+class HfEncoderDecoders : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(HfEncoderDecoders, LogitsAreTheReferences) {
+  auto [model, given] = GetParam();
+  QUANTC_NEED_SHARED(model);
+  EXPECT_LT(errorOfEncoderDecoder(test::sharedFolder() / model, given), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, HfEncoderDecoders,
+                         testing::Values(std::pair{"zoo/t5", "input_ids"}, std::pair{"zoo/switch", "input_ids"},
+                                         std::pair{"zoo/whisper", "input_features"}),
+                         [](const auto& info) { return std::filesystem::path(info.param.first).filename().string(); });
+
 /// Phi-3 stores Llama's weights in other matrices.
 class Phi3 : public testing::Test {
 protected:
@@ -142,8 +216,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Reference{"zoo/gpt2", "in.input_ids", "out.logits"}, Reference{"zoo/gemma", "in.input_ids", "out.logits"},
                     Reference{"zoo/mistral", "in.input_ids", "out.logits"}, Reference{"zoo/qwen2", "in.input_ids", "out.logits"},
                     Reference{"zoo/qwen3", "in.input_ids", "out.logits"}, Reference{"zoo/gemma2", "in.input_ids", "out.logits"},
-                    Reference{"zoo/gemma3", "in.input_ids", "out.logits"}, Reference{"zoo/bloom", "in.input_ids", "out.logits"},
-                    Reference{"models/stories260K", "0.input_ids", "0.logits"}, Reference{"models/talelm", "0.input_ids", "0.logits"}),
+                    Reference{"zoo/mixtral", "in.input_ids", "out.logits"}, Reference{"zoo/gemma3", "in.input_ids", "out.logits"},
+                    Reference{"zoo/bloom", "in.input_ids", "out.logits"}, Reference{"models/stories260K", "0.input_ids", "0.logits"},
+                    Reference{"models/talelm", "0.input_ids", "0.logits"}),
     nameOf);
 
 INSTANTIATE_TEST_SUITE_P(Each, HfCheckpoints,

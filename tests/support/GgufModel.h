@@ -18,10 +18,10 @@ namespace quantc::test {
 class GgufModel {
 public:
   /// With `quantized`, matrices are Q4_0 and the embedding, which is the head too, Q8_0: the codes and scales that --quant=int4 --head=int8 chooses.
-  explicit GgufModel(const std::filesystem::path& folder, bool quantized = false)
-      : quantized_(quantized), config_(readJsonFile(folder / "config.json")), weights_(openWeightFile(folder / "model.safetensors")),
-        architecture_(config_.at("model_type")) {
-    if (architecture_ == "mistral")
+  explicit GgufModel(const std::filesystem::path& folder, bool quantized = false, bool separateExperts = false)
+      : quantized_(quantized), separateExperts_(separateExperts), config_(readJsonFile(folder / "config.json")),
+        weights_(openWeightFile(folder / "model.safetensors")), architecture_(config_.at("model_type")) {
+    if (architecture_ == "mistral" || architecture_ == "mixtral")
       architecture_ = "llama";
     if (architecture_ == "gemma3_text")
       architecture_ = "gemma3";
@@ -57,7 +57,7 @@ private:
 
   void write(const std::string& name, const Floats& floats) {
     std::vector<uint64_t> sizes(floats.shape.rbegin(), floats.shape.rend());
-    if (quantized_ && sizes.size() == 2) {
+    if (quantized_ && sizes.size() >= 2) {
       bool wide = name == "token_embd.weight";
       writer.tensor({name, wide ? ggufQ8_0 : ggufQ4_0, sizes, blocksOf(floats, *findScheme(wide ? "int8" : "int4"))});
       return;
@@ -69,9 +69,10 @@ private:
   /// Q4_0 of int4, Q8_0 of int8.
   static std::string blocksOf(const Floats& floats, const Scheme& scheme) {
     std::string bytes;
-    for (int64_t row = 0; row < floats.shape[0]; ++row) {
+    const int64_t width = floats.shape.back();
+    for (size_t begin = 0; begin < floats.values.size(); begin += static_cast<size_t>(width)) {
       EncodedRow encoded;
-      encodeRow(scheme, &floats.values[row * floats.shape[1]], floats.shape[1], encoded);
+      encodeRow(scheme, &floats.values[begin], width, encoded);
       for (size_t group = 0; group < encoded.scales.size(); ++group) {
         bytes += littleEndian(encoded.scales[group]);
         const int8_t* codes = &encoded.codes[32 * group];
@@ -122,7 +123,7 @@ private:
 
   void addDecoder() {
     uint32_t heads = number("num_attention_heads"), kvHeads = number("num_key_value_heads"), hidden = number("hidden_size");
-    uint32_t headDim = config_.value("head_dim", hidden / heads);
+    uint32_t headDim = config_.contains("head_dim") && config_.at("head_dim").is_number() ? number("head_dim") : hidden / heads;
     writer.u32(key("context_length"), number("max_position_embeddings")).u32(key("embedding_length"), hidden);
     writer.u32(key("block_count"), number("num_hidden_layers")).u32(key("feed_forward_length"), number("intermediate_size"));
     writer.u32(key("attention.head_count"), heads).u32(key("attention.head_count_kv"), kvHeads);
@@ -141,6 +142,8 @@ private:
       writer.u32(key("attention.sliding_window"), number("sliding_window"));
     if (rope.value("rope_type", "default") == "llama3")
       addRopeFactors(rope, headDim);
+    if (config_.contains("num_local_experts"))
+      writer.u32(key("expert_count"), number("num_local_experts")).u32(key("expert_used_count"), number("num_experts_per_tok"));
     copy("model.embed_tokens", "token_embd");
     copyNorm("model.norm", "output_norm");
     if (has("lm_head.weight"))
@@ -179,6 +182,25 @@ private:
     copy(from + "mlp.gate_proj", to + "ffn_gate");
     copy(from + "mlp.up_proj", to + "ffn_up");
     copy(from + "mlp.down_proj", to + "ffn_down");
+    copy(from + "block_sparse_moe.gate", to + "ffn_gate_inp");
+    if (has(from + "block_sparse_moe.gate.weight"))
+      for (auto [expert, together] : {std::pair{"w1", "gate"}, {"w2", "down"}, {"w3", "up"}})
+        addExperts(from + "block_sparse_moe.experts.", expert, to + "ffn_" + together);
+  }
+
+  /// All experts in one tensor, or, as old converters wrote them, each in one of its own.
+  void addExperts(const std::string& from, const std::string& name, const std::string& to) {
+    Floats all{{number("num_local_experts")}, {}};
+    for (int64_t expert = 0; expert < all.shape[0]; ++expert) {
+      Floats one = read(from + std::to_string(expert) + "." + name + ".weight");
+      if (separateExperts_)
+        write(to + "." + std::to_string(expert) + ".weight", one);
+      all.shape.resize(1);
+      all.shape.insert(all.shape.end(), one.shape.begin(), one.shape.end());
+      all.values.insert(all.values.end(), one.values.begin(), one.values.end());
+    }
+    if (!separateExperts_)
+      write(to + "_exps.weight", all);
   }
 
   /// rope_freqs.weight: what Llama 3's scaling divides every frequency by.
@@ -245,7 +267,7 @@ private:
     }
   }
 
-  bool quantized_;
+  const bool quantized_, separateExperts_;
   nlohmann::json config_;
   std::unique_ptr<WeightFile> weights_;
   std::string architecture_;

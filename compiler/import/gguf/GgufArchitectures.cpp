@@ -25,6 +25,14 @@ const GgufArchitecture* findGgufArchitecture(std::string_view name) {
   return nullptr;
 }
 
+const char* modelTypeOfMixture(const GgufArchitecture& architecture) {
+#define GGUF_MIXTURE(file, modelType)               \
+  if (std::string_view(architecture.name) == #file) \
+    return #modelType;
+#include "compiler/import/gguf/GgufArchitectures.inc"
+  return nullptr;
+}
+
 std::string knownGgufArchitectures() {
   std::string names;
   for (const GgufArchitecture& architecture : kArchitectures)

@@ -30,7 +30,7 @@ struct GgufKey {
 enum class GgufArrangement : uint8_t { asIs, transposed, queries, keys };
 struct GgufTensorName {
   GgufFamily family;
-  std::string_view name;    ///< in the architecture's code, {} for the layer's number
+  std::string_view name;    ///< in the architecture's code, {} for every number in it
   std::string_view inFile;  ///< both without .weight or .bias
   GgufArrangement arrangement;
 };
@@ -41,6 +41,8 @@ inline bool hasRope(const GgufArchitecture& architecture) {
 
 /// nullptr when unknown.
 const GgufArchitecture* findGgufArchitecture(std::string_view name);
+/// The model_type of an architecture's files that have experts; nullptr where it has none.
+const char* modelTypeOfMixture(const GgufArchitecture& architecture);
 /// "gpt2, llama"
 std::string knownGgufArchitectures();
 

@@ -7,32 +7,32 @@ namespace quantc {
 
 namespace {
 
-constexpr std::string_view kLayer = "{}";
+constexpr std::string_view kNumber = "{}";
 
-/// The name in the file of a tensor whose name in the architecture's code is `name`, if that is `row` with a number and a suffix. Else empty.
+/// Takes `start` off the front of `text`; false where it does not begin with it.
+bool consume(std::string_view& text, std::string_view start) {
+  bool begins = text.substr(0, start.size()) == start;
+  text.remove_prefix(begins ? start.size() : 0);
+  return begins;
+}
+
+/// The name in the file of a tensor whose name in the architecture's code is `name`, if that is `row` with its numbers and a suffix. Else empty.
 std::string nameInFile(const GgufTensorName& row, std::string_view name) {
-  size_t layer = row.name.find(kLayer);
-  std::string number;
-  if (layer == std::string_view::npos) {
-    if (name.substr(0, row.name.size()) != row.name)
-      return {};
-    name.remove_prefix(row.name.size());
-  } else {
-    if (name.substr(0, layer) != row.name.substr(0, layer))
-      return {};
-    name.remove_prefix(layer);
-    number = name.substr(0, name.find_first_not_of("0123456789"));
-    name.remove_prefix(number.size());
-    std::string_view rest = row.name.substr(layer + kLayer.size());
-    if (number.empty() || name.substr(0, rest.size()) != rest)
-      return {};
-    name.remove_prefix(rest.size());
-  }
-  if (name != ".weight" && name != ".bias")
-    return {};
   std::string result(row.inFile);
-  if (size_t at = result.find(kLayer); at != std::string::npos)
-    result.replace(at, kLayer.size(), number);
+  std::string_view pattern = row.name;
+  for (size_t at = pattern.find(kNumber), written = 0; at != std::string_view::npos; at = pattern.find(kNumber)) {
+    if (!consume(name, pattern.substr(0, at)))
+      return {};
+    std::string_view number = name.substr(0, name.find_first_not_of("0123456789"));
+    written = result.find(kNumber, written);
+    if (number.empty() || written == std::string::npos)
+      return {};
+    result.replace(written, kNumber.size(), number);
+    name.remove_prefix(number.size());
+    pattern.remove_prefix(at + kNumber.size());
+  }
+  if (!consume(name, pattern) || (name != ".weight" && name != ".bias"))
+    return {};
   return result.append(name);
 }
 

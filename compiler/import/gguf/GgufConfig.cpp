@@ -25,7 +25,7 @@ public:
         set(row.configKey, prefix_ + row.key,
             row.kind == GgufKeyKind::count ? json(static_cast<uint64_t>(metadata_.count(prefix_ + row.key)))
                                            : json(metadata_.number(prefix_ + row.key)));
-    config_["model_type"] = architecture_.modelType;
+    config_["model_type"] = modelType();
     config_["vocab_size"] = static_cast<uint64_t>(vocabulary());
     config_["tie_word_embeddings"] = file_.find("output.weight") == nullptr;
     set("use_sliding_window", prefix_ + "attention.sliding_window", config_.contains("sliding_window"));
@@ -42,6 +42,15 @@ private:
   void set(const char* configKey, const std::string& key, json value) {
     config_[configKey] = std::move(value);
     names_[configKey] = key;
+  }
+
+  const char* modelType() const {
+    if (!config_.contains("num_local_experts"))
+      return architecture_.modelType;
+    const char* mixture = modelTypeOfMixture(architecture_);
+    if (!mixture)
+      metadata_.fail(prefix_ + "expert_count", "is not 0, experts are not implemented for " + std::string(architecture_.name), kUseOnnx);
+    return mixture;
   }
 
   /// A key of which nothing is known may change what the model computes, unless its value says that it does not.

@@ -35,7 +35,7 @@ OwningOpRef<ModuleOp> importGguf(MLIRContext& context, const std::filesystem::pa
   bool hasTokenizer = metadata.has("tokenizer.ggml.model");
   GgufCheckpoint checkpoint(std::move(gguf), architecture, config);
   OwningOpRef<ModuleOp> module =
-      importArchitecture(context, *findArchitecture(architecture.modelType), file.stem().string(), config, checkpoint, options);
+      importArchitecture(context, *findArchitecture(config.text("model_type")), file.stem().string(), config, checkpoint, options);
   Builder builder(&context);
   if (hasTokenizer)
     (*module)->setAttr("tfm.tokenizer", builder.getStringAttr(file.string()));
