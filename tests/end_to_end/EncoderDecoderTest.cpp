@@ -18,6 +18,10 @@ struct ZooCase {
   double most;  ///< relative RMS
 };
 
+std::string nameOf(const testing::TestParamInfo<ZooCase>& info) {
+  return std::string(info.param.folder).substr(4) + "_" + info.param.quant + "_cache_" + info.param.cache;
+}
+
 class ZooEncoderDecoder : public testing::TestWithParam<ZooCase> {};
 
 TEST_P(ZooEncoderDecoder, AgreesWithTheStoredAnswers) {
@@ -38,21 +42,19 @@ TEST_P(ZooEncoderDecoder, AgreesWithTheStoredAnswers) {
 INSTANTIATE_TEST_SUITE_P(Zoo, ZooEncoderDecoder,
                          testing::Values(ZooCase{"zoo/t5", "f32", "f32", 1e-4}, ZooCase{"zoo/t5", "f32", "int8", 5e-2},
                                          ZooCase{"zoo/t5", "int8", "f16", 5e-2}, ZooCase{"zoo/whisper", "f32", "f32", 1e-4},
-                                         ZooCase{"zoo/whisper", "f32", "int8", 5e-2}, ZooCase{"zoo/whisper", "int8", "f16", 5e-2}),
-                         [](const auto& info) {
-                           std::string name =
-                               std::string(info.param.folder).substr(4) + "_" + info.param.quant + "_cache_" + info.param.cache;
-                           return name;
-                         });
+                                         ZooCase{"zoo/whisper", "f32", "int8", 5e-2}, ZooCase{"zoo/whisper", "int8", "f16", 5e-2},
+                                         ZooCase{"zoo/switch", "f32", "f32", 1e-4}),
+                         nameOf);
 
-class EncoderDecoderBits : public testing::TestWithParam<const char*> {};
+class EncoderDecoderBits : public testing::TestWithParam<ZooCase> {};
 
 TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
-  QUANTC_NEED_SHARED("zoo/t5");
+  const auto [folder, quant, cache, most] = GetParam();
+  QUANTC_NEED_SHARED(folder);
   TemporaryFolder temporary;
   const std::filesystem::path artifact = temporary.path() / "model.qc";
   ASSERT_NO_FATAL_FAILURE(
-      compile(sharedFolder() / "zoo/t5", "int8", "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + GetParam()}));
+      compile(sharedFolder() / folder, quant, "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + cache}));
   std::string expected;
   auto hashOf = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
     command.insert(command.end(),
@@ -75,7 +77,10 @@ TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Caches, EncoderDecoderBits, testing::Values("f16", "int8"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Zoo, EncoderDecoderBits,
+                         testing::Values(ZooCase{"zoo/t5", "int8", "f16", 0}, ZooCase{"zoo/t5", "int8", "int8", 0},
+                                         ZooCase{"zoo/switch", "f32", "f32", 0}, ZooCase{"zoo/switch", "int8", "f16", 0}),
+                         nameOf);
 
 TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {
   QUANTC_NEED_SHARED("zoo/t5");
@@ -117,14 +122,33 @@ TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {
   qc_model_close(model);
 }
 
-// The graphs are fetched from the registry where npm is there (README.md of the model says how); the tokenizer and the sound are in the shared folder.
-class Moonshine : public testing::TestWithParam<const char*> {
+struct SpeechCase {
+  const char* quant;
+  const char* transcript;  ///< null: only the words count
+};
+
+/// The graphs are fetched by scripts/fetch-moonshine; the tokenizer and the sound are in the shared folder.
+class Moonshine : public testing::TestWithParam<SpeechCase> {
 protected:
-  /// A folder with the graphs; empty where they cannot be had.
+  /// A folder with the graphs, where they were fetched.
   static std::filesystem::path graphs() {
     if (const char* folder = std::getenv("QUANTC_MOONSHINE"))
       return folder;
-    return {};
+    const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+    return (cache ? std::filesystem::path(cache) : std::filesystem::path(home ? home : "") / ".cache") / "quantc/moonshine-tiny";
+  }
+
+  static std::vector<std::string> wordsOf(const std::string& text) {
+    std::vector<std::string> words;
+    bool inside = false;
+    for (unsigned char c : text) {
+      if (isalpha(c) && !inside)
+        words.emplace_back();
+      if (isalpha(c))
+        words.back() += static_cast<char>(tolower(c));
+      inside = isalpha(c);
+    }
+    return words;
   }
 };
 
@@ -132,7 +156,8 @@ TEST_P(Moonshine, WritesDownWhatIsSaid) {
   QUANTC_NEED_SHARED("models/moonshine-tiny/beckett.wav");
   const std::filesystem::path from = graphs();
   if (!std::filesystem::exists(from / "decoder_model_merged.onnx"))
-    GTEST_SKIP() << "needs QUANTC_MOONSHINE, a folder with encoder_model.onnx and decoder_model_merged.onnx of Moonshine tiny";
+    GTEST_SKIP() << from
+                 << " does not hold encoder_model.onnx and decoder_model_merged.onnx of Moonshine tiny; run scripts/fetch-moonshine";
   TemporaryFolder temporary;
   const std::filesystem::path shared = sharedFolder() / "models/moonshine-tiny", model = temporary.path() / "moonshine";
   std::filesystem::create_directory(model);
@@ -140,15 +165,22 @@ TEST_P(Moonshine, WritesDownWhatIsSaid) {
     std::filesystem::create_symlink(from / file, model / file);
   std::filesystem::create_symlink(shared / "tokenizer.json", model / "tokenizer.json");
   const std::filesystem::path artifact = temporary.path() / "moonshine.qc";
-  ASSERT_NO_FATAL_FAILURE(compile(model, GetParam(), "host", artifact));
+  ASSERT_NO_FATAL_FAILURE(compile(model, GetParam().quant, "host", artifact));
   ProcessResult result = runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", (shared / "beckett.wav").string()});
   ASSERT_EQ(result.exitCode, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("fail")) << result.out;
+  EXPECT_THAT(wordsOf(result.out),
+              testing::ElementsAre("ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fail", "again", "fail", "better"))
+      << result.out;
+  if (GetParam().transcript)
+    EXPECT_EQ(result.out, std::string(GetParam().transcript) + "\n");
   result = runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", (model / "tokenizer.json").string()});
   EXPECT_EQ(result.exitCode, 1);
   EXPECT_THAT(result.err, HasSubstr("is not a RIFF WAVE file"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, Moonshine, testing::Values("f32", "int8", "int4"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Schemes, Moonshine,
+                         testing::Values(SpeechCase{"f32", "Ever tried ever failed, no matter try again, fail again, fail better."},
+                                         SpeechCase{"int8", nullptr}, SpeechCase{"int4", nullptr}),
+                         [](const auto& info) { return std::string(info.param.quant); });
 
 }  // namespace
