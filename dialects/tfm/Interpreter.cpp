@@ -237,6 +237,8 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
       })
       .Case([&](RmsNormOp normOp) -> Result { return norm(*in[0], *in[1], nullptr, normOp.getEpsilon().convertToDouble()); })
       .Case([&](LayerNormOp normOp) -> Result { return norm(*in[0], *in[1], in[2], normOp.getEpsilon().convertToDouble()); })
+      .Case([&](PatchesOp patchesOp) -> Result { return patches(*in[0], patchesOp, shape); })
+      .Case([&](GroupNormOp normOp) -> Result { return groupNorm(*in[0], normOp.getGroups(), normOp.getEpsilon().convertToDouble()); })
       .Case([&](RopeOp ropeOp) -> Result { return rope(*in[0], ropeOp, step_.past); })
       .Case([&](PositionRowsOp) -> Result {
         int64_t width = shape.back(), rows = width ? *elementCount(shape) / width : 0;
@@ -247,7 +249,6 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
       .Case([&](CacheAppendOp append) -> Result { return cacheAppend(append, *in[0]); })
       .Case([&](SourceReadOp read) { return sourceRead(read); })
       .Case([&](WindowsOp windowsOp) -> Result { return windows(*in[0], windowsOp, shape); })
-      .Case([&](GlobalNormOp normOp) -> Result { return globalNorm(*in[0], normOp.getEpsilon().convertToDouble()); })
       .Case([&](AttentionOp attentionOp) -> Result {
         std::optional<Array> bias = attentionOp.getBias() ? weight(attentionOp.getBias()) : std::nullopt;
         if (attentionOp.getBias() && !bias)

@@ -92,18 +92,6 @@ Array norm(const Array& input, const Array& weight, const Array* bias, double ep
   return result;
 }
 
-Array globalNorm(const Array& input, double epsilon) {
-  Array result = input;
-  double count = static_cast<double>(input.size()), mean = 0, square = 0;
-  for (double value : input.values)
-    mean += value / count;
-  for (double value : input.values)
-    square += (value - mean) * (value - mean) / count;
-  for (double& value : result.values)
-    value = roundTo((value - mean) / std::sqrt(square + epsilon), input.element);
-  return result;
-}
-
 Array windows(const Array& input, WindowsOp op, ArrayRef<int64_t> shape) {
   Array result = makeArray(input.element, shape);
   int64_t width = input.shape.back(), rows = input.shape[input.shape.size() - 2], count = shape[shape.size() - 2], kernel = op.getKernel();
@@ -112,6 +100,47 @@ Array windows(const Array& input, WindowsOp op, ArrayRef<int64_t> shape) {
     int64_t row = window % count * static_cast<int64_t>(op.getStride()) - static_cast<int64_t>(op.getBefore()) + tap;
     if (row >= 0 && row < rows)
       result.values[i] = input.values[(window / count * rows + row) * width + column];
+  }
+  return result;
+}
+
+Array patches(const Array& input, PatchesOp op, ArrayRef<int64_t> shape) {
+  Array result = makeArray(input.element, shape);
+  const int64_t channels = input.shape.back();
+  // The result as [batch, places..., kernel..., channels], whose indices are counted up.
+  SmallVector<int64_t> extents(shape.drop_back());
+  llvm::append_range(extents, op.getKernel());
+  extents.push_back(channels);
+  SmallVector<int64_t> index(extents.size(), 0);
+  for (double& value : result.values) {
+    int64_t source = index[0];
+    bool inside = true;
+    for (size_t d = 0; d < op.getKernel().size(); ++d) {
+      int64_t position = index[d + 1] * op.getStrides()[d] + index[shape.size() - 1 + d] * op.getDilations()[d] - op.getBefore()[d];
+      inside &= position >= 0 && position < input.shape[d + 1];
+      source = source * input.shape[d + 1] + position;
+    }
+    value = inside ? input.values[source * channels + index.back()] : 0;
+    for (size_t d = extents.size(); d-- > 0 && ++index[d] == extents[d];)
+      index[d] = 0;
+  }
+  return result;
+}
+
+Array groupNorm(const Array& input, int64_t groups, double epsilon) {
+  Array result = input;
+  const int64_t width = groups == 1 ? input.size() : input.shape.back(), rows = width ? input.size() / width : 0, each = width / groups;
+  for (int64_t group = 0; group < groups; ++group) {
+    double mean = 0, square = 0;
+    auto visit = [&](auto&& function) {
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t i = 0; i < each; ++i)
+          function(result.values[row * width + group * each + i]);
+    };
+    visit([&](double& value) { mean += value / static_cast<double>(rows * each); });
+    visit([&](double& value) { square += (value - mean) * (value - mean) / static_cast<double>(rows * each); });
+    double factor = 1 / std::sqrt(square + epsilon);
+    visit([&](double& value) { value = roundTo((value - mean) * factor, input.element); });
   }
   return result;
 }

@@ -30,12 +30,15 @@ Array matmul(const Array& lhs, const Array& rhs, llvm::ArrayRef<int64_t> shape);
 Array linear(const Array& input, const Array& weight, llvm::ArrayRef<int64_t> shape);
 /// Along the last dimension; `bias` null means RMS norm (no mean, no bias).
 Array norm(const Array& input, const Array& weight, const Array* bias, double epsilon);
+/// Of [batch, positions..., channels].
+Array patches(const Array& input, PatchesOp op, llvm::ArrayRef<int64_t> shape);
+/// Over all rows of a group of channels of the last dimension.
+Array groupNorm(const Array& input, int64_t groups, double epsilon);
 Array rope(const Array& input, RopeOp op, int64_t past);
 /// `mask` [..., sequence, total] may be null.
 /// `mask` and `bias` (the elements of the attention's table) may be null.
 Array attention(AttentionOp op, const Array& query, const Array& key, const Array& value, const Array* mask, const Array* bias,
                 llvm::ArrayRef<int64_t> shape);
-Array globalNorm(const Array& input, double epsilon);
 Array windows(const Array& input, WindowsOp op, llvm::ArrayRef<int64_t> shape);
 /// Values and indices of tfm.top_k.
 std::pair<Array, Array> topK(const Array& input, int64_t k, bool normalize, mlir::Type indexType);

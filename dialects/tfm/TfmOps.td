@@ -241,9 +241,23 @@ def Tfm_WindowsOp : Tfm_PureOp<"windows"> {
   let hasVerifier = 1;
 }
 
-def Tfm_GlobalNormOp : Tfm_PureOp<"global_norm"> {
-  let summary = "(x - mean) / sqrt(variance + epsilon), mean and variance over all elements";
-  let arguments = (ins Tfm_Tensor:$input, F32Attr:$epsilon);
+def Tfm_PatchesOp : Tfm_PureOp<"patches"> {
+  let summary = "what lies under a kernel that moves over [batch, positions..., channels]: [batch, places..., kernel elements * channels]";
+  let description = [{
+    All attributes have one number for each dimension of positions. Element k of the kernel at place i lies over position i * stride + k * dilation - before;
+    positions outside are 0, `before` at the beginning and `after` at the end. A `tfm.linear` on them is a convolution.
+  }];
+  let arguments = (ins Tfm_Tensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                   DenseI64ArrayAttr:$before, DenseI64ArrayAttr:$after);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def Tfm_GroupNormOp : Tfm_PureOp<"group_norm"> {
+  let summary = "(x - mean) / sqrt(variance + epsilon), mean and variance over all rows of a group of channels (Wu & He 2018)";
+  let description = [{ The last dimension holds the channels, of which neighbours form `groups` groups of equal size; one group is all elements. }];
+  let arguments = (ins Tfm_Tensor:$input, F32Attr:$epsilon, DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs Tfm_Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;

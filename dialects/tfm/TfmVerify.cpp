@@ -275,9 +275,39 @@ LogicalResult WindowsOp::verify() {
   return success();
 }
 
-LogicalResult GlobalNormOp::verify() {
+LogicalResult PatchesOp::verify() {
+  SmallVector<AffineExpr> from = dimsOf(ranked(getInput())), to = dimsOf(ranked(getResult()));
+  constexpr int64_t kLargest = int64_t{1} << 20;
+  const size_t count = from.size() < 3 ? 0 : from.size() - 2;
+  for (ArrayRef<int64_t> numbers : {getKernel(), getStrides(), getDilations(), getBefore(), getAfter()})
+    if (count == 0 || to.size() != from.size() || numbers.size() != count)
+      return emitOpError("has ") << numbers.size() << " numbers for " << ranked(getInput())
+                                 << ", expected one for each dimension of positions";
+  AffineExpr width = from.back();
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t kernel = getKernel()[i], stride = getStrides()[i], dilation = getDilations()[i], before = getBefore()[i],
+                  after = getAfter()[i];
+    for (int64_t number : {kernel, stride, dilation, before + 1, after + 1})
+      if (number < 1 || number > kLargest)
+        return emitOpError("has ") << number << " as kernel, stride, dilation or padding, expected 1 to " << kLargest;
+    auto extent = dyn_cast<AffineConstantExpr>(from[i + 1]), places = dyn_cast<AffineConstantExpr>(to[i + 1]);
+    const int64_t room = extent ? extent.getValue() + before + after - (kernel - 1) * dilation - 1 : -1;
+    if (room < 0 || !places || places.getValue() != room / stride + 1)
+      return emitOpError("has result ") << ranked(getResult()) << ", expected " << (room < 0 ? 0 : room / stride + 1)
+                                        << " places along dimension " << i + 1;
+    width = width * kernel;
+  }
+  if (to.front() != from.front() || to.back() != simplifyAffineExpr(width, 0, kMostSymbols))
+    return emitOpError("has result ") << ranked(getResult()) << ", expected the input's batch and rows of kernel elements * channels";
+  return success();
+}
+
+LogicalResult GroupNormOp::verify() {
   if (getInput().getType() != getResult().getType() || !ranked(getInput()).getElementType().isF32())
     return emitOpError("goes from ") << getInput().getType() << " to " << getResult().getType() << ", expected one type of f32";
+  const int64_t groups = getGroups();
+  if (groups < 1 || (groups > 1 && (ranked(getInput()).getRank() < 2 || lastDim(getInput()) < groups || lastDim(getInput()) % groups != 0)))
+    return emitOpError("has ") << groups << " groups of " << ranked(getInput()) << ", expected a divisor of the last dimension";
   return success();
 }
 

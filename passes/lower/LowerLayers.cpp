@@ -55,6 +55,13 @@ LogicalResult Lowering::elementwiseInput(Value value, Value result, SmallVectorI
   }
   std::optional<Storage> storage = held(value);
   bool fits = storage && storage->element.isF32() && matrixOf(*storage) == *matrix;
+  // One computed row for all rows.
+  if (auto first = storage ? dyn_cast<AffineConstantExpr>(storage->firstRow) : AffineConstantExpr();
+      first && !fits && storage->element.isF32() && matrixOf(*storage) == Matrix{kb.constantExpr(1), matrix->width}) {
+    operands += 'r';
+    views.push_back(kb.view(storage->buffer, f32(), first.getValue() * storage->rowStride * 4, {kb.wholeDim(matrix->width, 1)}));
+    return success();
+  }
   if (!fits && mayCopy) {
     std::optional<StridedTensor> from = stridedOf(value);
     storage = kb.createStorage("repeated", f32(), matrix->rows, matrix->width, kern::Space::arena, true);
@@ -73,8 +80,10 @@ LogicalResult Lowering::lowerOp(tfm::FusedOp op) {
     return lowerMatmul(op);
   SmallVector<Value> inputs;
   std::string operands;
+  // Quantized rows have no other kernel, where those of float32 have the generic ones.
+  bool quantizes = isa<tfm::QuantizedType>(cast<RankedTensorType>(op.getResult().getType()).getElementType());
   for (Value input : op.getInputs())
-    if (failed(elementwiseInput(input, op.getResult(), inputs, operands, false)))
+    if (failed(elementwiseInput(input, op.getResult(), inputs, operands, quantizes)))
       return failure();
   return lowerMap(op, inputs, operands);
 }

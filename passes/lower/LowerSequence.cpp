@@ -61,16 +61,18 @@ LogicalResult Lowering::lowerOp(tfm::WindowsOp op) {
   return success();
 }
 
-LogicalResult Lowering::lowerOp(tfm::GlobalNormOp op) {
+LogicalResult Lowering::lowerOp(tfm::GroupNormOp op) {
   std::optional<Storage> found = findFloats(op.getInput());
   if (!found)
     return failure();
-  int64_t width = found->width;
+  int64_t width = found->width, groups = op.getGroups();
+  if (groups > 1 && width != cast<RankedTensorType>(op.getInput().getType()).getShape().back())
+    return failure();
   Storage statistics = kb.createStorage(nameOf(op) + ".statistics", f32(), kb.constantExpr(2), width, kern::Space::arena);
-  auto measure =
-      kb.kernel("statistics", {{"channels", std::to_string(width)}, {"epsilon", formatNumber(op.getEpsilon().convertToFloat())}}, nullptr);
-  Value out = kb.view(statistics.buffer, f32(), 0, {kb.wholeDim(width, 1), kb.wholeDim(2, statistics.rowStride)}, 0, width);
-  kb.call(op.getLoc(), measure, measure, kb.rowViews(*found, KernBuilder::Split::none), out, kb.constantExpr(1), found->rows);
+  auto measure = kb.kernel(
+      "statistics", {{"channels", std::to_string(width / groups)}, {"epsilon", formatNumber(op.getEpsilon().convertToFloat())}}, nullptr);
+  Value out = kb.view(statistics.buffer, f32(), 0, {kb.wholeDim(width, 1), kb.wholeDim(2, statistics.rowStride)}, 0, width / groups);
+  kb.call(op.getLoc(), measure, measure, kb.rowViews(*found, KernBuilder::Split::none), out, kb.constantExpr(groups), found->rows);
 
   std::optional<Storage> created = create(op.getResult(), op);
   if (!created || created->quantized() || matrixOf(*created) != matrixOf(*found))

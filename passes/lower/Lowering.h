@@ -189,7 +189,7 @@ private:
   // LowerSequence.cpp: convolutions along a sequence, and what is between them
 
   LogicalResult lowerOp(tfm::WindowsOp op);
-  LogicalResult lowerOp(tfm::GlobalNormOp op);
+  LogicalResult lowerOp(tfm::GroupNormOp op);
   /// Channels before positions, as they come in, to rows of channels.
   LogicalResult lowerOp(tfm::TransposeOp op);
   /// A copy without gaps between rows, with rows of zeros before and behind it.
@@ -221,6 +221,16 @@ private:
   LogicalResult lowerGather(mlir::Location loc, const StridedTensor& x, const StridedTensor& indices, int64_t axis,
                             const StridedTensor& out);
   LogicalResult lowerIota(tfm::IotaOp op);
+
+  // LowerPatches.cpp: convolutions in several dimensions
+
+  LogicalResult lowerPatches(tfm::PatchesOp op, StridedTensor image, const StridedTensor& out);
+  /// The image in the middle of zeros; nothing when it would be too large.
+  std::optional<StridedTensor> framed(mlir::Location loc, const StridedTensor& image, mlir::ArrayRef<int64_t> before,
+                                      mlir::ArrayRef<int64_t> after);
+
+  // GenericCalls.cpp: one call of a generic kernel
+
   /// One call of the family `strided` (Kernel.h); inputs broadcast to `out`.
   LogicalResult callStrided(mlir::Location loc, mlir::StringRef op, mlir::StringRef type, mlir::Region* program, Tensors inputs,
                             const StridedTensor& out);

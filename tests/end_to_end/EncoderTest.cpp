@@ -287,7 +287,9 @@ TEST_P(EncoderZoo, IsTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Each, EncoderZoo,
                          testing::Values(Stored{"bert", ""}, Stored{"bert", "model.onnx"}, Stored{"clip-text", ""},
-                                         Stored{"clip-text", "model.onnx"}, Stored{"distilbert", ""}, Stored{"distilbert", "model.onnx"}),
+                                         Stored{"clip-text", "model.onnx"}, Stored{"distilbert", ""}, Stored{"distilbert", "model.onnx"},
+                                         Stored{"sd-unet", "model.onnx"}, Stored{"sd-vae-decoder", "model.onnx"}, Stored{"vit", ""},
+                                         Stored{"vit", "model.onnx"}),
                          [](const auto& info) {
                            std::string name = info.param.model;
                            name.erase(std::remove(name.begin(), name.end(), '-'), name.end());

@@ -71,6 +71,12 @@ public:
     attribute->set_type(onnx::AttributeProto::FLOAT);
     attribute->set_f(value);
   }
+  static void set(onnx::NodeProto& node, const std::string& name, const std::string& value) {
+    onnx::AttributeProto* attribute = node.add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(onnx::AttributeProto::STRING);
+    attribute->set_s(value);
+  }
   static void set(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
     onnx::AttributeProto* attribute = node.add_attribute();
     attribute->set_name(name);

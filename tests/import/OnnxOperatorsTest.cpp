@@ -141,6 +141,148 @@ TEST_F(OnnxOperators, NormsOfTheLastAxis) {
   EXPECT_NEAR(y.values[1], 8 / std::sqrt(12.5), 1e-6);
 }
 
+TEST_F(OnnxOperators, ConvOfImages) {
+  const auto conv = [&](const std::vector<std::string>& dims, int64_t count, const std::vector<int64_t>& weightShape,
+                        const std::vector<float>& weight, const std::function<void(onnx::NodeProto&)>& change) {
+    OnnxBuilder builder;
+    std::vector<double> x;
+    for (int64_t i = 0; i < count; ++i)
+      x.push_back(static_cast<double>(i));
+    give(builder, dims, x);
+    builder.floats("w", weightShape, weight);
+    builder.floats("b", {weightShape[0]}, std::vector<float>(weightShape[0], 1));
+    return evaluate(builder, "Conv", {"x", "w", "b"}, change);
+  };
+  const std::vector<float> ones(4, 1);
+  // 0 1 2 / 3 4 5 / 6 7 8
+  EXPECT_THAT(conv({"1", "1", "3", "3"}, 9, {1, 1, 2, 2}, ones, [](onnx::NodeProto&) {}).values, ElementsAre(9, 13, 21, 25));
+  EXPECT_THAT(conv({"1", "1", "3", "3"}, 9, {1, 1, 2, 2}, {1, 0, 0, 10},
+                   [](onnx::NodeProto& node) { OnnxBuilder::set(node, "dilations", std::vector<int64_t>{2, 2}); })
+                  .values,
+              ElementsAre(81));
+  tfm::Array y = conv({"1", "1", "3", "3"}, 9, {1, 1, 2, 2}, ones, [](onnx::NodeProto& node) {
+    OnnxBuilder::set(node, "strides", std::vector<int64_t>{2, 3});
+    OnnxBuilder::set(node, "pads", std::vector<int64_t>{1, 0, 0, 2});
+  });
+  EXPECT_THAT(y.shape, ElementsAre(1, 1, 2, 2));
+  EXPECT_THAT(y.values, ElementsAre(2, 1, 21, 1));
+  for (auto [mode, first] : {std::pair("SAME_UPPER", 9.0), std::pair("SAME_LOWER", 1.0)}) {
+    const std::string name = mode;
+    y = conv({"1", "1", "3", "3"}, 9, {1, 1, 2, 2}, ones, [&](onnx::NodeProto& node) { OnnxBuilder::set(node, "auto_pad", name); });
+    EXPECT_THAT(y.shape, ElementsAre(1, 1, 3, 3)) << mode;
+    EXPECT_EQ(y.values.front(), first) << mode;
+  }
+  // Two images of two channels, a kernel of one position: 0 1 | 2 3 and 4 5 | 6 7; outputs are c0 + 10 c1 and c1.
+  y = conv({"2", "2", "1", "2"}, 8, {2, 2, 1, 1}, {1, 10, 0, 1}, [](onnx::NodeProto&) {});
+  EXPECT_THAT(y.values, ElementsAre(21, 32, 3, 4, 65, 76, 7, 8));
+  // Each channel by itself, to two outputs.
+  y = conv({"1", "2", "1", "2"}, 4, {4, 1, 1, 1}, {1, 2, 3, 4}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "group", int64_t(2)); });
+  EXPECT_THAT(y.values, ElementsAre(1, 2, 1, 3, 7, 10, 9, 13));
+  // Three dimensions.
+  y = conv({"1", "1", "2", "2", "2"}, 8, {1, 1, 2, 1, 2}, ones, [](onnx::NodeProto&) {});
+  EXPECT_THAT(y.shape, ElementsAre(1, 1, 1, 2, 1));
+  EXPECT_THAT(y.values, ElementsAre(11, 19));
+}
+
+TEST_F(OnnxOperators, ConvThatDoesNotFitIsRefused) {
+  const auto refusal = [&](const std::vector<std::string>& dims, const std::vector<int64_t>& weight, const char* attribute,
+                           const std::vector<int64_t>& values) {
+    OnnxBuilder builder;
+    builder.input("x", onnx::TensorProto::FLOAT, dims);
+    int64_t count = 1;
+    for (int64_t size : weight)
+      count *= size;
+    builder.floats("w", weight, std::vector<float>(count, 1));
+    onnx::NodeProto& node = builder.node("Conv", {"x", "w"}, {"y"});
+    OnnxBuilder::set(node, attribute, values);
+    builder.output("y");
+    const std::filesystem::path file = folder_.write("model.onnx", builder.bytes());
+    return test::errorOf([&] { importOnnx(context_, file, {}); });
+  };
+  EXPECT_THAT(refusal({"1", "1", "3", "3"}, {1, 1, 4, 1}, "strides", {1, 1}),
+              HasSubstr("an image, kernel and padding that do not fit together"));
+  EXPECT_THAT(refusal({"1", "3", "3", "3"}, {1, 1, 1, 1}, "strides", {1, 1}),
+              HasSubstr("channels, groups and weights that do not fit together"));
+  EXPECT_THAT(refusal({"1", "1", "3", "3"}, {1, 1, 1, 1}, "strides", {0, 1}), HasSubstr("strides that do not fit together"));
+  EXPECT_THAT(refusal({"1", "1", "3", "3"}, {1, 1, 1, 1}, "pads", {1, 1}), HasSubstr("pads that do not fit together"));
+  EXPECT_THAT(refusal({"1", "1", "3", "n"}, {1, 1, 1, 1}, "strides", {1, 1}), HasSubstr("export the model with images of a fixed size"));
+  EXPECT_THAT(refusal({"1", "1", "3"}, {1, 1, 1, 1}, "strides", {1, 1}),
+              HasSubstr("rank 3 with weights of rank 4, expected the same rank"));
+}
+
+TEST_F(OnnxOperators, NormsOfGroupsOfChannels) {
+  // Channels 0 4 | 2 6 | 1 1 | 3 3 of two positions each; two groups: mean 3 and 2, variance 5 and 1.
+  const std::vector<double> x = {0, 4, 2, 6, 1, 1, 3, 3}, normed = {-3, 1, -1, 3, -1, -1, 1, 1};
+  const auto expect = [&](const tfm::Array& y, const std::vector<double>& scale, const std::vector<double>& bias) {
+    ASSERT_EQ(y.values.size(), x.size());
+    for (size_t i = 0; i < x.size(); ++i)
+      EXPECT_NEAR(y.values[i], normed[i] / (i < 4 ? std::sqrt(5.0) : 1.0) * scale[i / 2] + bias[i / 2], 1e-5) << i;
+  };
+  const auto noEpsilon = [](onnx::NodeProto& node) { OnnxBuilder::set(node, "epsilon", 0.0f); };
+  for (int64_t opset : {18, 21}) {
+    OnnxBuilder builder(opset);
+    give(builder, {"1", "4", "2", "1"}, x);
+    builder.floats("scale", {opset == 18 ? 2 : 4}, opset == 18 ? std::vector<float>{2, 3} : std::vector<float>{1, 2, 3, 4});
+    builder.floats("bias", {opset == 18 ? 2 : 4}, opset == 18 ? std::vector<float>{5, 6} : std::vector<float>{5, 6, 7, 8});
+    const tfm::Array y = evaluate(builder, "GroupNormalization", {"x", "scale", "bias"}, [&](onnx::NodeProto& node) {
+      noEpsilon(node);
+      OnnxBuilder::set(node, "num_groups", int64_t(2));
+    });
+    if (opset == 18)
+      expect(y, {2, 2, 3, 3}, {5, 5, 6, 6});
+    else
+      expect(y, {1, 2, 3, 4}, {5, 6, 7, 8});
+  }
+  // As PyTorch exports it: an instance norm of groups that a reshape makes.
+  OnnxBuilder builder;
+  give(builder, {"1", "4", "2", "1"}, x);
+  builder.ints("grouped", {0, 2, -1});
+  builder.ints("whole", {1, 4, 2, 1});
+  builder.floats("ones", {2}, {1, 1});
+  builder.floats("zeros", {2}, {0, 0});
+  builder.floats("scale", {4, 1, 1}, {1, 2, 3, 4});
+  builder.node("Reshape", {"x", "grouped"}, {"groups"});
+  noEpsilon(builder.node("InstanceNormalization", {"groups", "ones", "zeros"}, {"normed"}));
+  builder.node("Reshape", {"normed", "whole"}, {"again"});
+  expect(evaluate(builder, "Mul", {"again", "scale"}), {1, 2, 3, 4}, {0, 0, 0, 0});
+  bool found = false;
+  module_->walk([&](tfm::GroupNormOp op) {
+    found = true;
+    EXPECT_EQ(op.getGroups(), 2);
+    EXPECT_THAT(mlir::cast<mlir::RankedTensorType>(op.getType()).getShape(), ElementsAre(1, 2, 1, 4));
+  });
+  EXPECT_TRUE(found);
+}
+
+TEST_F(OnnxOperators, ResizeToTheNearest) {
+  const auto resize = [&](const std::vector<float>& scales, const std::vector<int64_t>& sizes, const char* coordinates,
+                          const char* rounding) {
+    OnnxBuilder builder;
+    give(builder, {"1", "1", "1", "4"}, {0, 1, 2, 3});
+    std::vector<std::string> inputs = {"x", "", ""};
+    if (!scales.empty()) {
+      builder.floats("scales", {4}, scales);
+      inputs[2] = "scales";
+    } else {
+      builder.ints("sizes", sizes);
+      inputs.push_back("sizes");
+    }
+    return evaluate(builder, "Resize", inputs,
+                    [&](onnx::NodeProto& node) {
+                      OnnxBuilder::set(node, "mode", std::string("nearest"));
+                      OnnxBuilder::set(node, "coordinate_transformation_mode", std::string(coordinates));
+                      OnnxBuilder::set(node, "nearest_mode", std::string(rounding));
+                    })
+        .values;
+  };
+  EXPECT_THAT(resize({1, 1, 2, 2}, {}, "asymmetric", "floor"), ElementsAre(0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 1, 1, 2, 2, 3, 3));
+  EXPECT_THAT(resize({1, 1, 1, 0.5f}, {}, "asymmetric", "floor"), ElementsAre(0, 2));
+  EXPECT_THAT(resize({1, 1, 1, 0.5f}, {}, "half_pixel", "round_prefer_floor"), ElementsAre(0, 2));
+  EXPECT_THAT(resize({1, 1, 1, 0.5f}, {}, "half_pixel", "round_prefer_ceil"), ElementsAre(1, 3));
+  EXPECT_THAT(resize({}, {1, 1, 1, 3}, "align_corners", "ceil"), ElementsAre(0, 2, 3));
+  EXPECT_THAT(resize({}, {1, 1, 1, 4}, "half_pixel", "round_prefer_floor"), ElementsAre(0, 1, 2, 3));
+}
+
 TEST_F(OnnxOperators, GatherAndConcatAndUnsqueeze) {
   OnnxBuilder builder;
   give(builder, {"3", "2"}, {1, 2, 3, 4, 5, 6});

@@ -54,6 +54,15 @@ TEST(ToolOptions, BenchSizesAreOptional) {
   EXPECT_EQ(parsed.options.bench->generated, 8u);
 }
 
+TEST(ToolOptions, InputsAreNamedFiles) {
+  const Parsed parsed = parse({"m.qc", "--input=x=a=b", "--input", "y=c", "--ids=1"});
+  EXPECT_EQ(parsed.wrong, "");
+  ASSERT_EQ(parsed.options.inputs.size(), 2u);
+  EXPECT_EQ(parsed.options.inputs[0].name, "x");
+  EXPECT_EQ(parsed.options.inputs[0].path, "a=b");
+  EXPECT_EQ(parsed.options.inputs[1].name, "y");
+}
+
 TEST(ToolOptions, ProfileMayHaveAFile) {
   EXPECT_EQ(*parse({"m.qc", "--bench", "--profile"}).options.profile, "");
   EXPECT_EQ(*parse({"m.qc", "--bench", "--profile=t.json"}).options.profile, "t.json");
@@ -87,6 +96,10 @@ TEST(ToolOptions, SayWhatIsWrong) {
       {{"m.qc", "--bench=0,4"}, "--bench: '0,4'"},
       {{"m.qc", "--bench", "--profile="}, "--profile: '', expected the name of a file"},
       {{"m.qc", "--info", "--profile"}, "--profile: without a run"},
+      {{"m.qc", "--input=image"}, "--input: 'image', expected the name of an input, =, and the name of a file"},
+      {{"m.qc", "--input", "=f"}, "--input: '=f'"},
+      {{"m.qc", "--input=x="}, "--input: 'x='"},
+      {{"m.qc", "--input=x=f", "--prompt=x"}, "--input: given along with --prompt"},
       {{"m.qc", "--variant="}, "--variant: '', expected a name"},
   };
   for (const auto& [words, message] : cases)

@@ -16,7 +16,7 @@ namespace {
 constexpr JsonLimits kIndexLimits{64 << 20, 8};
 constexpr size_t kMostShards = 10'000;
 constexpr const char* kFetchAgain = "; fetch the checkpoint again";
-constexpr const char* kPrefixes[] = {"", "model.", "transformer.", "bert.", "distilbert.", "text_model."};
+constexpr const char* kPrefixes[] = {"", "model.", "transformer.", "bert.", "distilbert.", "text_model.", "vit."};
 
 std::vector<fs::path> filesWithExtension(const fs::path& folder, const std::string& extension) {
   std::vector<fs::path> files;

@@ -108,6 +108,15 @@ public:
   /// A convolution along rows with its bias; the weight is [out, in, kernel], rows of zeros are at both ends.
   mlir::Value convolution(const std::string& name, mlir::Value input, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
                           const std::string& reason);
+  // HfImage.cpp
+  /// The only parameter, in the place of `input_ids`: one image [1, channels, height, width] of floats.
+  mlir::Value image(const std::string& name, int64_t channels, int64_t height, int64_t width);
+  /// A product of every patch of an image, with its bias: [places, out], places row by row; the weight is [out, channels, patch, patch].
+  mlir::Value patchEmbedding(const std::string& name, mlir::Value image, int64_t out, int64_t patch, const std::string& reason);
+  /// A tensor of this shape, [1..., rows, width], as a matrix.
+  mlir::Value matrixOf(const std::string& name, llvm::ArrayRef<int64_t> shape, const std::string& reason);
+  /// The rows of matrices of one width, one behind the other.
+  mlir::Value rowsBehind(const std::string& name, llvm::ArrayRef<mlir::Value> parts);
   /// Adds to an attention's scores what `table` [heads, distances] has for the distance of key and query, from -before on.
   void addBias(mlir::Value attention, mlir::Attribute table, int64_t before);
   /// A mixture of experts. Values [..., k] and indices [..., k] of the experts that [..., experts] chooses, as in tfm.top_k.

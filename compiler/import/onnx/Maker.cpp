@@ -83,6 +83,18 @@ Value Maker::transposeLast(Value x) const {
   return transpose(x, order);
 }
 
+Value Maker::channelsLast(Value x) const {
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, type(x).getRank()));
+  std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  return transpose(x, order);
+}
+
+Value Maker::channelsFirst(Value x) const {
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, type(x).getRank()));
+  std::rotate(order.begin() + 1, order.end() - 1, order.end());
+  return transpose(x, order);
+}
+
 Value Maker::broadcast(Value x, Dims dims) const {
   RankedTensorType to = node_.tensorType(dims, type(x).getElementType());
   return to == x.getType() ? x : node_.create<tfm::BroadcastOp>(to, x);

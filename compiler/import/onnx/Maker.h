@@ -44,6 +44,9 @@ public:
   Value transpose(Value x, llvm::ArrayRef<int64_t> order) const;
   /// The last two dimensions change places.
   Value transposeLast(Value x) const;
+  /// [batch, channels, positions...] to [batch, positions..., channels], and back.
+  Value channelsLast(Value x) const;
+  Value channelsFirst(Value x) const;
   Value broadcast(Value x, Dims dims) const;
   Value slice(Value x, int64_t axis, mlir::AffineExpr begin, mlir::AffineExpr count, int64_t step = 1) const;
   Value slice(Value x, int64_t axis, int64_t begin, int64_t count, int64_t step = 1) const {

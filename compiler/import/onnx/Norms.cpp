@@ -134,19 +134,78 @@ void importEmbedLayerNormalization(Node& node) {
   node.set(0, normalize(node, make, sum, 2, node.value(5), node.value(6), node.attribute("epsilon", 1e-12f), true).result);
 }
 
+namespace {
+
+/// One image [1, channels, positions...] of constant size, normalized by groups of its channels: rows of channels inside. Null when it is none.
+Value groupNormalized(Node& node, const Maker& make, Value x, int64_t groups) {
+  RankedTensorType type = make.type(x);
+  if (type.getRank() < 3 || !type.hasStaticShape() || !type.getElementType().isF32() || type.getDimSize(0) != 1 || groups < 1 ||
+      type.getDimSize(1) < 1 || type.getDimSize(1) % groups != 0)
+    return {};
+  Value rows = make.channelsLast(x);
+  return make.channelsFirst(node.create<tfm::GroupNormOp>(
+      make.type(rows), rows, node.builder().getF32FloatAttr(node.attribute("epsilon", 1e-5f)), node.builder().getI64IntegerAttr(groups)));
+}
+
+/// The tensor before a reshape that puts the channels of each group together; x itself without such a reshape.
+Value beforeGrouping(const Maker& make, Value x) {
+  auto reshape = x.getDefiningOp<tfm::ReshapeOp>();
+  RankedTensorType grouped = make.type(x), from = reshape ? make.type(reshape.getOperand()) : RankedTensorType();
+  bool groups = from && from.getRank() >= 3 && from.hasStaticShape() && grouped.hasStaticShape() && grouped.getDimSize(1) > 0 &&
+                from.getDimSize(0) == grouped.getDimSize(0) && from.getDimSize(1) % grouped.getDimSize(1) == 0;
+  return groups ? reshape.getOperand() : x;
+}
+
+/// [1, n, 1...] of a vector, to be combined with [batch, n, positions...].
+Value alongChannels(Node& node, const Maker& make, unsigned input, Value x) {
+  SmallVector<AffineExpr> line(make.type(x).getRank(), make.number(1));
+  line[1] = make.dim(x, 1);
+  return make.reshape(node.value(input), line);
+}
+
+}  // namespace
+
+/// Of [batch, channels, positions...]. Since opset 21 scale and bias have an element for every channel, before for every group.
+void importGroupNormalization(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  int64_t groups = node.attribute("num_groups", int64_t(0));
+  RankedTensorType type = make.type(x);
+  if (type.getRank() < 3 || !type.hasStaticShape() || groups < 1 || type.getDimSize(1) < 1 || type.getDimSize(1) % groups != 0)
+    node.fail("has " + std::to_string(groups) +
+              " groups, expected a divisor of the number of channels of an image of fixed size; export the model again");
+  int64_t each = type.getDimSize(1) / groups;
+  Value normed = groupNormalized(node, make, x, groups);
+  if (!normed) {
+    SmallVector<AffineExpr> grouped{make.dim(x, 0), make.number(groups), make.number(type.getNumElements() / type.getDimSize(0) / groups)};
+    normed = make.reshape(normalize(node, make, make.reshape(x, grouped), 2, {}, {}, node.attribute("epsilon", 1e-5f), true).result,
+                          make.dims(x));
+  }
+  auto vector = [&](unsigned input) -> Value {
+    Value given = node.value(input);
+    if (make.type(given).getNumElements() == type.getDimSize(1))
+      return alongChannels(node, make, input, x);
+    Value repeated = make.broadcast(make.reshape(given, {make.number(groups), make.number(1)}), {make.number(groups), make.number(each)});
+    SmallVector<AffineExpr> line(type.getRank(), make.number(1));
+    line[1] = make.dim(x, 1);
+    return make.reshape(repeated, line);
+  };
+  node.set(0, make.add(make.mul(normed, vector(1)), vector(2)));
+}
+
 /// [n, c, ...] over all but the first two dimensions.
 void importInstanceNormalization(Node& node) {
   Maker make(node);
   Value x = node.value(0);
-  SmallVector<AffineExpr> line(make.type(x).getRank(), make.number(1));
-  if (line.size() < 3)
+  if (make.type(x).getRank() < 3)
     node.fail("needs a tensor of at least 3 dimensions; the model is damaged, export it again");
   if (make.dim(x, 0) == make.number(1) && make.dim(x, 1) == make.number(1))
     return importGlobalNormalization(node);
-  line[1] = make.dim(x, 1);
-  node.set(0, normalize(node, make, x, 2, make.reshape(node.value(1), line), make.reshape(node.value(2), line),
-                        node.attribute("epsilon", 1e-5f), true)
-                  .result);
+  Value scale = alongChannels(node, make, 1, x), bias = alongChannels(node, make, 2, x);
+  auto groups = constantOf(make.dim(x, 1));
+  if (Value normed = groups ? groupNormalized(node, make, beforeGrouping(make, x), *groups) : Value())
+    return node.set(0, make.add(make.mul(make.reshape(normed, make.dims(x)), scale), bias));
+  node.set(0, normalize(node, make, x, 2, scale, bias, node.attribute("epsilon", 1e-5f), true).result);
 }
 
 /// By running mean and variance.

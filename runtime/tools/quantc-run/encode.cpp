@@ -26,6 +26,35 @@ bool takes_tokens(const Engine& engine) {
   return false;
 }
 
+/// A sentence about the first of the files of --input that does not hold what its input takes for `count` positions, or an empty string.
+std::string set_inputs(Engine& engine, uint32_t count) {
+  const Ports* ports = header_of(engine).inputs();
+  for (const NamedFile& input : engine.options.inputs) {
+    uint64_t elements = 0;
+    for (uint32_t i = 0; ports && i < ports->size(); ++i) {
+      if (ports->Get(i)->name()->str() != input.name)
+        continue;
+      elements = 1;
+      for (uint32_t d = 0; ports->Get(i)->shape() && d < ports->Get(i)->shape()->size(); ++d) {
+        const schema::Size& size = *ports->Get(i)->shape()->Get(d);
+        elements *= static_cast<uint64_t>(size.constant() + int64_t{size.sequence()} * count);
+      }
+    }
+    if (elements == 0)
+      return "has no input '" + input.name + "'; see --info for its inputs";
+    std::vector<uint8_t> bytes;
+    if (std::string wrong = read_file(input.path, bytes); !wrong.empty())
+      return wrong;
+    if (bytes.size() % 4 != 0 || bytes.size() / 4 != elements)
+      return input.path + ": has " + std::to_string(bytes.size()) + " bytes, " + input.name + " takes " + std::to_string(elements) +
+             " elements of 4 bytes; give a file of that size";
+    qc_error error = {};
+    if (qc_session_set_input(engine.session.get(), input.name.c_str(), bytes.data(), bytes.size(), &error) != QC_OK)
+      return error.message;
+  }
+  return "";
+}
+
 std::string shape_text(const schema::Port& port, uint32_t tokens) {
   std::string text;
   for (uint32_t d = 0; port.shape() && d < port.shape()->size(); ++d) {
@@ -89,10 +118,17 @@ bool print_hash(const Engine& engine, qc_error& error) {
 int encode(Engine& engine) {
   const Options& options = engine.options;
   qc_error error = {};
-  if (!takes_tokens(engine))
-    return report(options, "takes no tokens; see --info for its inputs, and set them through the C interface");
+  const bool takes = takes_tokens(engine);
+  if (!takes && (options.ids || options.inputs.empty()))
+    return report(options, "takes no tokens; see --info for its inputs, and give them by --input NAME=FILE");
+  if (takes && !options.ids && !options.prompt)
+    return report(options, "takes tokens, none were given; add --ids");
+  if (!takes && engine.info.max_sequence != 1)
+    return report(options, "takes inputs of any length, expected one of a fixed size; set its inputs through the C interface");
   std::vector<int32_t> tokens;
-  if (options.ids) {
+  if (!takes) {
+    tokens.resize(1);  // a step of one position, whatever it is
+  } else if (options.ids) {
     tokens = *options.ids;
   } else {
     Text text;
@@ -104,7 +140,9 @@ int encode(Engine& engine) {
     return report(options, "the text has " + std::to_string(tokens.size()) + " tokens, expected 1 to the context's " +
                                std::to_string(engine.info.max_sequence) + ", since the model takes all of it at once; shorten it");
   const uint32_t count = static_cast<uint32_t>(tokens.size());
-  if (!run_sequence(engine, true, tokens.data(), count, error))
+  if (const std::string wrong = set_inputs(engine, count); !wrong.empty())
+    return report(options, wrong);
+  if (!run_sequence(engine, true, takes ? tokens.data() : nullptr, count, error))
     return report(options, error.message);
   const bool printed = options.logits_hash ? print_hash(engine, error) : print_json(engine, count, error);
   return printed ? kSuccess : report(options, error.message);

@@ -44,6 +44,9 @@ struct Engine {
 /// Prints `error: <file>: <sentence>` and returns the exit code for it.
 int report(const Options& options, const std::string& sentence);
 
+/// All bytes of a file. Returns a sentence that begins with its path about what is wrong, or an empty string.
+std::string read_file(const std::string& path, std::vector<uint8_t>& bytes);
+
 /// Encodes tokens, or the sound of --audio, for the steps that follow. Returns a sentence about what is wrong, or an empty string.
 std::string encode_tokens(Engine& engine, const std::vector<int32_t>& tokens);
 std::string encode_audio(Engine& engine);

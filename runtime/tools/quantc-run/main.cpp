@@ -56,7 +56,7 @@ int run(const Options& options) {
     fprintf(stderr, "verified: all segments of %s have their hashes\n", options.path.c_str());
   if (options.info)
     print_info(engine);
-  if (!options.prompt && !options.ids && options.audio.empty() && !options.chat && !options.bench)
+  if (!options.prompt && !options.ids && options.audio.empty() && options.inputs.empty() && !options.chat && !options.bench)
     return kSuccess;
 
   if (!create_session(engine, error))
@@ -71,7 +71,9 @@ int run(const Options& options) {
   int code = kSuccess;
   if (options.bench)
     code = generates ? bench(engine) : bench_encoder(engine);
-  if (code == kSuccess && (options.prompt || options.ids || !options.audio.empty()))
+  if (code == kSuccess && generates && !options.inputs.empty())
+    return report(options, "generates text, expected a model that takes its inputs at once; give --prompt or --ids instead of --input");
+  if (code == kSuccess && (options.prompt || options.ids || !options.audio.empty() || !options.inputs.empty()))
     code = generates ? generate(engine) : encode(engine);
   if (code == kSuccess && options.chat)
     code = generates ? chat(engine)

@@ -58,6 +58,17 @@ constexpr Option kOptions[] = {
      [](Options& o, const char* v) { return parse_ids(v, o.ids.emplace()); }},
     {"--audio", "FILE.wav", "the name of a file", "a sound to write down: WAV, one channel, 16-bit PCM or float, at the model's rate",
      [](Options& o, const char* v) { return o.audio = v, *v != 0; }},
+    {"--input", "NAME=FILE", "the name of an input, =, and the name of a file",
+     "an input of a model that takes more than tokens, such as an image: its elements, float32 or int32, little-endian, in row-major "
+     "order; may be "
+     "given for each input",
+     [](Options& o, const char* v) {
+       const char* equals = strchr(v, '=');
+       if (!equals || equals == v || !equals[1])
+         return false;
+       o.inputs.push_back({std::string(v, equals), equals + 1});
+       return true;
+     }},
     {"--chat", nullptr, nullptr,
      "a conversation: every line of standard input is what the user says, put to the model as its chat template asks",
      [](Options& o, const char*) { return o.chat = true; }},
@@ -160,21 +171,24 @@ std::string parse_options(int count, char** words, Options& out) {
     out.sampling.temperature = 0;
   if (out.chat && (out.prompt || out.ids || out.print_ids || out.logits_hash))
     return "--chat: given along with --prompt, --ids, --print-ids or --logits-hash, expected lines on standard input; leave the other out";
-  if (out.profile && !out.prompt && !out.ids && out.audio.empty() && !out.chat && !out.bench)
-    return "--profile: without a run, expected --prompt, --ids, --audio, --chat or --bench along with it; add one";
+  if (!out.inputs.empty() && (out.prompt || !out.audio.empty() || out.chat))
+    return "--input: given along with --prompt, --audio or --chat, expected inputs alone, or --ids with them; leave the others out";
+  if (out.profile && !out.prompt && !out.ids && out.audio.empty() && out.inputs.empty() && !out.chat && !out.bench)
+    return "--profile: without a run, expected --prompt, --ids, --audio, --input, --chat or --bench along with it; add one";
   if (out.system && !out.chat)
     return "--system: given without --chat, expected both; put the text into --prompt";
-  if (!out.prompt && !out.ids && out.audio.empty() && !out.chat && !out.bench && !out.info && !out.verify)
-    return "nothing to do, expected --prompt, --ids, --audio, --chat, --bench, --info or --verify; see quantc-run --help";
+  if (!out.prompt && !out.ids && out.audio.empty() && out.inputs.empty() && !out.chat && !out.bench && !out.info && !out.verify)
+    return "nothing to do, expected --prompt, --ids, --audio, --input, --chat, --bench, --info or --verify; see quantc-run --help";
   return "";
 }
 
 std::string help_text() {
   constexpr size_t kColumn = 22, kWidth = 78;
-  std::string text =
-      "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --audio FILE.wav | --chat | --bench | --info | --verify) [options]\n\n"
-      "Runs an artifact that quantc compiled. Generated text, or an encoder's outputs as JSON, go to standard\n"
-      "output, figures to standard error.\n\n";
+  std::string text = "usage: quantc-run FILE.qc (--prompt TEXT | --ids 1,2,3 | --audio FILE.wav | --input NAME=FILE | --chat | --bench | "
+                     "--info | --verify)\n"
+                     "       [options]\n\n"
+                     "Runs an artifact that quantc compiled. Generated text, or an encoder's outputs as JSON, go to standard\n"
+                     "output, figures to standard error.\n\n";
   for (const Option& option : kOptions) {
     std::string left = std::string("  ") + option.name;
     if (option.value)

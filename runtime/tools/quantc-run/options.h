@@ -16,11 +16,17 @@ struct BenchSizes {
   uint32_t generated = 64;
 };
 
+/// An input of the model and the file that holds its elements.
+struct NamedFile {
+  std::string name, path;
+};
+
 struct Options {
   std::string path;
   std::optional<std::string> prompt;
   std::optional<std::vector<int32_t>> ids;
   std::string audio;  // path of a sound; empty: none
+  std::vector<NamedFile> inputs;
   bool chat = false;
   std::optional<std::string> system;  // what a conversation begins with
   uint32_t max_tokens = 128;

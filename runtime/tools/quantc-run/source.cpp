@@ -1,8 +1,4 @@
 // What a decoder sees besides its own tokens: a text or a sound, encoded before its first step.
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "artifact_generated.h"
 #include "engine.h"
 #include "quantc/audio.h"
@@ -11,7 +7,6 @@ namespace quantc::run {
 namespace {
 
 constexpr char kTokens[] = "input_ids";
-constexpr size_t kLargestSound = size_t{1} << 31;  // bytes of a file
 
 const schema::Artifact& header_of(const Engine& engine) { return *schema::GetArtifact(qc_model_header(engine.model.get(), nullptr)); }
 
@@ -22,25 +17,6 @@ const schema::Port* find_input(const Engine& engine, const std::string& name) {
       return ports->Get(i);
   }
   return nullptr;
-}
-
-std::string read_file(const std::string& path, std::vector<uint8_t>& bytes) {
-  FILE* file = fopen(path.c_str(), "rbe");
-  if (!file)
-    return path + ": cannot be opened (" + strerror(errno) + "); check the path and its permissions";
-  bytes.resize(size_t{64} << 10);
-  size_t count = 0;
-  while (size_t got = fread(bytes.data() + count, 1, bytes.size() - count, file)) {
-    count += got;
-    if (count == bytes.size() && count < kLargestSound)
-      bytes.resize(2 * count);
-  }
-  const bool failed = ferror(file) != 0;
-  fclose(file);
-  bytes.resize(count);
-  if (failed || count >= kLargestSound)
-    return path + ": cannot be read as a whole, expected a file below 2 GB; cut the sound";
-  return "";
 }
 
 }  // namespace

@@ -276,3 +276,51 @@ func.func @combination_of_too_many(%x: tensor<5x2x8xf32>, %f: tensor<5x3xf32>) {
   %0 = tfm.combine %x, %f : (tensor<5x2x8xf32>, tensor<5x3xf32>) -> tensor<5x8xf32>
   return
 }
+
+// -----
+
+func.func @patches_of_another_number(%x: tensor<1x5x4x2xf32>) {
+  // expected-error @+1 {{expected 2 places along dimension 1}}
+  %0 = tfm.patches %x {kernel = array<i64: 3, 1>, strides = array<i64: 2, 1>, dilations = array<i64: 1, 1>, before = array<i64: 0, 0>, after = array<i64: 0, 0>} : (tensor<1x5x4x2xf32>) -> tensor<1x3x4x6xf32>
+  return
+}
+
+// -----
+
+func.func @patches_larger_than_the_image(%x: tensor<1x5x4x2xf32>) {
+  // expected-error @+1 {{expected 0 places along dimension 2}}
+  %0 = tfm.patches %x {kernel = array<i64: 1, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 2>, before = array<i64: 0, 0>, after = array<i64: 0, 0>} : (tensor<1x5x4x2xf32>) -> tensor<1x5x1x6xf32>
+  return
+}
+
+// -----
+
+func.func @patches_without_a_stride(%x: tensor<1x5x4x2xf32>) {
+  // expected-error @+1 {{has 0 as kernel, stride, dilation or padding}}
+  %0 = tfm.patches %x {kernel = array<i64: 1, 1>, strides = array<i64: 0, 1>, dilations = array<i64: 1, 1>, before = array<i64: 0, 0>, after = array<i64: 0, 0>} : (tensor<1x5x4x2xf32>) -> tensor<1x5x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @patches_in_other_dimensions(%x: tensor<1x5x4x2xf32>) {
+  // expected-error @+1 {{expected one for each dimension of positions}}
+  %0 = tfm.patches %x {kernel = array<i64: 1>, strides = array<i64: 1>, dilations = array<i64: 1>, before = array<i64: 0>, after = array<i64: 0>} : (tensor<1x5x4x2xf32>) -> tensor<1x5x4x2xf32>
+  return
+}
+
+// -----
+
+func.func @patches_without_channels(%x: tensor<1x5x4x2xf32>) {
+  // expected-error @+1 {{expected the input's batch and rows of kernel elements * channels}}
+  %0 = tfm.patches %x {kernel = array<i64: 2, 2>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, before = array<i64: 0, 0>, after = array<i64: 0, 0>} : (tensor<1x5x4x2xf32>) -> tensor<1x4x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @groups_that_do_not_divide(%x: tensor<5x8xf32>) {
+  // expected-error @+1 {{has 3 groups of}}
+  %0 = tfm.group_norm %x {epsilon = 1.0e-5 : f32, groups = 3 : i64} : (tensor<5x8xf32>) -> tensor<5x8xf32>
+  return
+}

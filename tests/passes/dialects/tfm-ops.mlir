@@ -84,6 +84,8 @@ module attributes {tfm.name = "small", tfm.context = 128 : i64, tfm.files = ["mo
     %n = tfm.rms_norm %x, %w {epsilon = 1.0e-5 : f32} : (tensor<1x?x64xf32, #rows3>, tensor<64xf32>) -> tensor<1x?x64xf32, #rows3>
     // CHECK: tfm.layer_norm
     %l = tfm.layer_norm %x, %w, %w {epsilon = 1.0e-5 : f32} : (tensor<1x?x64xf32, #rows3>, tensor<64xf32>, tensor<64xf32>) -> tensor<1x?x64xf32, #rows3>
+    // CHECK: tfm.group_norm {{.*}} {epsilon = 9.99999974E-6 : f32, groups = 4 : i64}
+    %g = tfm.group_norm %x {epsilon = 1.0e-5 : f32, groups = 4 : i64} : (tensor<1x?x64xf32, #rows3>) -> tensor<1x?x64xf32, #rows3>
     // CHECK: tfm.linear
     %k = tfm.linear %n, %kw : (tensor<1x?x64xf32, #rows3>, tensor<32x64xf32>) -> tensor<1x?x32xf32, affine_map<()[s0, s1, s2] -> (1, s0, 32)>>
     // CHECK: tfm.rope {{.*}} {head_dim = 16 : i64, interleaved = false, inv_freq = array<f32: 1.000000e+00, 5.000000e-01>, rotary_dim = 4 : i64}

@@ -62,3 +62,32 @@ func.func @reshapes_move_down(%x: tensor<1x?x64xf32, #rows>) -> tensor<?x64xf32,
   %2 = tfm.binary add %1, %b : (tensor<?x64xf32, #flat>, tensor<64xf32>) -> tensor<?x64xf32, #flat>
   return %2 : tensor<?x64xf32, #flat>
 }
+
+// Channels that are put first: what works on elements, channels or positions works on rows of channels as well, until a convolution puts them last.
+// CHECK-LABEL: func.func @channels_first_move_down
+// CHECK-NOT: tfm.transpose
+// CHECK: tfm.group_norm
+// CHECK: %[[NORM:.*]] = tfm.binary mul {{.*}} : (tensor<1x4x6x8xf32>, tensor<8xf32>) -> tensor<1x4x6x8xf32>
+// CHECK: %[[ACT:.*]] = tfm.unary sigmoid %[[NORM]]
+// CHECK: %[[TIME:.*]] = tfm.binary add %[[ACT]], {{.*}} : (tensor<1x4x6x8xf32>, tensor<8xf32>)
+// CHECK: %[[BOTH:.*]] = tfm.concat %[[TIME]], {{.*}} {axis = 3 : i64} : (tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32>) -> tensor<1x4x6x16xf32>
+// CHECK: %[[ROWS:.*]] = tfm.gather %[[BOTH]], {{.*}} {axis = 1 : i64}
+// CHECK: %[[FLAT:.*]] = tfm.reshape %[[ROWS]] : (tensor<1x8x6x16xf32>) -> tensor<1x48x16xf32>
+// CHECK-NEXT: return %[[FLAT]]
+func.func @channels_first_move_down(%x: tensor<1x4x6x8xf32>, %time: tensor<1x8xf32>) -> tensor<1x48x16xf32> {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<8x1x1xf32>> -> tensor<8x1x1xf32>
+  %first = tfm.transpose %x [0, 3, 1, 2] : (tensor<1x4x6x8xf32>) -> tensor<1x8x4x6xf32>
+  %last = tfm.transpose %first [0, 2, 3, 1] : (tensor<1x8x4x6xf32>) -> tensor<1x4x6x8xf32>
+  %norm = tfm.group_norm %last {epsilon = 1.0e-5 : f32, groups = 2 : i64} : (tensor<1x4x6x8xf32>) -> tensor<1x4x6x8xf32>
+  %0 = tfm.transpose %norm [0, 3, 1, 2] : (tensor<1x4x6x8xf32>) -> tensor<1x8x4x6xf32>
+  %1 = tfm.binary mul %0, %w : (tensor<1x8x4x6xf32>, tensor<8x1x1xf32>) -> tensor<1x8x4x6xf32>
+  %2 = tfm.unary sigmoid %1 : (tensor<1x8x4x6xf32>) -> tensor<1x8x4x6xf32>
+  %column = tfm.reshape %time : (tensor<1x8xf32>) -> tensor<1x8x1x1xf32>
+  %3 = tfm.binary add %2, %column : (tensor<1x8x4x6xf32>, tensor<1x8x1x1xf32>) -> tensor<1x8x4x6xf32>
+  %4 = tfm.concat %3, %first {axis = 1 : i64} : (tensor<1x8x4x6xf32>, tensor<1x8x4x6xf32>) -> tensor<1x16x4x6xf32>
+  %twice = tfm.constant dense<[0, 0, 1, 1, 2, 2, 3, 3]> : tensor<8xi64> -> tensor<8xi64>
+  %5 = tfm.gather %4, %twice {axis = 2 : i64} : (tensor<1x16x4x6xf32>, tensor<8xi64>) -> tensor<1x16x8x6xf32>
+  %6 = tfm.reshape %5 : (tensor<1x16x8x6xf32>) -> tensor<1x16x48xf32>
+  %7 = tfm.transpose %6 [0, 2, 1] : (tensor<1x16x48xf32>) -> tensor<1x48x16xf32>
+  return %7 : tensor<1x48x16xf32>
+}
