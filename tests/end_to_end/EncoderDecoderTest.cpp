@@ -53,8 +53,7 @@ TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
   QUANTC_NEED_SHARED(folder);
   TemporaryFolder temporary;
   const std::filesystem::path artifact = temporary.path() / "model.qc";
-  ASSERT_NO_FATAL_FAILURE(
-      compile(sharedFolder() / folder, quant, "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + cache}));
+  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / folder, quant, "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + cache}));
   std::string expected;
   auto hashOf = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
     command.insert(command.end(),

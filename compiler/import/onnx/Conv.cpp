@@ -156,7 +156,7 @@ std::optional<SmallVector<float>> storedFloats(Node& node, Value value) {
   if (!tensor || tensor->blocks || tensor->elements() > 64)
     return std::nullopt;
   SmallVector<float> result(static_cast<size_t>(tensor->elements()));
-  return convertToFloat(tensor->type, tensor->data, tensor->elements(), result.data()) ? std::optional(result) : std::nullopt;
+  return convertToFloat(tensor->type, tensor->data, 0, tensor->elements(), result.data()) ? std::optional(result) : std::nullopt;
 }
 
 /// Scales or sizes of a node, one for each of `axes`, as sizes of those dimensions.

@@ -89,7 +89,7 @@ Bounds boundsOf(AffineExpr expr) {
   auto linear = linearOf(expr);
   if (!linear)
     return {};
-  constexpr int64_t kLeast[] = {1, 0, 1};
+  constexpr int64_t kLeast[tfm::kMostSymbols] = {1, 0, 1, 1};
   int64_t atLeast = linear->constant;
   bool grows = true, shrinks = true;
   for (unsigned i = 0; i < tfm::kMostSymbols; ++i) {

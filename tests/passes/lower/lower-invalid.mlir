@@ -8,10 +8,10 @@
 // CACHE: error: KV cache format 'f8' is not known; use one of f32, f16, int8
 
 // All that has no kernel is named at once.
-// expected-error @below {{3 operations have no kernel: unary (sine), softmax (softmax), return (return)}}
+// expected-error @below {{3 operations have no kernel: binary (remainder), softmax (softmax), return (return)}}
 module attributes {tfm.context = 20 : i64} {
   func.func @main(%x: tensor<4x8xf32> {tfm.name = "x"}) -> (tensor<4x8xf32> {tfm.name = "y"}) {
-    %0 = tfm.unary sin %x : (tensor<4x8xf32>) -> tensor<4x8xf32> loc("sine")
+    %0 = tfm.binary mod %x, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32> loc("remainder")
     %1 = tfm.softmax %0 {axis = 1 : i64} : (tensor<4x8xf32>) -> tensor<4x8xf32>
     return %1 : tensor<4x8xf32>
   }
