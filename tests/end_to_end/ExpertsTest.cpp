@@ -186,7 +186,8 @@ TEST_P(Mixtures, Int8StaysCloseWhereTheSameExpertsAreChosen) {
   RecordProperty("flipped", static_cast<int>(flipped));
   RecordProperty("positions", static_cast<int>(positions));
   EXPECT_LT(std::sqrt(error / norm), 5e-2) << flipped << " of " << positions << " positions chose other experts";
-  EXPECT_LE(flipped, positions / 4);
+  // One choice of an encoder counts for its whole sequence.
+  EXPECT_LE(flipped, encodes ? positions / 2 : positions / 4);
   std::cout << GetParam() << ": " << flipped << " of " << positions << " positions chose other experts; relative RMS error of the others "
             << std::sqrt(error / norm) << std::endl;
 }
