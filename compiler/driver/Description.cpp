@@ -107,14 +107,14 @@ uint32_t dispatchesOf(const schema::Program& program, const rt::StepShape& step)
 Json describeProgram(const schema::Artifact& header, const schema::Program* program, bool calls) {
   const std::vector<uint32_t> stages = stagesOf(*program);
   const uint32_t outputs = std::min(1u, header.max_outputs());
-  const rt::StepShape prefill = {header.max_sequence(), 0, outputs};
+  const rt::StepShape prefill = {header.max_sequence(), 0, outputs, 0};
   Json json = {{"architecture", schema::EnumNameArchitecture(program->architecture())},
                {"kind", schema::EnumNameProgramKind(program->kind())},
                {"arena_bytes", program->arena_bytes()},
                {"weight_bytes", header.segments()->Get(program->weights_segment())->bytes()},
                {"calls", countOf(program->calls())},
                {"stages", stages.empty() ? 0 : stages.back() + 1},
-               {"dispatches", {{"decode", dispatchesOf(*program, {1, 0, outputs})}, {"prefill", dispatchesOf(*program, prefill)}}},
+               {"dispatches", {{"decode", dispatchesOf(*program, {1, 0, outputs, 0})}, {"prefill", dispatchesOf(*program, prefill)}}},
                {"kernels", listOf(program->kernels(),
                                   [](const schema::Kernel* kernel) {
                                     return Json{{"name", textOf(kernel->name())}, {"family", textOf(kernel->family())}};

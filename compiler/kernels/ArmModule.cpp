@@ -12,10 +12,11 @@
 #include <llvm/IR/IntrinsicsAArch64.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/PatternMatch.h>
-#include <llvm/Passes/PassBuilder.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Utils/Local.h>
+
+#include "compiler/kernels/LlvmAnalyses.h"
 
 namespace quantc::kernels {
 namespace {
@@ -98,21 +99,13 @@ std::optional<Product> productOf(llvm::Value* sum) {
 /// What was stored and loaded in eights goes from register to register.
 void promote(llvm::Module& module) {
   llvm::PassBuilder builder;
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  LlvmAnalyses analyses(builder);
   for (llvm::Function& function : module)
     if (!function.isDeclaration()) {
       llvm::FunctionPassManager passes;
       passes.addPass(llvm::SROAPass(llvm::SROAOptions::PreserveCFG));
       passes.addPass(llvm::EarlyCSEPass());
-      passes.run(function, functions);
+      passes.run(function, analyses.functions);
     }
 }
 

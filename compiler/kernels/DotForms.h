@@ -26,5 +26,7 @@ Halide::Expr floatZero(int times);
 
 /// Adds up neighbouring lanes (j, r) of `from`: sum(r) = from(0, r) + ... + from(count - 1, r).
 Halide::Func sumLanes(const Codes& codes, const Halide::Func& from, int count);
+/// Schedules a sum(r, g, u, t) over lanes along.x of parts along.y.
+void scheduleSum(const Codes& codes, Halide::Func sum, const Halide::RDom& along);
 
 }  // namespace quantc::kernels

@@ -14,6 +14,17 @@ Func sumLanes(const Codes& codes, const Func& from, int count) {
   return sum;
 }
 
+void scheduleSum(const Codes& codes, Func sum, const RDom& along) {
+  sum.vectorize(codes.r, codes.rows).unroll(codes.t);
+  sum.update()
+      .reorder({along.x, codes.r, codes.t, along.y})
+      .atomic()
+      .vectorize(along.x)
+      .vectorize(codes.r, codes.rows)
+      .unroll(codes.t)
+      .unroll(along.y);
+}
+
 namespace {
 
 /// u8 * s8 pairs added in 16 bits (pmaddubsw), 16 products a lane; then pairs of lanes (pmaddwd with ones).
@@ -64,14 +75,7 @@ IntegerDot bytePairs(const Codes& codes, bool many) {
   sum(codes.r, codes.g, codes.u, codes.t) = 0;
   sum(codes.r, codes.g, codes.u, codes.t) += cast<int32_t>(pair(along.x, codes.r, along.y, codes.g, codes.u, codes.t)) *
                                              cast<int32_t>(select(along.y == 0, cast<int16_t>(1), cast<int16_t>(16)));
-  sum.vectorize(codes.r, codes.rows).unroll(codes.t);
-  sum.update()
-      .reorder({along.x, codes.r, codes.t, along.y})
-      .atomic()
-      .vectorize(along.x)
-      .vectorize(codes.r, codes.rows)
-      .unroll(codes.t)
-      .unroll(along.y);
+  scheduleSum(codes, sum, along);
   IntegerDot dot{sum, 128, 0, {pair}};
   if (many) {
     half.bound(i, 0, codes.interleave).bound(h, 0, 2).bound(run, 0, codes.runs);

@@ -27,14 +27,7 @@ IntegerDot sixBits(const Codes& codes, bool paired) {
     update.atomic(true).vectorize(k.x);
   update.vectorize(j).vectorize(codes.r, codes.rows).unroll(codes.t).unroll(k.y).unroll(k.z);
   keepOnStack(lane);
-  sum.vectorize(codes.r, codes.rows).unroll(codes.t);
-  sum.update()
-      .reorder({along.x, codes.r, codes.t, along.y})
-      .atomic()
-      .vectorize(along.x)
-      .vectorize(codes.r, codes.rows)
-      .unroll(codes.t)
-      .unroll(along.y);
+  scheduleSum(codes, sum, along);
   return {sum, codes.offset()};
 }
 

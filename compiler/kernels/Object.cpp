@@ -9,7 +9,6 @@
 #include <llvm/AsmParser/Parser.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/InstIterator.h>
-#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
 #include <llvm/IR/Operator.h>
@@ -19,6 +18,7 @@
 
 #include "compiler/kernels/ArmModule.h"
 #include "compiler/kernels/RiscvModule.h"
+#include "compiler/kernels/X86Module.h"
 #include "compiler/support/Error.h"
 
 namespace quantc::kernels {
@@ -117,21 +117,6 @@ void moveHeapToStack(llvm::Module& module) {
   }
 }
 
-/// Halide finds pmaddubsw in sums that saturate, and then has all the additions saturate. No sum of the dot forms can (Codes.h), nothing else asks for
-/// such additions, and processors do plain ones on twice as many units.
-void addWithoutSaturation(llvm::Module& module) {
-  std::vector<llvm::IntrinsicInst*> additions;
-  for (llvm::Function& function : module)
-    for (llvm::Instruction& instruction : llvm::instructions(function))
-      if (auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction); call && call->getIntrinsicID() == llvm::Intrinsic::sadd_sat)
-        additions.push_back(call);
-  for (llvm::IntrinsicInst* addition : additions) {
-    llvm::IRBuilder<> builder(addition);
-    addition->replaceAllUsesWith(builder.CreateAdd(addition->getArgOperand(0), addition->getArgOperand(1)));
-    addition->eraseFromParent();
-  }
-}
-
 void setFlag(llvm::Module& module, const char* flag, const std::string& value) {
   module.setModuleFlag(llvm::Module::Warning, flag, llvm::MDString::get(module.getContext(), value));
 }
@@ -193,7 +178,8 @@ std::vector<char> emitModule(const Halide::Module& module, const TargetVariant& 
     formMatrixProducts(*code);
   if (target.architecture == Architecture::arm64)
     loadStarts(*code);
-  addWithoutSaturation(*code);
+  if (target.dotForm == DotForm::maddubs)
+    addPairsPlainly(*code);
   if (target.architecture != Architecture::riscv64)
     restrictFeatures(*code, target);
   tuneFor(*code, target);

@@ -251,9 +251,8 @@ LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
 }
 
 bool Lowering::fitsOnStack(AffineExpr rows, int64_t columns) {
-  // Of images, which have many rows in every step, less is taken: there Halide asks for a heap from 16 KiB on.
-  const int64_t mostBytes = isa<AffineConstantExpr>(rows) ? 16 * 1024 - 1 : 64 * 1024;
-  return kb.largest(rows) <= mostBytes / 4 / columns;
+  constexpr int64_t kMostBytes = 64 * 1024;
+  return kb.largest(rows) <= kMostBytes / 4 / columns;
 }
 
 void Lowering::quantizeInto(const Storage& from, const Storage& to, Location loc) {

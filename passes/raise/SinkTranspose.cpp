@@ -49,7 +49,7 @@ template <typename Op> struct BelowSame : OpRewritePattern<Op> {
 };
 
 /// A norm over all elements; one over groups of channels asks for them last.
-struct BelowGlobalNorm : BelowSame<tfm::GroupNormOp> {
+struct BelowNorm : BelowSame<tfm::GroupNormOp> {
   using BelowSame::BelowSame;
   LogicalResult matchAndRewrite(tfm::GroupNormOp op, PatternRewriter& rewriter) const override {
     return op.getGroups() == 1 ? BelowSame::matchAndRewrite(op, rewriter) : rewriter.notifyMatchFailure(op, "has groups of channels");
@@ -147,7 +147,7 @@ struct BelowReshape : OpRewritePattern<tfm::ReshapeOp> {
 }  // namespace
 
 void addSinkTransposePatterns(RewritePatternSet& patterns) {
-  patterns.add<BelowSame<tfm::UnaryOp>, BelowGlobalNorm, BelowBinary, BelowConcat, BelowGather, BelowReshape>(patterns.getContext());
+  patterns.add<BelowSame<tfm::UnaryOp>, BelowNorm, BelowBinary, BelowConcat, BelowGather, BelowReshape>(patterns.getContext());
 }
 
 }  // namespace quantc

@@ -170,8 +170,9 @@ TEST_P(Moonshine, WritesDownWhatIsSaid) {
   EXPECT_THAT(wordsOf(result.out),
               testing::ElementsAre("ever", "tried", "ever", "failed", "no", "matter", "try", "again", "fail", "again", "fail", "better"))
       << result.out;
-  if (GetParam().transcript)
+  if (GetParam().transcript) {
     EXPECT_EQ(result.out, std::string(GetParam().transcript) + "\n");
+  }
   result = runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", (model / "tokenizer.json").string()});
   EXPECT_EQ(result.exitCode, 1);
   EXPECT_THAT(result.err, HasSubstr("is not a RIFF WAVE file"));

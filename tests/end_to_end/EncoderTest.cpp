@@ -1,6 +1,5 @@
 // Encoders from checkpoint to outputs: against the interpreter and stored answers, the same bits everywhere, with and without padding.
 #include <cmath>
-#include <random>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -26,36 +25,22 @@ HfModel smallBert() {
                   {"hidden_size", kWidth},     {"intermediate_size", kInner},
                   {"num_hidden_layers", 2},    {"num_attention_heads", 3},
                   {"vocab_size", kVocabulary}, {"max_position_embeddings", kPositions}};
-  auto linear = [&](const std::string& name, int64_t out, int64_t in) {
-    model.add(name + ".weight", {out, in});
-    model.add(name + ".bias", {out});
-  };
-  auto norm = [&](const std::string& name) {
-    model.add(name + ".weight", {kWidth});
-    model.add(name + ".bias", {kWidth});
-  };
   model.add("bert.embeddings.word_embeddings.weight", {kVocabulary, kWidth});
   model.add("bert.embeddings.position_embeddings.weight", {kPositions, kWidth});
   model.add("bert.embeddings.token_type_embeddings.weight", {2, kWidth});
-  norm("bert.embeddings.LayerNorm");
+  model.addNorm("bert.embeddings.LayerNorm", kWidth);
   for (int layer = 0; layer < 2; ++layer) {
     const std::string prefix = "bert.encoder.layer." + std::to_string(layer) + ".";
     for (const char* name : {"attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"})
-      linear(prefix + name, kWidth, kWidth);
-    norm(prefix + "attention.output.LayerNorm");
-    linear(prefix + "intermediate.dense", kInner, kWidth);
-    linear(prefix + "output.dense", kWidth, kInner);
-    norm(prefix + "output.LayerNorm");
+      model.addLinear(prefix + name, kWidth, kWidth);
+    model.addNorm(prefix + "attention.output.LayerNorm", kWidth);
+    model.addLinear(prefix + "intermediate.dense", kInner, kWidth);
+    model.addLinear(prefix + "output.dense", kWidth, kInner);
+    model.addNorm(prefix + "output.LayerNorm", kWidth);
   }
-  linear("bert.pooler.dense", kWidth, kWidth);
-  linear("classifier", 3, kWidth);
-  std::mt19937 random(7);
-  for (TensorToWrite& tensor : model.tensors) {
-    std::vector<float> values(tensor.bytes.size() / sizeof(float));
-    for (float& value : values)
-      value = (static_cast<float>(random()) / 4294967296.0f - 0.5f) * 0.7f;
-    tensor.bytes = bytesOfValues(values);
-  }
+  model.addLinear("bert.pooler.dense", kWidth, kWidth);
+  model.addLinear("classifier", 3, kWidth);
+  model.draw(7);
   return model;
 }
 

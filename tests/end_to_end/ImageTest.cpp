@@ -1,6 +1,5 @@
 // A small Vision Transformer from checkpoint to logits: against the interpreter, the same bits everywhere, and inputs from files.
 #include <cmath>
-#include <random>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -25,14 +24,6 @@ HfModel smallVit() {
                   {"hidden_size", kWidth},  {"intermediate_size", kInner},
                   {"image_size", kSide},    {"patch_size", kPatch},
                   {"num_hidden_layers", 2}, {"num_attention_heads", 2}};
-  auto linear = [&](const std::string& name, int64_t out, int64_t in) {
-    model.add(name + ".weight", {out, in});
-    model.add(name + ".bias", {out});
-  };
-  auto norm = [&](const std::string& name) {
-    model.add(name + ".weight", {kWidth});
-    model.add(name + ".bias", {kWidth});
-  };
   model.add("vit.embeddings.cls_token", {1, 1, kWidth});
   model.add("vit.embeddings.position_embeddings", {1, kPositions, kWidth});
   model.add("vit.embeddings.patch_embeddings.projection.weight", {kWidth, 3, kPatch, kPatch});
@@ -40,21 +31,15 @@ HfModel smallVit() {
   for (int layer = 0; layer < 2; ++layer) {
     const std::string prefix = "vit.encoder.layer." + std::to_string(layer) + ".";
     for (const char* name : {"attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense"})
-      linear(prefix + name, kWidth, kWidth);
-    norm(prefix + "layernorm_before");
-    norm(prefix + "layernorm_after");
-    linear(prefix + "intermediate.dense", kInner, kWidth);
-    linear(prefix + "output.dense", kWidth, kInner);
+      model.addLinear(prefix + name, kWidth, kWidth);
+    model.addNorm(prefix + "layernorm_before", kWidth);
+    model.addNorm(prefix + "layernorm_after", kWidth);
+    model.addLinear(prefix + "intermediate.dense", kInner, kWidth);
+    model.addLinear(prefix + "output.dense", kWidth, kInner);
   }
-  norm("vit.layernorm");
-  linear("classifier", 3, kWidth);
-  std::mt19937 random(11);
-  for (TensorToWrite& tensor : model.tensors) {
-    std::vector<float> values(tensor.bytes.size() / sizeof(float));
-    for (float& value : values)
-      value = (static_cast<float>(random()) / 4294967296.0f - 0.5f) * 0.7f;
-    tensor.bytes = bytesOfValues(values);
-  }
+  model.addNorm("vit.layernorm", kWidth);
+  model.addLinear("classifier", 3, kWidth);
+  model.draw(11);
   return model;
 }
 

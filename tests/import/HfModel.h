@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,24 @@ struct HfModel {
     for (int64_t size : shape)
       count *= size;
     tensors.push_back({name, "F32", shape, std::string(static_cast<size_t>(count) * 4, '\0')});
+  }
+  void addLinear(const std::string& name, int64_t out, int64_t in) {
+    add(name + ".weight", {out, in});
+    add(name + ".bias", {out});
+  }
+  void addNorm(const std::string& name, int64_t width) {
+    add(name + ".weight", {width});
+    add(name + ".bias", {width});
+  }
+  /// Fills all tensors with numbers from -0.35 to 0.35.
+  void draw(unsigned seed) {
+    std::mt19937 random(seed);
+    for (TensorToWrite& tensor : tensors) {
+      std::vector<float> values(tensor.bytes.size() / sizeof(float));
+      for (float& value : values)
+        value = (static_cast<float>(random()) / 4294967296.0f - 0.5f) * 0.7f;
+      tensor.bytes = bytesOfValues(values);
+    }
   }
   void remove(const std::string& name) {
     tensors.erase(std::remove_if(tensors.begin(), tensors.end(), [&](const TensorToWrite& tensor) { return tensor.name == name; }),

@@ -22,10 +22,10 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"x86_64", "sse41", "int4", {"pmaddubsw", "pmaddwd"}},
-      {"x86_64", "sse41", "int8", {"pmaddwd"}},
+      {"x86_64", "sse41", "int8", {"pmaddubsw", "pmaddwd"}},
       {"x86_64", "sse41", "int6", {"pmaddubsw", "pmaddwd"}},
       {"x86_64", "avx2", "int4", {"vpmaddubsw", "vpmaddwd"}},
-      {"x86_64", "avx2", "int8", {"vpmaddwd"}},
+      {"x86_64", "avx2", "int8", {"vpmaddubsw", "vpmaddwd"}},
       {"x86_64", "avx2", "int6", {"vpmaddubsw", "vpmaddwd"}},
       {"x86_64", "avxvnni", "int4", {"\\{vex\\}[ \t]+vpdpbusd"}},
       {"x86_64", "avxvnni", "int8", {"\\{vex\\}[ \t]+vpdpbusd"}},
@@ -79,6 +79,14 @@ TEST(Instructions, IntegerKernelsUseTheProcessorsDotProducts) {
             << instruction << " in " << row.scheme << " " << tokens << " of " << row.architecture << " " << row.variant;
     }
   }
+}
+
+TEST(Instructions, PairsAreAddedWithoutSaturation) {
+  for (const char* variant : {"sse41", "avx2"})
+    for (const char* scheme : {"int4", "int8", "int6"})
+      for (const char* tokens : {"one", "many"})
+        EXPECT_FALSE(contains(kernels::kernelAssembly(matmul(scheme, tokens), variantNamed("x86_64", variant)), "v?paddsw"))
+            << variant << " " << scheme << " " << tokens << ": an addition was not recognised";
 }
 
 TEST(Instructions, ManyTokensAreMultipliedTwoByTwo) {

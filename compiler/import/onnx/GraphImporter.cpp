@@ -119,7 +119,7 @@ const StoredTensor* GraphImporter::stored(const std::string& name) const {
 
 Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
   MLIRContext* context = builder_.getContext();
-  Tensor tensor{tensorType(stored, context), {}, std::nullopt};
+  Tensor tensor{tensorType(stored, context), {}, std::nullopt, std::nullopt};
   auto loc = NameLoc::get(builder_.getStringAttr(stored.name));
   int64_t count = tensor.type.getNumElements();
   if (!isFloat(stored.type) && count <= kMostKnown) {

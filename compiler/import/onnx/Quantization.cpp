@@ -48,7 +48,10 @@ Value spread(Node& node, Value value, ArrayRef<AffineExpr> dims) {
     line[axis] = own[0];
     return make.reshape(value, line);
   }
-  auto extent = constantOf(dims[axis]), blocks = own.size() == dims.size() ? constantOf(own[axis]) : std::nullopt;
+  auto extent = constantOf(dims[axis]);
+  if (extent)
+    block = std::min(block, std::max<int64_t>(*extent, 1));  // the same, and no size that only a number in the file asks for
+  auto blocks = own.size() == dims.size() ? constantOf(own[axis]) : std::nullopt;
   bool fits = block > 0 && extent && blocks && *blocks == (*extent + block - 1) / block;
   for (int64_t i = 0; fits && i < rank; ++i)
     fits = i == axis || own[i] == dims[i];
@@ -165,10 +168,6 @@ Value scaleOf(Node& node, unsigned input, bool rows) {
     return scale;
   return constantOf(dims[0]) == 1 ? make.reshape(scale, {}) : rows ? make.reshape(scale, {dims[0], make.number(1)}) : scale;
 }
-
-}  // namespace
-
-namespace {
 
 /// The product of the floats that were quantized while the model runs, with the codes of a constant less their zero points. Null for other products.
 /// The caller's rounding of activations is left out: those of a linear with such a weight are quantized as everywhere.

@@ -114,6 +114,8 @@ void importMatMulNBits(Node& node) {
     node.fail("has a weight of " + std::to_string(n) + " rows of " + std::to_string(k) + " in blocks of " + std::to_string(block) +
               "; the model is damaged, export it again");
   const int64_t blocks = (k + block - 1) / block, perByte = 8 / bits, padded = blocks * block;
+  if (int64_t codes = 0; llvm::MulOverflow(n, padded, codes))
+    node.fail("has a weight of more elements than a file can hold; the model is damaged, export it again");
   MLIRContext* context = node.context();
   QuantizedWeight weight;
   weight.block = block;
