@@ -52,7 +52,7 @@ RDom Experts::along(const Expr& extent, const std::string& name, const Expr& t) 
 
 Dot::Dot(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many)
     : r("r"), u("u"), t("t"), a("a"), p("p"), b("b"), q("q"), value_("dot"), tiles(experts.count ? Expr(experts.tiles) : weights.tiles()),
-      rowsPerTile(facts.layout.rowsPerTile), block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1}),
+      rowsPerTile(facts.layout.rowsPerTile), block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1, 1}),
       byExpert(experts.count > 0) {
   if (activations.quantized)
     sumGroups(activations, weights, experts, facts, many);
@@ -118,19 +118,18 @@ Stage Dot::cutBlocks(Stage stage) const {
   return stage.split(t, q, b, 2, TailStrategy::RoundUp).reorder(a, b, p, q).vectorize(a).vectorize(b).unroll(p);
 }
 
-void Dot::computeAt(const LoopLevel& place, const Facts& facts) {
+void Dot::computeAt(const LoopLevel& place, int tiles, const Facts& facts) {
   const int tokens = block.tokens;
-  value_.compute_at(place).bound_storage(u, 1).bound_storage(t, tokens);
+  value_.compute_at(place).bound_storage(u, tiles).bound_storage(t, tokens);
   keepOnStack(value_);
   if (integer.blocks)
     cutBlocks(value_.bound(a, 0, 2).bound(p, 0, rowsPerTile / 2)).unroll(q);
   else
     vectorizeRows(value_.unroll(t), r, rowsPerTile, facts);
-  // Of one tile, so many groups, and tokens that are worked on together.
-  auto bounded = [&](Func func, int groups) {
+  auto bounded = [&](Func func, int groups, int tokens) {
     for (const Var& dim : func.args())
       if (dim.name() == "g" || dim.name() == "u" || dim.name() == "t")
-        func.bound_storage(dim, dim.name() == "g" ? groups : dim.name() == "u" ? 1 : block.together);
+        func.bound_storage(dim, dim.name() == "g" ? groups : dim.name() == "u" ? tiles : tokens);
   };
   Stage update = value_.update();
   RVar group = along.x;
@@ -144,21 +143,29 @@ void Dot::computeAt(const LoopLevel& place, const Facts& facts) {
   if (integer.blocks)
     cutBlocks(update).split(q, some, q, block.together / 2, TailStrategy::GuardWithIf).reorder({a, b, p, q, group, some, chunk}).unroll(q);
   else if (chunked)
-    update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, t, group, some, chunk);
+    update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, u, t, group, some, chunk);
   else if (byExpert)
     update.reorder(r, along.x, along.y, u, t);
   else
-    update.reorder(r, t, group);
+    update.reorder(r, u, t, group);
   if (!integer.blocks)
     vectorizeRows(byExpert ? update : update.unroll(t), r, rowsPerTile, facts);
   if (chunked)
     for (Func staged : integer.staged)
-      bounded(staged.compute_at(value_, chunk), block.groups);
+      bounded(staged.compute_at(value_, chunk), block.groups, tokens);
   for (const std::vector<Func>* funcs : {&integer.loads, &integer.steps})
     for (const Func& func : *funcs)
-      bounded(Func(func).compute_at(value_, group), 1);
+      bounded(Func(func).compute_at(value_, group), 1, block.together);
   if (integer.sum.defined())
-    bounded(integer.sum.compute_at(value_, group), 1);
+    bounded(integer.sum.compute_at(value_, group), 1, block.together);
+  if (tiles == 1)
+    return;
+  std::vector<Func> together = integer.steps;
+  together.insert(together.end(), {integer.sum, value_});
+  for (Func func : together) {
+    func.unroll(u);
+    func.update().unroll(u);
+  }
 }
 
 }  // namespace quantc::kernels

@@ -42,8 +42,8 @@ public:
   Halide::Func value() const { return value_; }
   /// At row n, an index over all tiles. `limited`: rows beyond the last tile may be asked for and get something.
   Halide::Expr at(const Halide::Expr& n, const Halide::Expr& t, bool limited) const;
-  /// Computes one tile of rows for a block of tokens, or for fewer, whose number must be constant at the place.
-  void computeAt(const Halide::LoopLevel& place, const Facts& facts);
+  /// Computes so many tiles of rows for a block of tokens, or fewer of either, whose numbers must be constant at the place.
+  void computeAt(const Halide::LoopLevel& place, int tiles, const Facts& facts);
 
 private:
   void sumFloats(const Activations& activations, const Weights& weights, const Experts& experts);

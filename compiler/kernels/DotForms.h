@@ -6,7 +6,7 @@
 
 namespace quantc::kernels {
 
-/// maddubs: u8 * s8 pairs in 16 bits, then pairs in 32 (x86), for one token or many.
+/// maddubs: u8 * s8 pairs in 16 bits, then pairs in 32; int8 for many tokens: s16 * s16 pairs in 32 (x86).
 IntegerDot pairs(const Codes& codes, bool many);
 /// widen: products and a few sums in 16 bits, then pairwise sums in 32 (NEON without dotprod).
 IntegerDot widening(const Codes& codes);

@@ -7,13 +7,16 @@ namespace quantc::kernels {
 using namespace Halide;
 
 TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
-  constexpr TokenBlock four = {4, 4, 1, 4}, eight = {8, 8, 1, 8}, unpacked = {32, 4, 16, 4};
+  constexpr TokenBlock four = {4, 4, 1, 4, 1}, eight = {8, 8, 1, 8, 1}, unpacked = {32, 4, 16, 4, 1};
   switch (facts.dotForm) {
-  case DotForm::maddubs: return scheme.bits == 8 ? unpacked : four;
+  case DotForm::maddubs:
+    if (!scheme.quantized() || scheme.bits == 6)
+      return four;
+    return {64, 4, scheme.bits == 8 ? 4 : 8, 4, facts.lanes == facts.layout.rowsPerTile ? 2 : 1};
   case DotForm::dot4:
   case DotForm::mmla: return scheme.quantized() ? unpacked : four;
   case DotForm::dot4u: return eight;
-  case DotForm::outer: return facts.vectors() && scheme.bits == 4 ? TokenBlock{8, 8, 1, 4} : four;
+  case DotForm::outer: return facts.vectors() && scheme.bits == 4 ? TokenBlock{8, 8, 1, 4, 1} : four;
   default: return four;
   }
 }

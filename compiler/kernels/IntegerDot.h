@@ -7,9 +7,9 @@
 namespace quantc::kernels {
 
 /// How many tokens and groups a kernel for many tokens works on together. A block's tokens share what is unpacked of some groups; of these, some
-/// at a time keep their sums in registers. Where there are not enough tokens, blocks are of `fewer`.
+/// at a time keep their sums in registers, for so many tiles of rows. Where there are not enough tokens, blocks are of `fewer`.
 struct TokenBlock {
-  int tokens, together, groups, fewer;
+  int tokens, together, groups, fewer, tiles;
 };
 TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme);
 

@@ -47,7 +47,7 @@ public:
     // Tiles of rows outside, so that a tile's weights stay in cache while the tokens pass by.
     OutputImageParam buffer = result.output_buffer();
     buffer.dim(0).set_bounds(wholeTiles(buffer.dim(0).min()), wholeTiles(buffer.dim(0).extent()));
-    scheduleResult(buffer.dim(1).extent());
+    scheduleResult(buffer.dim(1).extent(), buffer.dim(0).extent());
     family.outputs = {result};
     return family;
   }
@@ -58,7 +58,7 @@ public:
     Quantized quantized = quantizeRows(facts, result, {t}, g, {t, g});
     result.compute_at(quantized.values, g);
     storeResult(kActivationGroup);
-    scheduleResult(quantized.scales.output_buffer().dim(1).extent());
+    scheduleResult(quantized.scales.output_buffer().dim(1).extent(), kActivationGroup);
     family.outputs = quantized.outputs();
     return family;
   }
@@ -79,7 +79,7 @@ public:
     rotation.schedule(written.elements, d, facts);
     result.compute_at(out, h);
     storeResult(headDim);
-    scheduleResult(out.output_buffer().dim(2).extent());
+    scheduleResult(out.output_buffer().dim(2).extent(), headDim);
     family.outputs = {out};
     return family;
   }
@@ -98,27 +98,35 @@ private:
     keepOnStack(result);
   }
 
-  void scheduleResult(const Expr& tokens) {
-    Var tile("tile"), row("row"), block("block"), token("token");
-    auto cut = [&](Stage stage, int perBlock) {
-      stage.split(n, tile, row, rows, TailStrategy::RoundUp)
+  /// `tokens` and `width`, the rows, are those of the result.
+  void scheduleResult(const Expr& tokens, const Expr& width) {
+    Var tiles("tiles"), tile("tile"), row("row"), block("block"), token("token");
+    auto cut = [&](Stage stage, int perBlock, int together) {
+      stage.split(n, tiles, row, rows * together, together == 1 ? TailStrategy::RoundUp : TailStrategy::ShiftInwards)
+          .split(row, tile, row, rows)
           .split(t, block, token, perBlock, TailStrategy::ShiftInwards)
-          .reorder(row, token, block, tile);
+          .reorder(row, tile, token, block, tiles)
+          .unroll(tile);
       if (perBlock <= 8)
         stage.unroll(token);
       vectorizeRows(stage, row, rows, facts);
     };
     // Rows of different experts share no weights.
+    int together = 1;
     if (many && !experts.count) {
       const TokenBlock most = tokenBlock(facts, *scheme);
       int size = most.tokens;
-      for (; size > most.fewer; size /= 4)
-        cut(result.specialize(tokens >= size), size);
-      cut(result.specialize(tokens >= most.fewer), most.fewer);
+      together = fillsGroups() ? 1 : most.tiles;
+      for (; size > most.fewer; size /= 4) {
+        if (together > 1)
+          cut(result.specialize(tokens >= size && width >= rows * together), size, together);
+        cut(result.specialize(tokens >= size), size, 1);
+      }
+      cut(result.specialize(tokens >= most.fewer), most.fewer, 1);
     }
-    cut(result, 1);
+    cut(result, 1, 1);
     for (Dot& dot : dots)
-      dot.computeAt(LoopLevel(result, block), facts);
+      dot.computeAt(LoopLevel(result, block), together, facts);
   }
 
   const Params& params;

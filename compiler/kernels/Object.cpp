@@ -24,36 +24,63 @@
 namespace quantc::kernels {
 namespace {
 
-// What LLVM may call for filling and copying. Images import nothing, so every object brings them along; the linker keeps one, if any is used.
+// What LLVM may call for filling and copying, 32 bytes at a time and then one by one. Images import nothing, so every object brings them along; the
+// linker keeps one, if any is used.
 constexpr const char* kHelpers = R"(
 define weak hidden ptr @memset(ptr %to, i32 %value, i64 %bytes) "no-builtins" {
 entry:
   %byte = trunc i32 %value to i8
-  %empty = icmp eq i64 %bytes, 0
-  br i1 %empty, label %done, label %loop
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %first = insertelement <32 x i8> poison, i8 %byte, i64 0
+  %block = shufflevector <32 x i8> %first, <32 x i8> poison, <32 x i32> zeroinitializer
+  %whole = and i64 %bytes, -32
+  %small = icmp eq i64 %whole, 0
+  br i1 %small, label %rest, label %blocks
+blocks:
+  %i = phi i64 [ 0, %entry ], [ %next, %blocks ]
   %at = getelementptr i8, ptr %to, i64 %i
-  store i8 %byte, ptr %at
-  %next = add i64 %i, 1
-  %end = icmp eq i64 %next, %bytes
-  br i1 %end, label %done, label %loop
+  store <32 x i8> %block, ptr %at, align 1
+  %next = add i64 %i, 32
+  %filled = icmp eq i64 %next, %whole
+  br i1 %filled, label %rest, label %blocks
+rest:
+  %empty = icmp eq i64 %whole, %bytes
+  br i1 %empty, label %done, label %single
+single:
+  %j = phi i64 [ %whole, %rest ], [ %after, %single ]
+  %last = getelementptr i8, ptr %to, i64 %j
+  store i8 %byte, ptr %last
+  %after = add i64 %j, 1
+  %end = icmp eq i64 %after, %bytes
+  br i1 %end, label %done, label %single
 done:
   ret ptr %to
 }
 define weak hidden ptr @memcpy(ptr %to, ptr %from, i64 %bytes) "no-builtins" {
 entry:
-  %empty = icmp eq i64 %bytes, 0
-  br i1 %empty, label %done, label %loop
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %whole = and i64 %bytes, -32
+  %small = icmp eq i64 %whole, 0
+  br i1 %small, label %rest, label %blocks
+blocks:
+  %i = phi i64 [ 0, %entry ], [ %next, %blocks ]
   %source = getelementptr i8, ptr %from, i64 %i
   %at = getelementptr i8, ptr %to, i64 %i
-  %byte = load i8, ptr %source
-  store i8 %byte, ptr %at
-  %next = add i64 %i, 1
-  %end = icmp eq i64 %next, %bytes
-  br i1 %end, label %done, label %loop
+  %block = load <32 x i8>, ptr %source, align 1
+  store <32 x i8> %block, ptr %at, align 1
+  %next = add i64 %i, 32
+  %copied = icmp eq i64 %next, %whole
+  br i1 %copied, label %rest, label %blocks
+rest:
+  %empty = icmp eq i64 %whole, %bytes
+  br i1 %empty, label %done, label %single
+single:
+  %j = phi i64 [ %whole, %rest ], [ %after, %single ]
+  %origin = getelementptr i8, ptr %from, i64 %j
+  %last = getelementptr i8, ptr %to, i64 %j
+  %byte = load i8, ptr %origin
+  store i8 %byte, ptr %last
+  %after = add i64 %j, 1
+  %end = icmp eq i64 %after, %bytes
+  br i1 %end, label %done, label %single
 done:
   ret ptr %to
 }

@@ -72,6 +72,7 @@ qc_status Mapping::map_arena(uint64_t bytes, qc_error* error) {
   if (!data_)
     return fail(error, QC_ERROR_MEMORY, "an arena of %llu bytes could not be had: %s; compile with a smaller --context or free some memory",
                 static_cast<unsigned long long>(bytes), strerror(errno));
+  madvise(data_, size_, MADV_HUGEPAGE);  // rows of keys lie pages apart; fails where the system has no large pages
   return QC_OK;
 }
 
