@@ -35,35 +35,33 @@ static_assert(16 * kGroup * 15 * kLargestActivation < kRoom, "so does 16 times a
 Expr floatZero(int times) { return reinterpret<int32_t>(Expr(0x1.8p23f / static_cast<float>(times))); }
 
 /// Sums are made within the bits of a float32, because scvtf takes the unit of sdot four times as long as a subtraction. Activations are loaded 16 at
-/// a time, so that sdot takes four of them by index. For many tokens, int4 weights are unpacked once for all: to 16 times the code, signed.
+/// a time, so that sdot takes four of them by index. For many tokens, int4 and int6 are unpacked once for all, signed: int4 to 16 times the code.
 IntegerDot fours(const Codes& codes, bool many) {
   const Var i("i"), four("four"), c("c");
   IntegerDot dot;
-  Func activation("activation");
+  Func activation("activation"), code("code");
   activation(c, codes.g, codes.t) = codes.activations(kGroup * codes.g + c, codes.t);
   activation.bound(c, 0, kGroup).vectorize(c, 16).unroll(c).unroll(codes.t);
   dot.loads = {activation};
   const int perByte = codes.perByte;
-  auto column = [&](const Expr& i, const Expr& run, const Expr& part) { return (run * perByte + part) * kFour + i; };
-  if (!many || !codes.nibbles() || codes.six()) {
-    dot.sum = sumFours(codes, floatZero(1), [&](const Expr& i, const Expr& run, const Expr& part) {
-      return cast<int32_t>(cast<int8_t>(codes.code(i, run, part))) * cast<int32_t>(activation(column(i, run, part), codes.g, codes.t));
-    });
+  const bool staged = many && codes.nibbles();
+  const int times = staged && !codes.six() ? 16 : 1;
+  if (staged) {
+    Expr byte = codes.weights.values(i, codes.r, four / 2, codes.g, codes.u) ^ cast<uint8_t>(0x88);
+    code(i, codes.r, four, codes.g, codes.u) =
+        codes.six() ? cast<int8_t>(codes.code(i, four / 2, four % 2)) - cast<int8_t>(codes.offset())
+                    : reinterpret<int8_t>(select(four % 2 == 0, byte << cast<uint8_t>(4), byte & cast<uint8_t>(0xf0)));
+    code.bound(i, 0, kFour).bound(four, 0, kGroup / kFour).vectorize(i).vectorize(codes.r, codes.rows).unroll(four);
+    dot.staged = {code};
+  } else {
     dot.offset = codes.offset();
-    dot.floatZero = 0x1.8p23f;
-    return dot;
   }
-  Func code("code");
-  Expr byte = codes.weights.values(i, codes.r, four / 2, codes.g, codes.u) ^ cast<uint8_t>(0x88);
-  code(i, codes.r, four, codes.g, codes.u) =
-      reinterpret<int8_t>(select(four % 2 == 0, byte << cast<uint8_t>(4), byte & cast<uint8_t>(0xf0)));
-  code.bound(i, 0, kFour).bound(four, 0, kGroup / kFour).vectorize(i).vectorize(codes.r, codes.rows).unroll(four);
-  dot.staged = {code};
-  dot.sum = sumFours(codes, floatZero(16), [&](const Expr& i, const Expr& run, const Expr& part) {
-    return cast<int32_t>(code(i, codes.r, run * perByte + part, codes.g, codes.u)) *
-           cast<int32_t>(activation(column(i, run, part), codes.g, codes.t));
+  dot.sum = sumFours(codes, floatZero(times), [&](const Expr& i, const Expr& run, const Expr& part) {
+    const Expr four = run * perByte + part;
+    const Expr weight = staged ? code(i, codes.r, four, codes.g, codes.u) : cast<int8_t>(codes.code(i, run, part));
+    return cast<int32_t>(weight) * cast<int32_t>(activation(four * kFour + i, codes.g, codes.t));
   });
-  dot.floatZero = 0x1.8p19f;
+  dot.floatZero = 0x1.8p23f / static_cast<float>(times);
   return dot;
 }
 
