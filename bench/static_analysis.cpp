@@ -4,6 +4,7 @@
 #include <functional>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include "bench/support/MachineModel.h"
 #include "compiler/kernels/IntegerDot.h"
@@ -38,7 +39,7 @@ double bytesPerWeight(const Scheme& scheme) { return scheme.bits / 8.0 + static_
 
 class Report {
 public:
-  Report(std::string mca, bool print) : model(std::move(mca)), print(print) {}
+  Report(std::string mca, bool print, std::string only) : model(std::move(mca)), print(print), only(std::move(only)) {}
 
   /// Number of bars that are not reached.
   int run() {
@@ -47,6 +48,8 @@ public:
                 "of a core |\n"
                 "| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (const Core& core : allCores()) {
+      if (!only.empty() && only != core.name)
+        continue;
       const TargetVariant* variant = findVariant(core);
       if (!variant) {
         notes += std::string("- ") + core.name + ": there is no variant " + core.architecture + " " + core.variant + "\n";
@@ -70,10 +73,12 @@ private:
   Cycles ofBlock(const Core& core, const TargetVariant& variant, const Scheme& scheme, bool many, const HotLoop& loop, int64_t products) {
     const kernels::TokenBlock block = many ? kernels::tokenBlock(kernels::factsOf(variant), scheme) : kernels::TokenBlock{1, 1, 1, 1, 1};
     const int64_t group = int64_t{variant.layout.rowsPerTile} * scheme.groupSize * block.together;
-    // Iterations of the hot loop and those around it. A loop of one iteration is none.
+    // Iterations of the hot loop and those around it (Dot.cpp). A loop of one iteration is none.
+    int64_t groups = block.groups, some = block.tokens / block.together;
+    if (variant.dotForm == DotForm::outer)
+      std::swap(groups, some);
     std::vector<int64_t> times;
-    for (const int64_t count :
-         {group / loop.multiplyAdds, int64_t{block.groups}, int64_t{block.tokens / block.together}, int64_t{kGroups / block.groups}})
+    for (const int64_t count : {group / loop.multiplyAdds, groups, some, int64_t{kGroups / block.groups}})
       if (count > 1)
         times.push_back(count);
     if (times.empty() || products != loop.multiplyAdds * std::accumulate(times.begin(), times.end(), int64_t{1}, std::multiplies<>()))
@@ -160,6 +165,7 @@ private:
 
   MachineModel model;
   bool print;
+  std::string only;  ///< the one core that is asked for
   std::string notes;
   int missed = 0;
 };
@@ -168,15 +174,18 @@ private:
 
 int main(int argc, char** argv) {
   std::string mca = "llvm-mca-19";
+  std::string core;
   bool print = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.rfind("--mca=", 0) == 0) {
       mca = argument.substr(6);
+    } else if (argument.rfind("--core=", 0) == 0) {
+      core = argument.substr(7);
     } else if (argument == "--print-loops") {
       print = true;
     } else {
-      std::fputs("usage: static-analysis [--mca=COMMAND] [--print-loops]    (llvm-mca-19)\n\n"
+      std::fputs("usage: static-analysis [--mca=COMMAND] [--core=NAME] [--print-loops]    (llvm-mca-19)\n\n"
                  "Weighs the hot loops of the int4 and int8 matrix products on the processors of bench/support/cores.inc.\n"
                  "Exit codes: 0 every bar is reached, 1 one is not, 2 it could not be told.\n",
                  stderr);
@@ -184,7 +193,7 @@ int main(int argc, char** argv) {
     }
   }
   try {
-    return Report(mca, print).run() > 0 ? 1 : 0;
+    return Report(mca, print, core).run() > 0 ? 1 : 0;
   } catch (const UserError& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
   } catch (const std::exception& error) {

@@ -6,7 +6,7 @@ namespace quantc::kernels {
 
 using namespace Halide;
 
-Activations::Activations(const Params& params, const Scheme& scheme) : quantized(scheme.quantized()) {
+Activations::Activations(const Params& params, const Scheme& scheme, const Facts& facts) : quantized(scheme.quantized()) {
   if (!quantized) {
     floats = ImageParam(Float(32), 2, "x");
     return;
@@ -14,9 +14,11 @@ Activations::Activations(const Params& params, const Scheme& scheme) : quantized
   values = ImageParam(Int(8), 2, "values");
   scales = ImageParam(Float(32), 2, "activation_scales");
   sums = ImageParam(Int(32), 2, "sums");
-  // Tokens at known distances: one address serves them all.
+  // Tokens at known distances: one address serves them all, where offsets are as long. RISC-V's are not: with an address of each column of each
+  // token LLVM runs out of registers.
   const int groups = params.integer("groups", 1, 1 << 20);
-  values.dim(1).set_stride(groups * kActivationGroup);
+  if (facts.dotForm != DotForm::outer)
+    values.dim(1).set_stride(groups * kActivationGroup);
   scales.dim(1).set_stride(groups);
   sums.dim(1).set_stride(groups);
 }
@@ -140,8 +142,12 @@ void Dot::computeAt(const LoopLevel& place, int tiles, const Facts& facts) {
     group = RVar("group");
     update.split(along.x, chunk, group, block.groups);
   }
+  VarOrRVar inner = group;
   if (integer.blocks)
     cutBlocks(update).split(q, some, q, block.together / 2, TailStrategy::GuardWithIf).reorder({a, b, p, q, group, some, chunk}).unroll(q);
+  else if (chunked && facts.dotForm == DotForm::outer)
+    // Results of few tokens find no registers beside their sums: they stay in memory.
+    update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, t, some, group, chunk), inner = some;
   else if (chunked)
     update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, u, t, group, some, chunk);
   else if (byExpert)
@@ -155,9 +161,9 @@ void Dot::computeAt(const LoopLevel& place, int tiles, const Facts& facts) {
       bounded(staged.compute_at(value_, chunk), block.groups, tokens);
   for (const std::vector<Func>* funcs : {&integer.loads, &integer.steps})
     for (const Func& func : *funcs)
-      bounded(Func(func).compute_at(value_, group), 1, block.together);
+      bounded(Func(func).compute_at(LoopLevel(value_, inner)), 1, block.together);
   if (integer.sum.defined())
-    bounded(integer.sum.compute_at(value_, group), 1, block.together);
+    bounded(integer.sum.compute_at(LoopLevel(value_, inner)), 1, block.together);
   if (tiles == 1)
     return;
   std::vector<Func> together = integer.steps;

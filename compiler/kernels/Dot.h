@@ -11,7 +11,7 @@ namespace quantc::kernels {
 
 /// What is multiplied with weights: x f32 (K, s), or quantized (Kernel.h, "Q") where the scheme is.
 struct Activations {
-  Activations(const Params& params, const Scheme& scheme);
+  Activations(const Params& params, const Scheme& scheme, const Facts& facts);
   void appendInputs(std::vector<Halide::ImageParam>& inputs) const;
 
   bool quantized;

@@ -8,9 +8,11 @@ using namespace Halide;
 
 namespace {
 
-// 16 bits hold a whole group's sum of 4-bit codes, though not on the way there: codes are counted from 0, sums may wrap, and taking away what the
-// codes are too high wraps them back.
+// 16 bits hold a whole group's sum of 4-bit codes. Where codes are counted from 0 they do not on the way there: sums may wrap, and taking away what
+// the codes are too high wraps them back.
 static_assert(kGroup * 8 * kLargestActivation <= kLargestInt16, "an int4 group's sum fits 16 bits");
+constexpr int kSigned6 = 8;  // products of a 6-bit code, -32..31, that 16 bits hold the sum of
+static_assert(kSigned6 * 32 * kLargestActivation <= kLargestInt16, "signed int6 sums fit 16 bits");
 
 /// Column by column, `count` sums side by side, so that none waits for the one before.
 template <typename Term> Expr sumOf(int terms, int count, Term term) {
@@ -41,47 +43,48 @@ Expr straightSum(const Codes& codes, bool vectors) {
                [&](int few) { return cast<int32_t>(sumOf(codes.narrow(), 1, [&](int i) { return fewOf(codes, few, i); })); });
 }
 
-/// A loop over columns, because within straight code LLVM goes token by token and runs out of registers.
-void loopOver(const Codes& codes, Func& sum, const RVar& part, const RVar& column) {
-  sum.vectorize(codes.r, codes.rows).unroll(codes.t);
-  sum.update().reorder(codes.r, codes.t, part, column).vectorize(codes.r, codes.rows).unroll(codes.t).unroll(part);
+/// Columns are outside and tokens inside, so that what is loaded of a column is used for all tokens at once. Codes are unpacked once for all blocks
+/// of tokens, signed. int4: all products of a group in 16 bits. int6: in 16 bits those of each quarter of the columns, side by side. int8: codes of
+/// 16 bits, whose products are added in 32.
+IntegerDot sharedColumns(const Codes& codes) {
+  const Var r = codes.r, g = codes.g, u = codes.u, t = codes.t, c("c"), part("part");
+  Func code("code"), sums("sums");
+  const Expr plain = codes.code(0, c / codes.perByte, c % codes.perByte);
+  code(r, c, g, u) = codes.nibbles() ? cast<int8_t>(plain) - cast<int8_t>(codes.offset()) : cast<int16_t>(plain);
+  code.bound(c, 0, kGroup).vectorize(r, codes.rows).unroll(c);
+
+  const int parts = codes.six() ? kGroup / kSigned6 : 1, columns = kGroup / parts;
+  const Type type = codes.nibbles() ? Int(16) : Int(32);
+  const RDom k(0, columns, "k");
+  const Expr column = columns * part + k;
+  sums(r, part, g, u, t) = cast(type, 0);
+  sums(r, part, g, u, t) += cast(type, code(r, column, g, u)) * cast(type, codes.activations(kGroup * g + column, t));
+  sums.bound(part, 0, parts).vectorize(r, codes.rows).unroll(part).unroll(t);
+  // A loop over columns, because within straight code LLVM goes token by token and runs out of registers.
+  sums.update().reorder(r, t, part, k).vectorize(r, codes.rows).unroll(t).unroll(part).unroll(k, 4 / parts);
+
+  IntegerDot dot;
+  dot.sum = Func("sum");
+  Expr sum = sums(r, 0, g, u, t);
+  for (int i = 1; i < parts; ++i)
+    sum = cast<int32_t>(sum) + cast<int32_t>(sums(r, i, g, u, t));
+  dot.sum(r, g, u, t) = sum;
+  dot.sum.vectorize(r, codes.rows).unroll(t);
+  dot.steps = {sums};
+  dot.staged = {code};
+  return dot;
 }
 
 }  // namespace
 
-/// Lanes are rows, the activation is a scalar. int4: all products of a group in 16 bits. int6 and int8: four or two in 16 bits, their sums in 32.
-/// For many tokens columns are outside and tokens inside, so that what is loaded and unpacked of a column is used for all tokens at once.
+/// Lanes are rows, the activation is a scalar. int4: all products of a group in 16 bits. int6 and int8: some in 16 bits, their sums in 32.
 IntegerDot outer(const Codes& codes, const Facts& facts, bool many) {
+  if (facts.vectors() && many)
+    return sharedColumns(codes);
   Func sum("sum");
-  if (!facts.vectors() || !many) {
-    sum(codes.r, codes.g, codes.u, codes.t) = straightSum(codes, facts.vectors());
-    if (facts.vectors())
-      sum.vectorize(codes.r, codes.rows).unroll(codes.t);
-    return {sum, codes.offset()};
-  }
-  if (codes.nibbles() && !codes.six()) {
-    RDom k(0, 2, 0, codes.runs, "k");
-    sum(codes.r, codes.g, codes.u, codes.t) = cast<int16_t>(0);
-    sum(codes.r, codes.g, codes.u, codes.t) += codes.product<int16_t>(0, k.y, k.x);
-    loopOver(codes, sum, k.x, k.y);
-    sum.update().unroll(k.y, 4);
-    return {sum, codes.offset()};
-  }
-  const Var c("c");
-  RDom k(0, 1, 0, kGroup / codes.narrow(), "k");
-  Func few("few");
-  few(c, codes.r, codes.g, codes.u, codes.t) = fewOf(codes, c, 0);
-  few.vectorize(codes.r, codes.rows).unroll(codes.t);
-  for (int i = 1; i < codes.narrow(); ++i) {
-    few(c, codes.r, codes.g, codes.u, codes.t) += fewOf(codes, c, i);
-    few.update(i - 1).vectorize(codes.r, codes.rows).unroll(codes.t);
-  }
-  sum(codes.r, codes.g, codes.u, codes.t) = 0;
-  sum(codes.r, codes.g, codes.u, codes.t) += cast<int32_t>(few(k.y, codes.r, codes.g, codes.u, codes.t));
-  loopOver(codes, sum, k.x, k.y);
-  few.compute_at(sum, k.y).bound_storage(c, 1).bound_storage(codes.g, 1).bound_storage(codes.u, 1);
-  few.bound_storage(codes.t, tokenBlock(facts, *codes.weights.scheme).together);
-  keepOnStack(few);
+  sum(codes.r, codes.g, codes.u, codes.t) = straightSum(codes, facts.vectors());
+  if (facts.vectors())
+    sum.vectorize(codes.r, codes.rows).unroll(codes.t);
   return {sum, codes.offset()};
 }
 

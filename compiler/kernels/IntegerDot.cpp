@@ -1,5 +1,7 @@
 #include "compiler/kernels/IntegerDot.h"
 
+#include <algorithm>
+
 #include "compiler/kernels/DotForms.h"
 
 namespace quantc::kernels {
@@ -16,7 +18,11 @@ TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
   case DotForm::dot4:
   case DotForm::mmla: return scheme.quantized() ? unpacked : four;
   case DotForm::dot4u: return eight;
-  case DotForm::outer: return facts.vectors() && scheme.bits == 4 ? TokenBlock{8, 8, 1, 4, 1} : four;
+  case DotForm::outer: {
+    // A P670 needs 12 instructions that do not wait for each other, or 6 that are twice as long.
+    const int together = scheme.bits == 4 ? 12 : scheme.bits == 6 ? 3 : 6;
+    return facts.vectors() && scheme.quantized() ? TokenBlock{48, together, 16, std::min(together, 4), 1} : four;
+  }
   default: return four;
   }
 }

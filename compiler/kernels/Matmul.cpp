@@ -24,7 +24,7 @@ public:
         experts(params), quantizes(params.text("finish") == "quantize"), n("n"), t("t"), result("result") {
     const Weights first(params, facts);
     scheme = first.scheme;
-    const Activations activations(params, *scheme);
+    const Activations activations(params, *scheme, facts);
     activations.appendInputs(family.inputs);
     for (int64_t i = 0, products = params.integer("products", 1, 2); i < products; ++i) {
       const Weights weights = i ? Weights(params, facts, i) : first;

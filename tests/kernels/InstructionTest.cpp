@@ -43,8 +43,8 @@ const std::vector<Row>& rows() {
       {"arm64", "i8mm", "int8", {"smmla|sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
       {"arm64", "i8mm", "int6", {"smmla|sdot[ \\t]+v[0-9]+\\.4s, v[0-9]+\\.16b, v[0-9]+\\.4b\\[[0-3]\\]"}},
       {"riscv64", "rvv", "int4", {"vwmacc(su)?\\.v[vx]", "vfwcvt\\.f\\.x\\.v"}},
-      {"riscv64", "rvv", "int8", {"vwmul\\.v[vx]", "vwadd\\.[vw]v"}},
-      {"riscv64", "rvv", "int6", {"vwmulsu\\.v[vx]", "vwmaccsu\\.vx", "vwadd\\.wv"}},
+      {"riscv64", "rvv", "int8", {"vw(mul|macc)\\.v[vx]"}},
+      {"riscv64", "rvv", "int6", {"vwmacc(su)?\\.vx", "vwadd\\.wv"}},
       {"riscv64", "baseline", "int4", {"mulw?"}},
       {"riscv64", "baseline", "int6", {"mulw?"}},
       {"riscv64", "baseline", "int8", {"mulw?"}},
@@ -97,6 +97,15 @@ TEST(Instructions, ManyTokensAreMultipliedTwoByTwo) {
     EXPECT_FALSE(contains(many, "[su]dot|addp")) << scheme << ": a product was not recognised";
     EXPECT_FALSE(contains(kernels::kernelAssembly(matmul(scheme, "one"), variant), "smmla")) << scheme;
     EXPECT_FALSE(contains(kernels::kernelAssembly(matmul(scheme, "many"), variantNamed("arm64", "dotprod")), "smmla")) << scheme;
+  }
+}
+
+TEST(Instructions, ManyTokensShareUnpackedColumns) {
+  for (const char* scheme : {"int4", "int8", "int6"}) {
+    const std::string many = kernels::kernelAssembly(matmul(scheme, "many"), variantNamed("riscv64", "rvv"));
+    EXPECT_TRUE(contains(many, "vwmacc\\.vx")) << scheme;
+    EXPECT_FALSE(contains(many, "vw(mul|macc)su\\.v[vx]")) << scheme << ": multiplied as packed";
+    EXPECT_FALSE(contains(many, "vlseg[0-9]e[0-9]+\\.v|vsse[0-9]+\\.v")) << scheme << ": sums do not lie side by side";
   }
 }
 
