@@ -1,5 +1,8 @@
 // The post-processor (what is put around a text's ids) and the decoder (how ids become text).
+#include <algorithm>
+
 #include "compiler/tokenizer/TokenizerJson.h"
+#include "runtime/tokenizer/pair.h"
 
 namespace quantc::tokenizer_import {
 namespace {
@@ -12,7 +15,13 @@ int32_t readId(const JsonPlace& owner, const JsonPlace& place, const TokenizerRe
   return static_cast<int32_t>(id);
 }
 
-/// BertProcessing and RobertaProcessing: "cls" before, "sep" behind, each as [text, id].
+void addToPair(TokenizerTables& tables, int32_t id, int64_t type) {
+  tables.pair.push_back(id);
+  tables.pairTypes.push_back(static_cast<uint8_t>(type));
+}
+
+/// BertProcessing and RobertaProcessing: "cls" before, "sep" behind, each as [text, id]. Of two texts the second has segment 1 in the former; in
+/// the latter a second "sep" is between them, and all is segment 0.
 void readClassAndSeparator(const JsonPlace& processor, TokenizerReading& reading) {
   const auto idOf = [&](const char* key) {
     const JsonPlace pair = processor.at(key);
@@ -20,11 +29,29 @@ void readClassAndSeparator(const JsonPlace& processor, TokenizerReading& reading
       pair.fail("is not a pair of a token and its id; fetch the file again");
     return readId(pair, pair.at(size_t{1}), reading);
   };
-  reading.tables.prefix.insert(reading.tables.prefix.begin(), idOf("cls"));
-  reading.tables.suffix.push_back(idOf("sep"));
+  const int32_t before = idOf("cls");
+  const int32_t after = idOf("sep");
+  TokenizerTables& tables = reading.tables;
+  tables.prefix.insert(tables.prefix.begin(), before);
+  tables.suffix.push_back(after);
+  const bool roberta = processor.type() == "RobertaProcessing";
+  for (const int32_t id : {before, tokenizer::first_of_pair, after})
+    addToPair(tables, id, 0);
+  if (roberta)
+    addToPair(tables, after, 0);
+  for (const int32_t id : {tokenizer::second_of_pair, after})
+    addToPair(tables, id, roberta ? 0 : 1);
 }
 
-void readTemplate(const JsonPlace& processor, TokenizerReading& reading) {
+std::vector<int32_t> readSpecialToken(const JsonPlace& processor, const JsonPlace& item, const TokenizerReading& reading) {
+  const JsonPlace ids = processor.at("special_tokens").at(item.at("SpecialToken").at("id").text()).at("ids");
+  std::vector<int32_t> read;
+  for (size_t k = 0; k < ids.array().size(); ++k)
+    read.push_back(readId(ids, ids.at(k), reading));
+  return read;
+}
+
+void readSingle(const JsonPlace& processor, TokenizerReading& reading) {
   const JsonPlace items = processor.at("single");
   std::vector<int32_t> before;
   std::vector<int32_t> after;
@@ -37,9 +64,8 @@ void readTemplate(const JsonPlace& processor, TokenizerReading& reading) {
       behindText = true;
       continue;
     }
-    const JsonPlace ids = processor.at("special_tokens").at(item.at("SpecialToken").at("id").text()).at("ids");
-    for (size_t k = 0; k < ids.array().size(); ++k)
-      (behindText ? after : before).push_back(readId(ids, ids.at(k), reading));
+    for (const int32_t id : readSpecialToken(processor, item, reading))
+      (behindText ? after : before).push_back(id);
   }
   if (!behindText)
     items.fail("does not say where the text goes, expected a \"Sequence\"; correct the file");
@@ -48,14 +74,58 @@ void readTemplate(const JsonPlace& processor, TokenizerReading& reading) {
   tables.suffix.insert(tables.suffix.end(), after.begin(), after.end());
 }
 
+int64_t readSegment(const JsonPlace& piece) {
+  const std::optional<JsonPlace> type = piece.find("type_id");
+  if (type && (type->integer() < 0 || type->integer() > UINT8_MAX))
+    type->fail("is " + std::to_string(type->integer()) + ", expected 0 to 255; correct the file");
+  return type ? type->integer() : 0;
+}
+
+void readPair(const JsonPlace& items, const JsonPlace& processor, TokenizerReading& reading) {
+  TokenizerTables& tables = reading.tables;
+  for (size_t i = 0; i < items.array().size(); ++i) {
+    const JsonPlace item = items.at(i);
+    if (const auto text = item.find("Sequence")) {
+      const std::string& id = text->at("id").text();
+      if (id != "A" && id != "B")
+        item.fail("puts in text \"" + id + "\", expected \"A\" or \"B\"; correct the file");
+      addToPair(tables, id == "A" ? tokenizer::first_of_pair : tokenizer::second_of_pair, readSegment(*text));
+      continue;
+    }
+    for (const int32_t id : readSpecialToken(processor, item, reading))
+      addToPair(tables, id, readSegment(item.at("SpecialToken")));
+  }
+  for (const int32_t text : {tokenizer::first_of_pair, tokenizer::second_of_pair})
+    if (std::count(tables.pair.begin(), tables.pair.end(), text) != 1)
+      items.fail("does not put each of two texts in once, expected a \"Sequence\" for \"A\" and one for \"B\"; correct the file");
+  if (tables.pair.size() > tokenizer::pair_limit)
+    items.fail("has " + std::to_string(tables.pair.size()) + " parts, expected at most " + std::to_string(tokenizer::pair_limit) +
+               "; correct the file");
+}
+
 void readOneProcessor(const JsonPlace& processor, TokenizerReading& reading) {
   const std::string& type = processor.type();
-  if (type == "TemplateProcessing")
-    readTemplate(processor, reading);
-  else if (type == "BertProcessing" || type == "RobertaProcessing")
+  if (type == "ByteLevel")  // it changes offsets only
+    return;
+  TokenizerTables& tables = reading.tables;
+  // What a second processor makes of a pair is not defined: Hugging Face's gives up.
+  const bool second = reading.processed;
+  reading.processed = true;
+  tables.pair.clear();
+  tables.pairTypes.clear();
+  if (type == "TemplateProcessing") {
+    readSingle(processor, reading);
+    if (const auto pair = processor.find("pair"))
+      readPair(*pair, processor, reading);
+  } else if (type == "BertProcessing" || type == "RobertaProcessing") {
     readClassAndSeparator(processor, reading);
-  else if (type != "ByteLevel")  // it changes offsets only
+  } else {
     reading.unsupported.push_back("post-processor " + type);
+  }
+  if (second) {
+    tables.pair.clear();
+    tables.pairTypes.clear();
+  }
 }
 
 bool replacesMarkers(const JsonPlace& replace) {
@@ -105,12 +175,34 @@ void readOneDecoder(const JsonPlace& decoder, TokenizerReading& reading) {
 
 }  // namespace
 
-void readPostProcessor(const JsonPlace& postProcessor, TokenizerReading& reading) {
+void readPostProcessor(const std::optional<JsonPlace>& found, TokenizerReading& reading) {
+  addToPair(reading.tables, tokenizer::first_of_pair, 0);  // where nothing else is said
+  addToPair(reading.tables, tokenizer::second_of_pair, 1);
+  if (!found)
+    return;
+  const JsonPlace& postProcessor = *found;
   if (postProcessor.type() != "Sequence")
     return readOneProcessor(postProcessor, reading);
   const JsonPlace list = postProcessor.at("processors");
   for (size_t i = 0; i < list.array().size(); ++i)
     readOneProcessor(list.at(i), reading);
+}
+
+void pairBySingle(TokenizerTables& tables) {
+  tables.pair.clear();
+  tables.pairTypes.clear();
+  for (const int32_t text : {tokenizer::first_of_pair, tokenizer::second_of_pair}) {
+    const int64_t type = text == tokenizer::second_of_pair;
+    for (const int32_t id : tables.prefix)
+      addToPair(tables, id, type);
+    addToPair(tables, text, type);
+    for (const int32_t id : tables.suffix)
+      addToPair(tables, id, type);
+  }
+  if (tables.pair.size() > tokenizer::pair_limit) {
+    tables.pair.clear();
+    tables.pairTypes.clear();
+  }
 }
 
 void readDecoder(const JsonPlace& decoder, TokenizerReading& reading) {

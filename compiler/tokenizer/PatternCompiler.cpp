@@ -27,7 +27,9 @@ bool mayBeEmpty(const PatternNode& node) {
   case Kind::alternatives: return std::any_of(node.children.begin(), node.children.end(), mayBeEmpty);
   case Kind::repeat: return node.least == 0 || mayBeEmpty(node.children[0]);
   case Kind::look:
-  case Kind::lookNot: return true;
+  case Kind::lookNot:
+  case Kind::lookBehind:
+  case Kind::lookBehindNot: return true;
   }
   return true;
 }
@@ -52,9 +54,41 @@ size_t leastBytes(const PatternNode& node, const CharacterClasses& classes) {
   }
   case Kind::repeat: return node.least * leastOfChild(node.children[0]);
   case Kind::look:
-  case Kind::lookNot: return 0;
+  case Kind::lookNot:
+  case Kind::lookBehind:
+  case Kind::lookBehindNot: return 0;
   }
   return 0;
+}
+
+/// The number of characters that every match of a lookbehind's alternative has.
+uint32_t fixedCharacters(const PatternNode& node) {
+  const auto fail = [] { throw PatternError("a lookbehind of no fixed length"); };
+  uint64_t characters = 0;
+  switch (node.kind) {
+  case Kind::literal:
+  case Kind::characterClass: return 1;
+  case Kind::sequence:
+  case Kind::atomic:
+    for (const PatternNode& child : node.children)
+      characters += fixedCharacters(child);
+    break;
+  case Kind::alternatives:
+    characters = fixedCharacters(node.children[0]);
+    for (size_t i = 1; i < node.children.size(); ++i)
+      if (fixedCharacters(node.children[i]) != characters)
+        fail();
+    break;
+  case Kind::repeat:
+    if (node.least != node.most)
+      fail();
+    characters = uint64_t{node.least} * fixedCharacters(node.children[0]);
+    break;
+  default: return 0;
+  }
+  if (characters >= programLimit)
+    throw PatternError("a pattern that is too large");
+  return static_cast<uint32_t>(characters);
 }
 
 class Emitter {
@@ -74,37 +108,56 @@ private:
       for (const PatternNode& child : node.children)
         emit(child);
       break;
-    case Kind::alternatives: emitAlternatives(node); break;
+    case Kind::alternatives: emitAlternatives(node, [&](const PatternNode& one) { emit(one); }); break;
     case Kind::literal: add(Op::literal, node.value); break;
     case Kind::characterClass: add(Op::one_of, node.value); break;
     case Kind::repeat: emitRepeat(node); break;
-    case Kind::look: emitGroup(Op::look, node.children[0], Op::leave_look); break;
-    case Kind::lookNot: {
+    case Kind::look:
+    case Kind::lookBehind:
+      add(Op::look);
+      emitLooked(node);
+      add(Op::leave_look);
+      break;
+    case Kind::lookNot:
+    case Kind::lookBehindNot: {
       const size_t look = add(Op::look_not);
-      emit(node.children[0]);
+      emitLooked(node);
       add(Op::leave_look_not);
       setTarget(look);
       break;
     }
-    case Kind::atomic: emitGroup(Op::atomic, node.children[0], Op::leave_atomic); break;
+    case Kind::atomic:
+      add(Op::atomic);
+      emit(node.children[0]);
+      add(Op::leave_atomic);
+      break;
     }
   }
 
-  void emitGroup(Op enter, const PatternNode& body, Op leave) {
-    add(enter);
-    emit(body);
-    add(leave);
+  /// What looks behind goes back by as many characters as it has and then looks ahead; alternatives may differ in length.
+  void emitLooked(const PatternNode& look) {
+    const PatternNode& body = look.children[0];
+    if (look.kind == Kind::look || look.kind == Kind::lookNot)
+      return emit(body);
+    if (body.kind == Kind::alternatives)
+      return emitAlternatives(body, [&](const PatternNode& one) { emitBehind(one); });
+    emitBehind(body);
   }
 
-  void emitAlternatives(const PatternNode& node) {
+  void emitBehind(const PatternNode& node) {
+    add(Op::back, fixedCharacters(node));
+    emit(node);
+  }
+
+  template <typename EmitOne> void emitAlternatives(const PatternNode& node, EmitOne emitOne) {
     std::vector<size_t> ends;
     for (size_t i = 0; i + 1 < node.children.size(); ++i) {
       const size_t choice = add(Op::either);
-      emit(node.children[i]);
+      emitOne(node.children[i]);
       ends.push_back(add(Op::jump));
       setTarget(choice);
     }
-    emit(node.children.back());
+    emitOne(node.children.back());
     for (size_t end : ends)
       setTarget(end);
   }

@@ -1,6 +1,7 @@
 // Turns a pre-tokenizer's regular expression (Oniguruma's syntax, as in tokenizer.json) into a program for runtime/tokenizer/pattern.h.
 //
-// Known: alternation, groups (?:...), (?i:...), (?>...), lookahead (?=...) (?!...), classes [...] with ranges, \p{..} \P{..} \s \S \d \D \w \r \n
+// Known: alternation, groups (?:...), (?i:...), (?>...), lookahead (?=...) (?!...), lookbehind
+// (?<=...) (?<!...) where every alternative has a fixed number of characters, classes [...] with ranges, \p{..} \P{..} \s \S \d \D \w \r \n
 // \t \f \v \xHH \x{H..} \uHHHH, the dot, quantifiers * + ? {m} {m,} {m,n}, lazy with ? and possessive with +.
 #pragma once
 

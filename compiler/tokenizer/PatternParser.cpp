@@ -80,8 +80,9 @@ private:
       braces = true, bounds(repeat);
     else
       return operand;
-    if (operand.kind == Kind::look || operand.kind == Kind::lookNot)
-      fail("a repeated lookahead");
+    if (operand.kind == Kind::look || operand.kind == Kind::lookNot || operand.kind == Kind::lookBehind ||
+        operand.kind == Kind::lookBehindNot)
+      fail("a repeated lookahead or lookbehind");
     if (peek() == '+' && braces)
       fail("a + behind {}");
     if (accept('+'))
@@ -148,6 +149,10 @@ private:
         node.kind = Kind::lookNot;
       else if (c == '>')
         node.kind = Kind::atomic;
+      else if (c == '<' && accept('='))
+        node.kind = Kind::lookBehind;
+      else if (c == '<' && accept('!'))
+        node.kind = Kind::lookBehindNot;
       else if (c != ':')
         fail("a group that begins with (?" + std::string(1, c < 0x80 ? static_cast<char>(c) : '.'));
     }

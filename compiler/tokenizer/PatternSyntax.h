@@ -10,7 +10,7 @@
 namespace quantc {
 
 struct PatternNode {
-  enum class Kind { sequence, alternatives, literal, characterClass, repeat, look, lookNot, atomic };
+  enum class Kind { sequence, alternatives, literal, characterClass, repeat, look, lookNot, lookBehind, lookBehindNot, atomic };
   enum class Mode { greedy, lazy, possessive };
   static constexpr uint32_t unlimited = UINT32_MAX;
 

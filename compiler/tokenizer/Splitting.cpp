@@ -44,6 +44,8 @@ void readSplit(const JsonPlace& split, TokenizerReading& reading) {
 }
 
 void readByteLevel(const JsonPlace& byteLevel, TokenizerReading& reading) {
+  if (!reading.byteLevel())
+    reading.unsupported.push_back("pre-tokenizer ByteLevel before a model that is not BPE");
   if (byteLevel.flag("add_prefix_space", true)) {
     if (!reading.tables.splits.empty())
       reading.unsupported.push_back("pre-tokenizer ByteLevel with add_prefix_space behind another");

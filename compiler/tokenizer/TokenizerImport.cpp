@@ -139,8 +139,9 @@ int32_t tokenId(const JsonPlace& config, const char* key, const TokenizerTables&
   return -1;
 }
 
-/// "add_bos_token" and "add_eos_token", where they are written, decide over what tokenizer.json puts around texts.
+/// "add_bos_token" and "add_eos_token", where they are written, decide over what tokenizer.json puts around texts, and around both texts of a pair.
 void applyTokenizerConfig(const JsonPlace& config, TokenizerTables& tables) {
+  bool changed = false;
   const int32_t bos = tokenId(config, "bos_token", tables);
   if (const auto add = config.find("add_bos_token"); add && bos >= 0) {
     const bool there = !tables.prefix.empty() && tables.prefix.front() == bos;
@@ -148,6 +149,7 @@ void applyTokenizerConfig(const JsonPlace& config, TokenizerTables& tables) {
       tables.prefix.insert(tables.prefix.begin(), bos);
     else if (!add->boolean() && there)
       tables.prefix.erase(tables.prefix.begin());
+    changed = add->boolean() != there;
   }
   const int32_t eos = tokenId(config, "eos_token", tables);
   if (const auto add = config.find("add_eos_token"); add && eos >= 0) {
@@ -156,7 +158,10 @@ void applyTokenizerConfig(const JsonPlace& config, TokenizerTables& tables) {
       tables.suffix.push_back(eos);
     else if (!add->boolean() && there)
       tables.suffix.pop_back();
+    changed = changed || add->boolean() != there;
   }
+  if (changed)
+    pairBySingle(tables);
   if (tables.eos.empty() && eos >= 0)
     tables.eos.push_back(eos);
 }

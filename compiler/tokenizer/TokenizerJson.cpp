@@ -12,7 +12,8 @@ struct ModelReader {
   const char* type;
   void (*read)(const JsonPlace& model, TokenizerReading& reading);
 };
-constexpr ModelReader modelReaders[] = {{"BPE", readBpeModel}, {"Unigram", readUnigramModel}, {"WordPiece", readWordPieceModel}};
+constexpr ModelReader modelReaders[] = {
+    {"BPE", readBpeModel}, {"Unigram", readUnigramModel}, {"WordPiece", readWordPieceModel}, {"WordLevel", readWordLevelModel}};
 
 /// False where the model is of a type that is not supported.
 bool readModel(const JsonPlace& model, TokenizerReading& reading) {
@@ -35,6 +36,8 @@ schema::TokenizerKind kindOf(const JsonPlace& file) {
     return schema::TokenizerKind_unigram;
   if (model == "WordPiece")
     return schema::TokenizerKind_wordpiece;
+  if (model == "WordLevel")
+    return schema::TokenizerKind_wordlevel;
   const auto isByteLevel = [](const JsonPlace& component) { return component.textOr("type", "") == "ByteLevel"; };
   const std::optional<JsonPlace> component = file.find("pre_tokenizer");
   bool found = component && isByteLevel(*component);
@@ -87,6 +90,7 @@ std::string describe(const TokenizerTables& tables) {
   case schema::TokenizerKind_byte_level_bpe: return "byte-level BPE" + tokens + merges;
   case schema::TokenizerKind_wordpiece: return "WordPiece" + tokens;
   case schema::TokenizerKind_unigram: return "Unigram" + tokens;
+  case schema::TokenizerKind_wordlevel: return "WordLevel" + tokens;
   default: return "SentencePiece-style BPE" + tokens + merges;
   }
 }
@@ -150,8 +154,7 @@ void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
   if (readModel(file.at("model"), reading)) {
     if (const auto addedTokens = file.find("added_tokens"))
       readAddedTokens(*addedTokens, reading);
-    if (const auto postProcessor = file.find("post_processor"))
-      readPostProcessor(*postProcessor, reading);
+    readPostProcessor(file.find("post_processor"), reading);
     if (out.kind == schema::TokenizerKind_unigram) {
       out.scores.resize(out.pieces.size());
       keepSpecialsOutOfLookup(out);
@@ -159,6 +162,8 @@ void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
   }
   if (const auto decoder = file.find("decoder"))
     readDecoder(*decoder, reading);
+  else if (out.kind == schema::TokenizerKind_wordlevel)
+    out.spaceWords = true;  // tokens are joined by spaces where nothing says how
   else
     reading.unsupported.push_back("no decoder");
   if (!reading.unsupported.empty()) {

@@ -19,6 +19,7 @@ struct TokenizerReading {
   std::map<std::string, uint32_t> ids = {};   ///< of all tokens, as they are written in the file
 
   int64_t highestId = (1 << 21) - 1;  ///< tables have room for all ids below the highest, which must not be far from the number of tokens
+  bool processed = false;             ///< by a post-processor that puts ids around texts
   bool spacesRemoved = false;         ///< by a pre-tokenizer: no piece behind it has any
 
   bool byteLevel() const { return tables.kind == schema::TokenizerKind_byte_level_bpe; }
@@ -39,6 +40,7 @@ void readByteTokens(const JsonPlace& model, TokenizerReading& reading);
 void readUnknownToken(const JsonPlace& model, TokenizerReading& reading);
 void readUnigramModel(const JsonPlace& model, TokenizerReading& reading);
 void readWordPieceModel(const JsonPlace& model, TokenizerReading& reading);
+void readWordLevelModel(const JsonPlace& model, TokenizerReading& reading);
 void readNormalizer(const JsonPlace& normalizer, TokenizerReading& reading);
 /// Notes a normalizer that the device could not run.
 void checkNormalizer(TokenizerReading& reading);
@@ -46,7 +48,9 @@ void checkNormalizer(TokenizerReading& reading);
 std::string readPattern(const JsonPlace& pattern);
 void readPreTokenizer(const JsonPlace& preTokenizer, TokenizerReading& reading);
 void readDecoder(const JsonPlace& decoder, TokenizerReading& reading);
-void readPostProcessor(const JsonPlace& postProcessor, TokenizerReading& reading);
+void readPostProcessor(const std::optional<JsonPlace>& postProcessor, TokenizerReading& reading);
+/// Of two texts each gets what a single one gets; the second and its ids are segment 1.
+void pairBySingle(TokenizerTables& tables);
 /// After the model and the normalizer.
 void readAddedTokens(const JsonPlace& tokens, TokenizerReading& reading);
 

@@ -89,6 +89,9 @@ struct TokenizerTables {
   uint32_t longestWord = 0;
   bool decodeWords = false;
   std::vector<std::string> tight;
+  std::vector<int32_t> pair;
+  std::vector<uint8_t> pairTypes;
+  bool spaceWords = false;
   std::optional<ChatEntry> chat;
   std::string sourceDescription;  ///< what was read, for the log: "tokenizer.json: byte-level BPE, 2048 tokens, 1791 merges"
 };

@@ -95,7 +95,8 @@ flatbuffers::Offset<schema::Tokenizer> writeTokenizer(flatbuffers::FlatBufferBui
       builder.CreateVector(splits), builder.CreateVector(tables.classes), tables.spaceClass, tables.wordClass, tables.decodeSpaces,
       tables.decodeBytes, tables.stripSpace, builder.CreateVector(steps), growthOf(tables.normalize), tables.markPieces,
       builder.CreateVector(tables.scores), tables.unknownScore, builder.CreateString(tables.continuing), tables.longestWord,
-      tables.decodeWords, builder.CreateVectorOfStrings(tables.tight), tables.chat ? writeChat(builder, *tables.chat) : 0);
+      tables.decodeWords, builder.CreateVectorOfStrings(tables.tight), tables.chat ? writeChat(builder, *tables.chat) : 0,
+      builder.CreateVector(tables.pair), builder.CreateVector(tables.pairTypes), tables.spaceWords);
 }
 
 }  // namespace quantc

@@ -220,35 +220,38 @@ enum TokenizerKind : uint8_t {
   TokenizerKind_sentencepiece_bpe = 2,
   TokenizerKind_wordpiece = 3,
   TokenizerKind_unigram = 4,
+  TokenizerKind_wordlevel = 5,
   TokenizerKind_MIN = TokenizerKind_none,
-  TokenizerKind_MAX = TokenizerKind_unigram
+  TokenizerKind_MAX = TokenizerKind_wordlevel
 };
 
-inline const TokenizerKind (&EnumValuesTokenizerKind())[5] {
+inline const TokenizerKind (&EnumValuesTokenizerKind())[6] {
   static const TokenizerKind values[] = {
     TokenizerKind_none,
     TokenizerKind_byte_level_bpe,
     TokenizerKind_sentencepiece_bpe,
     TokenizerKind_wordpiece,
-    TokenizerKind_unigram
+    TokenizerKind_unigram,
+    TokenizerKind_wordlevel
   };
   return values;
 }
 
 inline const char * const *EnumNamesTokenizerKind() {
-  static const char * const names[6] = {
+  static const char * const names[7] = {
     "none",
     "byte_level_bpe",
     "sentencepiece_bpe",
     "wordpiece",
     "unigram",
+    "wordlevel",
     nullptr
   };
   return names;
 }
 
 inline const char *EnumNameTokenizerKind(TokenizerKind e) {
-  if (flatbuffers::IsOutRange(e, TokenizerKind_none, TokenizerKind_unigram)) return "";
+  if (flatbuffers::IsOutRange(e, TokenizerKind_none, TokenizerKind_wordlevel)) return "";
   const size_t index = static_cast<size_t>(e);
   return EnumNamesTokenizerKind()[index];
 }
@@ -2074,7 +2077,10 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_LONGEST_WORD = 66,
     VT_DECODE_WORDS = 68,
     VT_TIGHT = 70,
-    VT_CHAT = 72
+    VT_CHAT = 72,
+    VT_PAIR = 74,
+    VT_PAIR_TYPES = 76,
+    VT_SPACE_WORDS = 78
   };
   quantc::schema::TokenizerKind kind() const {
     return static_cast<quantc::schema::TokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
@@ -2181,6 +2187,15 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const quantc::schema::ChatTemplate *chat() const {
     return GetPointer<const quantc::schema::ChatTemplate *>(VT_CHAT);
   }
+  const flatbuffers::Vector<int32_t> *pair() const {
+    return GetPointer<const flatbuffers::Vector<int32_t> *>(VT_PAIR);
+  }
+  const flatbuffers::Vector<uint8_t> *pair_types() const {
+    return GetPointer<const flatbuffers::Vector<uint8_t> *>(VT_PAIR_TYPES);
+  }
+  bool space_words() const {
+    return GetField<uint8_t>(VT_SPACE_WORDS, 0) != 0;
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
@@ -2239,6 +2254,11 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            verifier.VerifyVectorOfStrings(tight()) &&
            VerifyOffset(verifier, VT_CHAT) &&
            verifier.VerifyTable(chat()) &&
+           VerifyOffset(verifier, VT_PAIR) &&
+           verifier.VerifyVector(pair()) &&
+           VerifyOffset(verifier, VT_PAIR_TYPES) &&
+           verifier.VerifyVector(pair_types()) &&
+           VerifyField<uint8_t>(verifier, VT_SPACE_WORDS, 1) &&
            verifier.EndTable();
   }
 };
@@ -2352,6 +2372,15 @@ struct TokenizerBuilder {
   void add_chat(flatbuffers::Offset<quantc::schema::ChatTemplate> chat) {
     fbb_.AddOffset(Tokenizer::VT_CHAT, chat);
   }
+  void add_pair(flatbuffers::Offset<flatbuffers::Vector<int32_t>> pair) {
+    fbb_.AddOffset(Tokenizer::VT_PAIR, pair);
+  }
+  void add_pair_types(flatbuffers::Offset<flatbuffers::Vector<uint8_t>> pair_types) {
+    fbb_.AddOffset(Tokenizer::VT_PAIR_TYPES, pair_types);
+  }
+  void add_space_words(bool space_words) {
+    fbb_.AddElement<uint8_t>(Tokenizer::VT_SPACE_WORDS, static_cast<uint8_t>(space_words), 0);
+  }
   explicit TokenizerBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2399,8 +2428,13 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
     uint32_t longest_word = 0,
     bool decode_words = false,
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>> tight = 0,
-    flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0) {
+    flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0,
+    flatbuffers::Offset<flatbuffers::Vector<int32_t>> pair = 0,
+    flatbuffers::Offset<flatbuffers::Vector<uint8_t>> pair_types = 0,
+    bool space_words = false) {
   TokenizerBuilder builder_(_fbb);
+  builder_.add_pair_types(pair_types);
+  builder_.add_pair(pair);
   builder_.add_chat(chat);
   builder_.add_tight(tight);
   builder_.add_longest_word(longest_word);
@@ -2424,6 +2458,7 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
   builder_.add_piece_order(piece_order);
   builder_.add_piece_ends(piece_ends);
   builder_.add_pieces(pieces);
+  builder_.add_space_words(space_words);
   builder_.add_decode_words(decode_words);
   builder_.add_mark_pieces(mark_pieces);
   builder_.add_strip_space(strip_space);
@@ -2475,7 +2510,10 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
     uint32_t longest_word = 0,
     bool decode_words = false,
     const std::vector<flatbuffers::Offset<flatbuffers::String>> *tight = nullptr,
-    flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0) {
+    flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0,
+    const std::vector<int32_t> *pair = nullptr,
+    const std::vector<uint8_t> *pair_types = nullptr,
+    bool space_words = false) {
   auto pieces__ = pieces ? _fbb.CreateVector<uint8_t>(*pieces) : 0;
   auto piece_ends__ = piece_ends ? _fbb.CreateVector<uint32_t>(*piece_ends) : 0;
   auto piece_order__ = piece_order ? _fbb.CreateVector<uint32_t>(*piece_order) : 0;
@@ -2492,6 +2530,8 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
   auto scores__ = scores ? _fbb.CreateVector<float>(*scores) : 0;
   auto continuing__ = continuing ? _fbb.CreateString(continuing) : 0;
   auto tight__ = tight ? _fbb.CreateVector<flatbuffers::Offset<flatbuffers::String>>(*tight) : 0;
+  auto pair__ = pair ? _fbb.CreateVector<int32_t>(*pair) : 0;
+  auto pair_types__ = pair_types ? _fbb.CreateVector<uint8_t>(*pair_types) : 0;
   return quantc::schema::CreateTokenizer(
       _fbb,
       kind,
@@ -2528,7 +2568,10 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       longest_word,
       decode_words,
       tight__,
-      chat);
+      chat,
+      pair__,
+      pair_types__,
+      space_words);
 }
 
 struct LogMel FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {

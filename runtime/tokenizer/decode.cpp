@@ -122,6 +122,10 @@ qc_status qc_decoder_next(const qc_tokenizer* tokenizer, qc_decoder* decoder, in
   if (byte >= 0) {
     const uint8_t bytes[1] = {static_cast<uint8_t>(byte)};
     write_piece(*tokenizer->tables, {bytes, 1}, first, stream);
+  } else if (tokenizer->tables->space_words()) {
+    if (!first)
+      stream.add(' ');
+    write_piece(*tokenizer->tables, text, first, stream);
   } else if (tokenizer->tables->decode_words()) {
     bool space = false;
     const text_span word = word_of(*tokenizer->tables, text, first, &space);

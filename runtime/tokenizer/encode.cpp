@@ -235,6 +235,21 @@ private:
 };
 
 }  // namespace
+
+qc_status encode_text(const qc_tokenizer& tokenizer, text_span text, bool parse_special, void* scratch, id_sink& sink) {
+  if (text.size > text_limit)
+    return QC_ERROR_ARGUMENT;
+  if (text.size == 0)
+    return QC_OK;
+  const scratch_plan plan = plan_scratch(tokenizer, text.size);
+  uint8_t* bytes = static_cast<uint8_t*>(scratch);
+  const workspace space = {{bytes, bytes + (plan.texts == 2 ? plan.text_bytes : 0)},
+                           plan.texts == 0 ? 0 : plan.text_bytes,
+                           bytes + plan.texts * plan.text_bytes,
+                           plan.symbol_count};
+  return encoder(tokenizer, parse_special, text, space, sink)();
+}
+
 }  // namespace quantc::tokenizer
 
 using namespace quantc::tokenizer;
@@ -244,23 +259,13 @@ size_t qc_tokenizer_scratch_bytes(const qc_tokenizer* tokenizer, size_t text_byt
 qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special,
                               void* scratch, int32_t* out_ids, size_t capacity, size_t* out_count) {
   *out_count = 0;
-  if (text_bytes > text_limit)
-    return QC_ERROR_ARGUMENT;
-  const scratch_plan plan = plan_scratch(*tokenizer, text_bytes);
-  uint8_t* bytes = static_cast<uint8_t*>(scratch);
-  const workspace space = {{bytes, bytes + (plan.texts == 2 ? plan.text_bytes : 0)},
-                           plan.texts == 0 ? 0 : plan.text_bytes,
-                           bytes + plan.texts * plan.text_bytes,
-                           plan.symbol_count};
   id_sink sink = {out_ids, capacity};
   if (add_special)
     for (int32_t id : view(tokenizer->tables->prefix()))
       sink.add(id);
-  if (text_bytes > 0) {
-    const qc_status status = encoder(*tokenizer, parse_special != 0, {reinterpret_cast<const uint8_t*>(text), text_bytes}, space, sink)();
-    if (status != QC_OK)
-      return status;
-  }
+  const qc_status status = encode_text(*tokenizer, {reinterpret_cast<const uint8_t*>(text), text_bytes}, parse_special != 0, scratch, sink);
+  if (status != QC_OK)
+    return status;
   if (add_special)
     for (int32_t id : view(tokenizer->tables->suffix()))
       sink.add(id);

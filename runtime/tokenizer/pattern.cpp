@@ -89,9 +89,23 @@ private:
       if (!leave_group())
         return false;
       break;
+    case pattern_op::back:
+      if (!step_back(operand))
+        return false;
+      break;
     default: return false;
     }
     ++instruction_;
+    return true;
+  }
+
+  /// Moves back over `count` characters; false where there are not as many.
+  bool step_back(uint32_t count) {
+    for (; count > 0; --count, --*m_.steps) {
+      if (position_ == m_.begin || *m_.steps == 0)
+        return false;
+      position_ = character_before(m_.text, m_.begin, position_);
+    }
     return true;
   }
 

@@ -29,8 +29,9 @@ enum class pattern_op : uint8_t {
   leave_look_not,
   atomic,  // (?> ... leave_atomic
   leave_atomic,
+  back,  // operand: characters to go back by, for what looks behind
 };
-constexpr uint32_t pattern_op_count = 15;
+constexpr uint32_t pattern_op_count = 16;
 
 constexpr uint32_t pattern_word(pattern_op op, uint32_t operand = 0) { return static_cast<uint32_t>(op) | operand << 8; }
 constexpr uint32_t pattern_operand_limit = 1u << 24;

@@ -159,6 +159,8 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
   for (const auto* ids : {tables.prefix(), tables.suffix(), tables.eos()})
     if (!ids_fit(view(ids), t.vocabulary, 0))
       return "begins or ends texts with ids that are not in the vocabulary";
+  if (const char* wrong = check_pair(t))
+    return wrong;
   if (tables.unknown() < -1 || tables.unknown() >= static_cast<int64_t>(t.vocabulary))
     return "has an unknown token that is not in the vocabulary";
   if (tables.prepend_space() > schema::PrependSpace_MAX || tables.strip_space() > schema::StripSpace_MAX)
@@ -172,7 +174,7 @@ const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& t) {
     return wrong;
   if (const char* wrong = t.kind->check(t))
     return wrong;
-  t.longest_piece = longest_text(t) + (tables.decode_words() ? 1 : 0);
+  t.longest_piece = longest_text(t) + (tables.decode_words() || tables.space_words() ? 1 : 0);
   t.symbols_per_space = tables.replace_space() && find_piece(t, {space_marker, sizeof space_marker}) < 0 ? sizeof space_marker : 1;
   return nullptr;
 }

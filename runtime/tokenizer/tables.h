@@ -88,6 +88,12 @@ template <typename Sink> bool add_bytes(const qc_tokenizer& tokenizer, text_span
   return true;
 }
 
+/// Adds the ids of a text, and nothing around it, to `sink`. `scratch` has qc_tokenizer_scratch_bytes(text.size) bytes.
+qc_status encode_text(const qc_tokenizer& tokenizer, text_span text, bool parse_special, void* scratch, id_sink& sink);
+
+/// Null, or what is wrong with the list for pairs of texts.
+const char* check_pair(const qc_tokenizer& tokenizer);
+
 /// Reads and checks every table of the artifact into `tokenizer`, whose lists are then safe to use; null, or what is wrong.
 const char* read_tables(const schema::Tokenizer& tables, qc_tokenizer& tokenizer);
 

@@ -37,6 +37,8 @@ struct HandMade {
   bool lstrip = false;
   std::vector<int32_t> prefix = {bos};
   std::vector<int32_t> eos = {bos};
+  std::vector<int32_t> pair;
+  std::vector<uint8_t> pairTypes;
   int32_t unknown = -1;
   std::vector<int32_t> byteTokens;
   std::vector<uint32_t> pattern = {tokenizer::pattern_word(tokenizer::pattern_op::repeat), 1, UINT32_MAX,
@@ -104,7 +106,7 @@ struct HandMade {
     const auto offset = schema::CreateTokenizerDirect(
         builder, kind, &pieces, &pieceEnds, &pieceOrder, &mergeStarts, &merges, &specials, &prefix, nullptr, &eos, unknown, false, false,
         &byteTokens, false, schema::PrependSpace_never, false, false, &splits, &classes, spaceClass, -1, false, decodeBytes, stripSpace,
-        &written, growth, markPieces, &scores, unknownScore, continuing, 100, decodeWords);
+        &written, growth, markPieces, &scores, unknownScore, continuing, 100, decodeWords, nullptr, 0, &pair, &pairTypes);
     return std::make_unique<LoadedTokenizer>(builder, offset);
   }
 };

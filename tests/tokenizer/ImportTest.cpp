@@ -94,17 +94,16 @@ const Corruption corruptions[] = {
     {"AllThatIsUnsupported",
      [](Json& t) {
        t["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "ByteLevel"}}, {{"type", "NFC"}}}}};
-       t["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "(?<!a)b"}}}, {"behavior", "Isolated"}};
+       t["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "(?<!a*)b"}}}, {"behavior", "Isolated"}};
        t["model"]["end_of_word_suffix"] = "</w>";
        t["model"]["dropout"] = 0.1;
        t["decoder"] = {{"type", "CTC"}};
      },
-     ": asks for what the runtime's tokenizers cannot do: normalizer ByteLevel, pattern (?<!a)b with a group that begins "
-     "with (?< "
-     "(at character 3), model.end_of_word_suffix \"</w>\", model.dropout, decoder CTC; remove the file from the folder and give the model "
+     ": asks for what the runtime's tokenizers cannot do: normalizer ByteLevel, pattern (?<!a*)b with a lookbehind of no fixed "
+     "length, model.end_of_word_suffix \"</w>\", model.dropout, decoder CTC; remove the file from the folder and give the model "
      "token ids"},
-    {"UnsupportedModel", [](Json& t) { t["model"]["type"] = "WordLevel"; },
-     ": asks for what the runtime's tokenizers cannot do: model WordLevel; remove the file from the folder and give the model token ids"},
+    {"UnsupportedModel", [](Json& t) { t["model"]["type"] = "WordTree"; },
+     ": asks for what the runtime's tokenizers cannot do: model WordTree; remove the file from the folder and give the model token ids"},
 };
 
 INSTANTIATE_TEST_SUITE_P(, Corrupt, testing::ValuesIn(corruptions), [](const auto& info) { return info.param.name; });

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "quantc/tokenizer.h"
@@ -40,6 +42,20 @@ public:
       if (complete)
         return ids;
     }
+  }
+
+  /// Ids and segments of two texts.
+  std::pair<Ids, Ids> encodePair(const std::string& first, const std::string& second, bool addSpecial = true) const {
+    std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer_, std::max(first.size(), second.size())) / 8 + 1);
+    Ids ids(first.size() + second.size() + 64), segments(ids.size(), -7);
+    size_t count = 0;
+    EXPECT_EQ(qc_tokenizer_encode_pair(tokenizer_, first.data(), first.size(), second.data(), second.size(), addSpecial, true,
+                                       scratch.data(), ids.data(), segments.data(), ids.size(), &count),
+              QC_OK);
+    EXPECT_LE(count, ids.size());
+    ids.resize(count);
+    segments.resize(count);
+    return {ids, segments};
   }
 
   /// The pieces of text that the ids give one after another, and what is flushed at the end.

@@ -33,6 +33,7 @@ const KnownPattern knownPatterns[] = {
     {"Groups", R"((?:a|ab)(?:c|bcd)(?:d*)|(?:ab|a(?:bc)?)*c|x(?:yz){2,3})"},
     {"LazyAndAtomic", R"(a{2,5}?b?|(?>s+)t|(?:re)*?v|(?:'l)++e|d??m+?)"},
     {"Lookahead", R"(\p{L}+(?=!)|\d+(?!\d|\p{L})|(?=.\n)\P{L}|(?!a|b)[a-d])"},
+    {"Lookbehind", R"((?<=a|bc)\p{L}|(?<!\s)\p{N}+|(?<![\p{L}\p{N}]{2})[!?]|(?<=\r(?=\n))\n|(?<=(?i:É))\S(?<!x)|.(?<=日))"},
     {"Escapes", R"([\x41-\x{5A}\u00E9]+|\.\w|[^\S\n]{2,}|[\D]\d|\p{^Lu}s|(?i:\p{Lu}é))"},
 };
 
@@ -234,7 +235,11 @@ const RefusedPattern refusedPatterns[] = {
     {"a{1,2}+", "a + behind {} (at character 6)"},
     {"a{3,2}", "a repeat whose least count is greater than its greatest (at character 6)"},
     {"a{5000}", "a repeat of more than 1000 (at character 6)"},
-    {"(?<=a)b", "a group that begins with (?< (at character 3)"},
+    {"(?<=a+)b", "a lookbehind of no fixed length"},
+    {"(?<!a(?:b|cd))b", "a lookbehind of no fixed length"},
+    {"(?<=a)*b", "a repeated lookahead or lookbehind (at character 7)"},
+    {"(?<name>a)b", "a group that begins with (?< (at character 3)"},
+    {"(?<=(?:a{1000}){1000})b", "a pattern that is too large"},
     {"[a[b]]", "a class inside a class (at character 3)"},
     {"[a&&b]", "an intersection of classes (at character 3)"},
     {"[z-a]", "a range of characters that does not ascend (at character 4)"},

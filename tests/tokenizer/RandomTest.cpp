@@ -99,8 +99,9 @@ TEST(RandomDamage, IsRefusedOrHarmless) {
     made.spaceClass = 0;
     made.lstrip = true;
     made.steps = HandMade::allSteps();
-    made.kind = std::array<schema::TokenizerKind, 3>{schema::TokenizerKind_byte_level_bpe, schema::TokenizerKind_wordpiece,
-                                                     schema::TokenizerKind_unigram}[static_cast<size_t>(i) % 3];
+    made.kind =
+        std::array<schema::TokenizerKind, 4>{schema::TokenizerKind_byte_level_bpe, schema::TokenizerKind_wordpiece,
+                                             schema::TokenizerKind_unigram, schema::TokenizerKind_wordlevel}[static_cast<size_t>(i) % 4];
     made.scores.assign(made.pieceEnds.size(), -1.0f);
     made.unknown = HandMade::bos;
     std::vector<uint32_t>* const lists[] = {&made.pieceEnds,

@@ -39,6 +39,8 @@ std::vector<float>& unigram(HandMade& made) {
   return made.scores;
 }
 
+const char* const badPair = "puts pairs of texts together by a misshapen list";
+const char* const badPairIds = "puts ids around pairs of texts that are not in the vocabulary";
 const char* const badClasses = "has misshapen character classes";
 
 const Corruption corruptions[] = {
@@ -60,6 +62,12 @@ const Corruption corruptions[] = {
     {"ClassOutOfRange", [](HandMade& t) { t.spaceClass = 1; }, "names character classes that it has not"},
     {"PrefixOutOfRange", [](HandMade& t) { t.prefix = {259}; }, "begins or ends texts with ids that are not in the vocabulary"},
     {"EndOutOfRange", [](HandMade& t) { t.eos = {-1}; }, "begins or ends texts with ids that are not in the vocabulary"},
+    {"PairTypesMissing", [](HandMade& t) { t.pair = {-1, -2}, t.pairTypes = {0}; }, badPair},
+    {"PairOfOneText", [](HandMade& t) { t.pair = {-1, 'a'}, t.pairTypes = {0, 0}; }, badPair},
+    {"PairOfThreeTexts", [](HandMade& t) { t.pair = {-1, -2, -2}, t.pairTypes = {0, 1, 1}; }, badPair},
+    {"PairTooLong", [](HandMade& t) { t.pair.assign(65, 'a'), t.pair[0] = -1, t.pair[1] = -2, t.pairTypes.assign(65, 0); }, badPair},
+    {"PairOutOfRange", [](HandMade& t) { t.pair = {-1, -2, 259}, t.pairTypes = {0, 1, 1}; }, badPairIds},
+    {"PairOfNoText", [](HandMade& t) { t.pair = {-1, -2, -3}, t.pairTypes = {0, 1, 1}; }, badPairIds},
     {"UnknownOutOfRange", [](HandMade& t) { t.unknown = 259; }, "has an unknown token that is not in the vocabulary"},
     {"BytesIncomplete", [](HandMade& t) { t.byteTokens.pop_back(); }, "has an incomplete list of bytes"},
     {"BytesMissing", [](HandMade& t) { t.byteTokens.clear(); }, "has no tokens of single bytes"},
@@ -88,6 +96,7 @@ const Corruption corruptions[] = {
     {"CompositionBeyond", [](HandMade& t) { steps(t)[3].compositions[2] = 0x110000; }, badOrder},
     {"CompositionOfNothing", [](HandMade& t) { steps(t)[3].compositions[2] = 0; }, badOrder},
     {"WordPieceWithoutUnknown", [](HandMade& t) { t.kind = schema::TokenizerKind_wordpiece; }, "has no unknown token"},
+    {"WordLevelWithoutUnknown", [](HandMade& t) { t.kind = schema::TokenizerKind_wordlevel; }, "has no unknown token"},
     {"UnigramWithoutScores", [](HandMade& t) { t.kind = schema::TokenizerKind_unigram; }, "has no score for every piece"},
     {"UnigramScoreNoNumber", [](HandMade& t) { unigram(t)[7] = NAN; }, "has a score that is no number"},
     {"UnigramUnknownScore", [](HandMade& t) { unigram(t), t.unknownScore = INFINITY; }, "has no score for every piece"},

@@ -27,6 +27,15 @@ size_t qc_tokenizer_scratch_bytes(const qc_tokenizer* tokenizer, size_t text_byt
 qc_status qc_tokenizer_encode(const qc_tokenizer* tokenizer, const char* text, size_t text_bytes, int add_special, int parse_special,
                               void* scratch, int32_t* out_ids, size_t capacity, size_t* out_count);
 
+/* Whether the tokenizer says how two texts are put together (a question and a passage, for models that compare them). */
+int qc_tokenizer_takes_pairs(const qc_tokenizer* tokenizer);
+/* As qc_tokenizer_encode, of two texts: the ids in the order of the tokenizer's template for pairs, without its own ids where `add_special` is zero,
+ * and the segment of each id, 0 to 255, as BERT's input token_type_ids takes them. Both arrays have room for `capacity`. `scratch` has
+ * qc_tokenizer_scratch_bytes of the longer text. QC_ERROR_ARGUMENT too where the tokenizer takes no pairs. */
+qc_status qc_tokenizer_encode_pair(const qc_tokenizer* tokenizer, const char* first, size_t first_bytes, const char* second,
+                                   size_t second_bytes, int add_special, int parse_special, void* scratch, int32_t* out_ids,
+                                   int32_t* out_segments, size_t capacity, size_t* out_count);
+
 /* The text of ids, streamed: keeps the bytes of an unfinished UTF-8 character until it is complete. */
 typedef struct qc_decoder {
   uint8_t pending[4];

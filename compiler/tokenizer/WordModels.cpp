@@ -1,10 +1,11 @@
-// The vocabulary of a WordPiece model.
+// The vocabularies of WordPiece and WordLevel models: words.
 #include "compiler/tokenizer/TokenizerJson.h"
 
 namespace quantc::tokenizer_import {
+namespace {
 
-void readWordPieceModel(const JsonPlace& model, TokenizerReading& reading) {
-  TokenizerTables& tables = reading.tables;
+/// The vocabulary, all of which text is looked up in, and the token of what it lacks.
+void readWords(const JsonPlace& model, TokenizerReading& reading) {
   const JsonPlace vocabulary = model.at("vocab");
   if (vocabulary.object().empty())
     vocabulary.fail("is empty, expected tokens and their ids; fetch the file again");
@@ -13,17 +14,26 @@ void readWordPieceModel(const JsonPlace& model, TokenizerReading& reading) {
     if (name.empty())
       place.fail("is a token without text; remove it");
     reading.addToken(place, name, place.integer());
-    tables.lookupIds.push_back(reading.ids.at(name));
+    reading.tables.lookupIds.push_back(reading.ids.at(name));
   }
+  readUnknownToken(model, reading);
+  if (reading.tables.unknown < 0)
+    model.fail("has no \"unk_token\", expected one for words that the vocabulary lacks; correct the file");
+}
+
+}  // namespace
+
+void readWordPieceModel(const JsonPlace& model, TokenizerReading& reading) {
+  TokenizerTables& tables = reading.tables;
+  readWords(model, reading);
   tables.continuing = model.textOr("continuing_subword_prefix", "##");
   const std::optional<JsonPlace> longest = model.find("max_input_chars_per_word");
   const int64_t characters = longest ? longest->integer() : 100;
   if (characters < 0 || characters > UINT16_MAX)
     longest->fail("is " + std::to_string(characters) + ", expected 0 to 65535; correct the file");
   tables.longestWord = static_cast<uint32_t>(characters);
-  readUnknownToken(model, reading);
-  if (tables.unknown < 0)
-    model.fail("has no \"unk_token\", expected one for words that the vocabulary lacks; correct the file");
 }
+
+void readWordLevelModel(const JsonPlace& model, TokenizerReading& reading) { readWords(model, reading); }
 
 }  // namespace quantc::tokenizer_import
