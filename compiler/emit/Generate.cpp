@@ -9,6 +9,7 @@
 #include "dialects/tfm/Tfm.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 namespace quantc {
@@ -147,32 +148,63 @@ Architecture architectureOf(kern::ProgramOp program) {
   return architecture;
 }
 
+namespace {
+
+/// The kernels that the programs of an architecture call.
+std::vector<GeneratedKernel> kernelsOf(ModuleOp module, Architecture architecture) {
+  llvm::StringSet<> called;
+  for (auto program : module.getOps<kern::ProgramOp>())
+    for (auto call : program.getOps<kern::CallOp>())
+      if (architectureOf(program) == architecture)
+        called.insert(call.getKernel()), called.insert(call.getKernelOne());
+  std::vector<GeneratedKernel> kernels;
+  for (auto kernel : module.getOps<kern::KernelOp>()) {
+    if (!called.contains(kernel.getSymName()))
+      continue;
+    kernels::KernelSpec spec = kernelSpecOf(kernel);
+    std::string symbol = kernels::kernelSymbol(spec);
+    kernels.push_back({kernel.getSymName().str(), std::move(spec), std::move(symbol)});
+  }
+  return kernels;
+}
+
+}  // namespace
+
 GeneratedCode generateCode(ModuleOp module, const EmitOptions& options, EmitReport& report) {
   GeneratedCode code;
-  for (auto kernel : module.getOps<kern::KernelOp>()) {
-    code.specs.push_back(kernelSpecOf(kernel));
-    code.symbols.push_back(kernels::kernelSymbol(code.specs.back()));
+  for (auto program : module.getOps<kern::ProgramOp>()) {
+    if (program.isEncoder())
+      continue;
+    code.kernels[architectureOf(program)] = kernelsOf(module, architectureOf(program));
+    for (const TargetVariant& target : variantsOf(architectureOf(program)))
+      if (options.variant.empty() || options.variant == target.name)
+        code.variants.push_back({target, {}});
   }
-  for (auto program : module.getOps<kern::ProgramOp>())
-    if (!program.isEncoder())
-      for (const TargetVariant& target : variantsOf(architectureOf(program)))
-        if (options.variant.empty() || options.variant == target.name)
-          code.variants.push_back({target, {}});
 
-  size_t perVariant = code.specs.size(), count = perVariant * code.variants.size();
+  struct Task {
+    const GeneratedKernel* kernel;
+    const TargetVariant* target;
+  };
+  std::vector<Task> tasks;
+  for (const GeneratedVariant& variant : code.variants)
+    for (const GeneratedKernel& kernel : code.kernels.at(variant.target.architecture))
+      tasks.push_back({&kernel, &variant.target});
+  const size_t count = tasks.size();
   std::vector<kernels::KernelObject> objects(count);
   std::mutex mutex;
   size_t done = 0;
   runParallel(count, options.jobs, [&](size_t i) {
-    objects[i] = kernels::compileKernel(code.specs[i % perVariant], code.variants[i / perVariant].target, options.kernelCache);
+    objects[i] = kernels::compileKernel(tasks[i].kernel->spec, *tasks[i].target, options.kernelCache);
     std::lock_guard<std::mutex> lock(mutex);
     ++done;
     if (options.progress)
       options.progress("kernels", double(done) / count);
   });
-  for (size_t v = 0; v < code.variants.size(); ++v) {
-    std::vector<kernels::KernelObject> own(objects.begin() + v * perVariant, objects.begin() + (v + 1) * perVariant);
-    code.variants[v].image = kernels::linkImage(own, code.variants[v].target);
+  auto next = objects.begin();
+  for (GeneratedVariant& variant : code.variants) {
+    const auto end = next + static_cast<ptrdiff_t>(code.kernels.at(variant.target.architecture).size());
+    variant.image = kernels::linkImage({next, end}, variant.target);
+    next = end;
   }
   report.kernels = count;
   for (const kernels::KernelObject& object : objects) {
@@ -189,9 +221,9 @@ std::string emitAssembly(ModuleOp module) {
   std::string text;
   for (auto program : module.getOps<kern::ProgramOp>())
     for (const TargetVariant& target : program.isEncoder() ? std::vector<TargetVariant>() : variantsOf(architectureOf(program)))
-      for (auto kernel : module.getOps<kern::KernelOp>())
+      for (const GeneratedKernel& kernel : kernelsOf(module, target.architecture))
         text += std::string("# ") + architectureName(target.architecture) + " " + target.name + "\n" +
-                kernels::kernelAssembly(kernelSpecOf(kernel), target);
+                kernels::kernelAssembly(kernel.spec, target);
   return text;
 }
 

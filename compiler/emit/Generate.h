@@ -1,5 +1,7 @@
-// Code images of a lowered module: every kernel for every variant of the programs' architectures.
+// Code images of a lowered module: for every variant the kernels that the programs of its architecture call.
 #pragma once
+
+#include <map>
 
 #include "compiler/emit/Emit.h"
 #include "compiler/kernels/Kernel.h"
@@ -9,12 +11,19 @@ namespace quantc {
 
 struct GeneratedVariant {
   TargetVariant target;
-  kernels::CodeImage image;  ///< entries in the order of the module's kern.kernel operations
+  kernels::CodeImage image;  ///< entries in the order of the architecture's kernels
+};
+
+struct GeneratedKernel {
+  std::string name;  ///< of the kern.kernel
+  kernels::KernelSpec spec;
+  std::string symbol;
 };
 
 struct GeneratedCode {
-  std::vector<kernels::KernelSpec> specs;
-  std::vector<std::string> symbols;
+  /// What the programs of an architecture call, steps and encoder together, in the order of the module. Another architecture's kernels may not
+  /// even be possible: its tiles have another size.
+  std::map<Architecture, std::vector<GeneratedKernel>> kernels;
   std::vector<GeneratedVariant> variants;
 };
 

@@ -59,8 +59,6 @@ public:
       : parts(parts), headerBytes(headerBytes), report(report) {
     // Offsets and hashes that happen to be zero take their place too, so the header's size is known before they are.
     builder.ForceDefaults(true);
-    for (auto [i, kernel] : llvm::enumerate(module().getOps<kern::KernelOp>()))
-      kernelIndex[kernel.getSymName()] = i;
   }
 
   std::vector<uint8_t> run() {
@@ -129,12 +127,15 @@ private:
       if (auto buffer = dyn_cast<kern::BufferOp>(op))
         addBuffer(buffer.getResult(), buffer.getName(), spaceOf(buffer.getSpace()), requireOffset(buffer.getOffset()), buffer.getBytes());
     }
+    std::vector<Offset<schema::Kernel>> kernels;
+    kernelIndex.clear();
+    for (const GeneratedKernel& kernel : parts.code->kernels.at(architectureOf(program))) {
+      kernelIndex[kernel.name] = kernels.size();
+      kernels.push_back(schema::CreateKernelDirect(builder, kernel.symbol.c_str(), kernel.spec.family.c_str()));
+    }
     std::vector<Offset<schema::Call>> calls;
     for (auto call : program.getOps<kern::CallOp>())
       calls.push_back(writeCall(call));
-    std::vector<Offset<schema::Kernel>> kernels;
-    for (size_t i = 0; i < parts.code->specs.size(); ++i)
-      kernels.push_back(schema::CreateKernelDirect(builder, parts.code->symbols[i].c_str(), parts.code->specs[i].family.c_str()));
     uint64_t arenaBytes = arenaBytesOf(program);
     report.arenaBytes = std::max(report.arenaBytes, arenaBytes);
     return schema::CreateProgramDirect(builder, static_cast<schema::Architecture>(architectureOf(program)), parts.weightsSegments[index],

@@ -1,10 +1,13 @@
 // One answer everywhere: the hash of all logits is the same on every variant, under emulation, with any number of threads and any chunk.
+#include <cstring>
 #include <set>
 
+#include "compiler/weights/WeightFile.h"
 #include "targets/Target.h"
 #include "tests/end_to_end/Programs.h"
 #include "tests/end_to_end/ZooDecoders.h"
 #include "tests/support/HostRuns.h"
+#include "tests/support/SafetensorsWriter.h"
 
 using namespace quantc;
 using namespace quantc::test;
@@ -122,5 +125,81 @@ TEST_P(ZooSameBits, OnEveryArchitecture) {
 
 INSTANTIATE_TEST_SUITE_P(Zoo, ZooSameBits, testing::ValuesIn(kZooDecoders), zooName);
 INSTANTIATE_TEST_SUITE_P(Mixtures, ZooSameBits, testing::ValuesIn(kZooMixtures), zooName);
+
+/// Models of images: the stored inputs of the first sequence.
+class ZooImages : public testing::TestWithParam<const char*> {};
+
+std::vector<std::string> storedInputs(const std::filesystem::path& model, const TemporaryFolder& temporary) {
+  const auto file = openWeightFile(model / "expected.safetensors");
+  std::vector<std::string> arguments;
+  for (const StoredTensor& tensor : file->tensors()) {
+    if (tensor.name.rfind("in.", 0) != 0)
+      continue;
+    const auto* begin = reinterpret_cast<const char*>(tensor.data);
+    std::string bytes(begin, tensor.bytes / static_cast<size_t>(tensor.shape[0]));
+    if (tensor.type == StoredType::i64) {
+      std::vector<int64_t> wide(bytes.size() / sizeof(int64_t));
+      std::memcpy(wide.data(), bytes.data(), bytes.size());
+      bytes = bytesOfValues(std::vector<int32_t>(wide.begin(), wide.end()));
+    }
+    arguments.push_back("--input");
+    arguments.push_back(tensor.name.substr(3) + "=" + temporary.write(tensor.name, bytes).string());
+  }
+  return arguments;
+}
+
+TEST_P(ZooImages, OnEveryArchitecture) {
+  const std::string name = std::string("zoo/") + GetParam();
+  QUANTC_NEED_SHARED(name);
+  TemporaryFolder temporary;
+  const std::filesystem::path model = sharedFolder() / name;
+  const std::vector<std::string> inputs = storedInputs(model, temporary);
+  ASSERT_FALSE(inputs.empty());
+  for (const char* quant : {"f32", "int8"}) {
+    const std::filesystem::path artifact = temporary.path() / (std::string(quant) + ".qc");
+    ASSERT_NO_FATAL_FAILURE(compile(model / "model.onnx", quant, "x86_64,arm64,riscv64", artifact));
+    std::string expected;
+    for (Architecture architecture : {Architecture::x86_64, Architecture::arm64, Architecture::riscv64}) {
+      std::vector<std::string> command = runnerOf(architecture, "");
+      if (command.empty())
+        GTEST_SKIP() << "needs all runtimes (cmake --build build --target runtimes)";
+      command.push_back(artifact.string());
+      command.insert(command.end(), inputs.begin(), inputs.end());
+      command.insert(command.end(), {"--logits-hash", "--threads", architecture == Architecture::arm64 ? "3" : "1"});
+      const ProcessResult result = runProcess(command);
+      ASSERT_EQ(result.exitCode, 0) << result.err;
+      ASSERT_EQ(result.out.size(), 65u) << result.out;
+      expected = expected.empty() ? result.out : expected;
+      EXPECT_EQ(result.out, expected) << quant << " " << architectureName(architecture);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, ZooImages, testing::Values("sd-unet", "sd-vae-decoder", "vit"), zooName);
+
+/// Heads of 8, an odd width of the MLP: the tokens of a small trained model, and its answers.
+TEST(Stories, SameTokensOnEveryArchitecture) {
+  QUANTC_NEED_SHARED("models/stories260K");
+  TemporaryFolder temporary;
+  const std::filesystem::path model = sharedFolder() / "models/stories260K", artifact = temporary.path() / "model.qc";
+  for (const char* quant : {"f32", "int8", "int4"}) {
+    ASSERT_NO_FATAL_FAILURE(compile(model, quant, "x86_64,arm64,riscv64", artifact));
+    std::string expected;
+    for (const TargetVariant& variant : allVariants()) {
+      if (hostLacks(variant))
+        continue;
+      std::vector<std::string> command = runnerOf(variant.architecture, variant.qemuArguments);
+      if (command.empty())
+        GTEST_SKIP() << "needs all runtimes (cmake --build build --target runtimes)";
+      command.insert(command.end(), {artifact.string(), "--prompt", "Once upon a time", "--max-tokens", "40", "--temperature", "0",
+                                     "--print-ids", "--logits-hash", "--variant=" + variant.name});
+      const ProcessResult result = runProcess(command);
+      ASSERT_EQ(result.exitCode, 0) << result.err;
+      ASSERT_GT(result.out.size(), 100u) << result.out;
+      expected = expected.empty() ? result.out : expected;
+      EXPECT_EQ(result.out, expected) << quant << " " << variant.name;
+    }
+  }
+}
 
 }  // namespace
