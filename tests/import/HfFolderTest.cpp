@@ -211,8 +211,8 @@ TEST_F(HfFolder, UnknownArchitectureListsTheKnown) {
   model.config["model_type"] = "mamba";
   EXPECT_EQ(errorOf(model), file("config.json") +
                                 ": 'model_type' is 'mamba', supported are bert, bloom, clip_text_model, distilbert, gemma, gemma2, "
-                                "gemma3_text, glm4, gpt2, llama, mistral, mixtral, opt, phi3, qwen2, qwen3, switch_transformers, t5, vit, "
-                                "whisper; export the model "
+                                "gemma3_text, glm4, gpt2, llama, mistral, mixtral, opt, phi3, qwen2, qwen2_moe, qwen3, qwen3_moe, "
+                                "switch_transformers, t5, vit, whisper; export the model "
                                 "to ONNX and compile that");
   model.config.erase("model_type");
   EXPECT_THAT(errorOf(model), HasSubstr("'model_type' is absent, expected a string"));

@@ -25,6 +25,8 @@ public:
       architecture_ = "llama";
     if (architecture_ == "gemma3_text")
       architecture_ = "gemma3";
+    if (architecture_ == "qwen2_moe" || architecture_ == "qwen3_moe")
+      architecture_.erase(5, 1);
     writer.text("general.architecture", architecture_);
     if (architecture_ == "gpt2")
       addGpt2();
@@ -144,6 +146,12 @@ private:
       addRopeFactors(rope, headDim);
     if (config_.contains("num_local_experts"))
       writer.u32(key("expert_count"), number("num_local_experts")).u32(key("expert_used_count"), number("num_experts_per_tok"));
+    if (config_.contains("num_experts")) {
+      writer.u32(key("expert_count"), number("num_experts")).u32(key("expert_used_count"), number("num_experts_per_tok"));
+      writer.u32(key("expert_feed_forward_length"), number("moe_intermediate_size"));
+    }
+    if (config_.contains("shared_expert_intermediate_size"))
+      writer.u32(key("expert_shared_feed_forward_length"), number("shared_expert_intermediate_size"));
     copy("model.embed_tokens", "token_embd");
     copyNorm("model.norm", "output_norm");
     if (has("lm_head.weight"))
@@ -185,12 +193,28 @@ private:
     copy(from + "block_sparse_moe.gate", to + "ffn_gate_inp");
     if (has(from + "block_sparse_moe.gate.weight"))
       for (auto [expert, together] : {std::pair{"w1", "gate"}, {"w2", "down"}, {"w3", "up"}})
-        addExperts(from + "block_sparse_moe.experts.", expert, to + "ffn_" + together);
+        addExperts(from + "block_sparse_moe.experts.", expert, to + "ffn_" + together, number("num_local_experts"));
+    addQwenExperts(from + "mlp.", to);
+  }
+
+  void addQwenExperts(const std::string& from, const std::string& to) {
+    if (!has(from + "gate.weight"))
+      return;
+    copy(from + "gate", to + "ffn_gate_inp");
+    for (const char* name : {"gate", "up", "down"}) {
+      addExperts(from + "experts.", std::string(name) + "_proj", to + "ffn_" + name, number("num_experts"));
+      copy(from + "shared_expert." + name + "_proj", to + "ffn_" + name + "_shexp");
+    }
+    if (!has(from + "shared_expert_gate.weight"))
+      return;
+    Floats gate = read(from + "shared_expert_gate.weight");
+    gate.shape.erase(gate.shape.begin());  // the converter squeezes it
+    write(to + "ffn_gate_inp_shexp.weight", gate);
   }
 
   /// All experts in one tensor, or, as old converters wrote them, each in one of its own.
-  void addExperts(const std::string& from, const std::string& name, const std::string& to) {
-    Floats all{{number("num_local_experts")}, {}};
+  void addExperts(const std::string& from, const std::string& name, const std::string& to, int64_t experts) {
+    Floats all{{experts}, {}};
     for (int64_t expert = 0; expert < all.shape[0]; ++expert) {
       Floats one = read(from + std::to_string(expert) + "." + name + ".weight");
       if (separateExperts_)

@@ -60,7 +60,8 @@ private:
       attended = norm(prefix + config_.attentionOutputNorm, attended);
     x = b_.binary(prefix + "attention_residual", tfm::BinaryKind::add, x, attended);
     Value inner = norm(prefix + config_.mlpNorm, x);
-    Value transformed = config_.experts ? mixture(prefix + "block_sparse_moe.", inner) : mlp(prefix + "mlp.", inner);
+    Value transformed = config_.mixture.isIn(layer) ? mixture(prefix + config_.mixture.prefix, inner)
+                                                    : mlp(prefix + "mlp.", inner, {"intermediate_size", config_.intermediate});
     if (config_.mlpOutputNorm)
       transformed = norm(prefix + config_.mlpOutputNorm, transformed);
     return b_.binary(prefix + "mlp_residual", tfm::BinaryKind::add, x, transformed);
@@ -116,8 +117,8 @@ private:
     return linear(prefix + "o_proj", attended, out, heads, config_.outputBias);
   }
 
-  Value mlp(const std::string& prefix, Value x) {
-    Dimension outer{"hidden_size", config_.hidden}, inner{"intermediate_size", config_.intermediate};
+  Value mlp(const std::string& prefix, Value x, Dimension inner) {
+    Dimension outer{"hidden_size", config_.hidden};
     Value gate, up;
     if (config_.fusedGateUp) {
       Dimension whole{"2 * intermediate_size", 2 * inner.size};
@@ -131,20 +132,30 @@ private:
     return linear(prefix + "down_proj", gated, outer, inner, config_.mlpBias);
   }
 
-  /// Every token's MLP is the weighted sum of those that its router chooses.
+  /// Every token's MLP is the weighted sum of those that its router chooses, and of one that all take.
   Value mixture(const std::string& prefix, Value x) {
-    Dimension outer{"hidden_size", config_.hidden}, inner{"intermediate_size", config_.intermediate};
-    Value scores = linear(prefix + "gate", x, {"num_local_experts", config_.experts}, outer, false);
-    auto [factors, indices] = b_.topK(prefix + "top_k", scores, config_.expertsPerToken, true);
-    auto product = [&, chosen = indices](const char* name, Value input, Dimension out, Dimension in) {
+    const MixtureConfig& config = config_.mixture;
+    Dimension outer{"hidden_size", config_.hidden}, inner{"the experts' intermediate size", config.intermediate};
+    Value scores = linear(prefix + "gate", x, {"the number of experts", config.experts}, outer, false);
+    auto [factors, indices] = b_.topK(prefix + "top_k", scores, config.perToken, config.normalized);
+    auto product = [&, chosen = indices](const std::string& name, Value input, Dimension out, Dimension in) {
+      const std::string all = prefix + "experts.";
       Value weights = b_.expertWeights(
-          prefix + name, [&](int64_t expert) { return prefix + "experts." + std::to_string(expert) + "." + name; }, config_.experts,
-          out.size, in.size, "num_local_experts " + std::to_string(config_.experts) + ", " + describe(out) + ", " + describe(in));
-      return b_.expertLinear(prefix + name, input, weights, chosen, config_.experts);
+          all + name, [&](int64_t expert) { return all + std::to_string(expert) + "." + name; }, config.experts, out.size, in.size,
+          "the number of experts " + std::to_string(config.experts) + ", " + describe(out) + ", " + describe(in));
+      return b_.expertLinear(all + name, input, weights, chosen, config.experts);
     };
-    Value gate = b_.unary(prefix + "act_fn", config_.activationKind, product("w1", x, inner, outer));
-    Value gated = b_.binary(prefix + "gated", tfm::BinaryKind::mul, gate, product("w3", x, inner, outer));
-    return b_.combine(prefix + "combine", product("w2", gated, outer, inner), factors);
+    Value gate = b_.unary(prefix + "act_fn", config_.activationKind, product(config.gate, x, inner, outer));
+    Value gated = b_.binary(prefix + "gated", tfm::BinaryKind::mul, gate, product(config.up, x, inner, outer));
+    Value sum = b_.combine(prefix + "combine", product(config.down, gated, outer, inner), factors);
+    return config.sharedIntermediate ? b_.binary(prefix + "sum", tfm::BinaryKind::add, sum, shared(prefix, x)) : sum;
+  }
+
+  Value shared(const std::string& prefix, Value x) {
+    const std::string gate = prefix + "shared_expert_gate";
+    Value result = mlp(prefix + "shared_expert.", x, {"shared_expert_intermediate_size", config_.mixture.sharedIntermediate});
+    Value factor = b_.unary(gate, tfm::UnaryKind::sigmoid, linear(gate, x, {"one gate", 1}, {"hidden_size", config_.hidden}, false));
+    return b_.binary(gate, tfm::BinaryKind::mul, result, factor);
   }
 
   HfBuilder& b_;
@@ -158,6 +169,14 @@ DecoderConfig::DecoderConfig(const ConfigJson& config, std::optional<RopeParamet
       vocabulary(config.count("vocab_size")), attention(attentionShape(config, hidden)),
       rope(givenRope ? std::move(*givenRope) : ropeParameters(config, attention.headDim)), epsilon(config.number("rms_norm_eps", 1e-6)),
       maximumContext(config.count("max_position_embeddings")), attentionScale(1 / std::sqrt(static_cast<double>(attention.headDim))) {}
+
+void readExperts(const ConfigJson& config, const char* key, int64_t experts, int64_t perToken, MixtureConfig& out) {
+  out.experts = config.count(key, experts);
+  out.perToken = config.count("num_experts_per_tok", perToken);
+  if (out.perToken > out.experts)
+    config.fail("num_experts_per_tok",
+                "is " + std::to_string(out.perToken) + ", expected at most " + key + ", which is " + std::to_string(out.experts), kCorrect);
+}
 
 ImportedModel importDecoder(HfBuilder& builder, const DecoderConfig& config) { return DecoderImport(builder, config).run(); }
 

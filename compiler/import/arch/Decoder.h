@@ -1,11 +1,28 @@
 // Decoders that share Llama's structure: pre-norm blocks of attention with RoPE and a gated MLP. What differs is told by a few numbers and flags.
 #pragma once
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "compiler/import/arch/Architectures.h"
 
 namespace quantc {
+
+/// Experts of which every token takes `perToken`, in place of one MLP.
+struct MixtureConfig {
+  int64_t experts = 0, perToken = 0;  ///< 0: none
+  int64_t intermediate = 0;           ///< the inner width of an expert
+  bool normalized = true;             ///< the chosen ones' factors are divided by their sum
+  int64_t sharedIntermediate = 0;     ///< of an expert that every token takes too, times the sigmoid of a gate; 0: none
+  int64_t sparseStep = 1;             ///< the last of every so many layers has experts
+  std::vector<int64_t> denseLayers;   ///< layers that have none in any case
+  const char *prefix = "mlp.", *gate = "gate_proj", *up = "up_proj", *down = "down_proj";
+
+  bool isIn(int64_t layer) const {
+    return experts && (layer + 1) % sparseStep == 0 && std::find(denseLayers.begin(), denseLayers.end(), layer) == denseLayers.end();
+  }
+};
 
 struct DecoderConfig {
   /// What all of them name alike in config.json; flags as for Llama without biases.
@@ -35,9 +52,11 @@ struct DecoderConfig {
   /// Norms of a layer. Those of outputs are behind attention and MLP, before the residual is added; null: none.
   const char *inputNorm = "input_layernorm", *attentionOutputNorm = nullptr, *mlpNorm = "post_attention_layernorm",
              *mlpOutputNorm = nullptr;
-  /// Experts of which every token takes `expertsPerToken`, in place of one MLP; 0: none.
-  int64_t experts = 0, expertsPerToken = 0;
+  MixtureConfig mixture;
 };
+
+/// Reads how many experts there are, under `key`, and of how many a token takes; defaults where a config does not say.
+void readExperts(const ConfigJson& config, const char* key, int64_t experts, int64_t perToken, MixtureConfig& out);
 
 ImportedModel importDecoder(HfBuilder& builder, const DecoderConfig& config);
 

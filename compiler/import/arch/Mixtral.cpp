@@ -8,13 +8,12 @@ ImportedModel importMixtral(HfBuilder& builder) {
   DecoderConfig decoder(config);
   decoder.activationKind = activation(config, "hidden_act", "silu");
   decoder.window = config.count("sliding_window", 0);
-  decoder.experts = config.count("num_local_experts", 8);
-  decoder.expertsPerToken = config.count("num_experts_per_tok", 2);
-  if (decoder.expertsPerToken > decoder.experts)
-    config.fail("num_experts_per_tok",
-                "is " + std::to_string(decoder.expertsPerToken) + ", expected at most num_local_experts, which is " +
-                    std::to_string(decoder.experts),
-                kCorrect);
+  decoder.mixture.prefix = "block_sparse_moe.";
+  decoder.mixture.gate = "w1";
+  decoder.mixture.up = "w3";
+  decoder.mixture.down = "w2";
+  decoder.mixture.intermediate = decoder.intermediate;
+  readExperts(config, "num_local_experts", 8, 2, decoder.mixture);
   decoder.tiedHead = config.flag("tie_word_embeddings", false);
   return importDecoder(builder, decoder);
 }

@@ -25,12 +25,12 @@ const GgufArchitecture* findGgufArchitecture(std::string_view name) {
   return nullptr;
 }
 
-const char* modelTypeOfMixture(const GgufArchitecture& architecture) {
-#define GGUF_MIXTURE(file, modelType)               \
+std::optional<GgufMixture> mixtureOf(const GgufArchitecture& architecture) {
+#define GGUF_MIXTURE(file, modelType, normalized)   \
   if (std::string_view(architecture.name) == #file) \
-    return #modelType;
+    return GgufMixture{#modelType, normalized};
 #include "compiler/import/gguf/GgufArchitectures.inc"
-  return nullptr;
+  return std::nullopt;
 }
 
 std::string knownGgufArchitectures() {

@@ -1,6 +1,7 @@
 // The architectures of GGUF files: what they call the keys and tensors that the code of compiler/import/arch reads.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,7 @@ struct GgufKey {
   bool required;
 };
 
-enum class GgufArrangement : uint8_t { asIs, transposed, queries, keys };
+enum class GgufArrangement : uint8_t { asIs, transposed, queries, keys, row };
 struct GgufTensorName {
   GgufFamily family;
   std::string_view name;    ///< in the architecture's code, {} for every number in it
@@ -41,8 +42,12 @@ inline bool hasRope(const GgufArchitecture& architecture) {
 
 /// nullptr when unknown.
 const GgufArchitecture* findGgufArchitecture(std::string_view name);
-/// The model_type of an architecture's files that have experts; nullptr where it has none.
-const char* modelTypeOfMixture(const GgufArchitecture& architecture);
+struct GgufMixture {
+  const char* modelType;
+  bool normalized;  ///< the chosen experts' factors are divided by their sum
+};
+/// What an architecture's files that have experts are; nullopt where it has none.
+std::optional<GgufMixture> mixtureOf(const GgufArchitecture& architecture);
 /// "gpt2, llama"
 std::string knownGgufArchitectures();
 

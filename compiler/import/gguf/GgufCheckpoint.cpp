@@ -60,6 +60,7 @@ std::optional<CheckpointTensor> GgufCheckpoint::find(const std::string& name) co
     case GgufArrangement::asIs: return CheckpointTensor{0, tensor};
     case GgufArrangement::transposed:
       return CheckpointTensor{0, tensor, tensor->shape.size() == 2 ? Arrangement::transposed : Arrangement::asIs};
+    case GgufArrangement::row: return CheckpointTensor{0, tensor, tensor->shape.size() == 1 ? Arrangement::row : Arrangement::asIs};
     case GgufArrangement::queries: return CheckpointTensor{0, tensor, architecture_.queriesAndKeys, heads_};
     case GgufArrangement::keys: return CheckpointTensor{0, tensor, architecture_.queriesAndKeys, kvHeads_};
     }

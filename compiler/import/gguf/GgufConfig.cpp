@@ -25,7 +25,9 @@ public:
         set(row.configKey, prefix_ + row.key,
             row.kind == GgufKeyKind::count ? json(static_cast<uint64_t>(metadata_.count(prefix_ + row.key)))
                                            : json(metadata_.number(prefix_ + row.key)));
-    config_["model_type"] = modelType();
+    config_["model_type"] = architecture_.modelType;
+    if (config_.contains("num_local_experts"))
+      readMixture();
     config_["vocab_size"] = static_cast<uint64_t>(vocabulary());
     config_["tie_word_embeddings"] = file_.find("output.weight") == nullptr;
     set("use_sliding_window", prefix_ + "attention.sliding_window", config_.contains("sliding_window"));
@@ -44,13 +46,18 @@ private:
     names_[configKey] = key;
   }
 
-  const char* modelType() const {
-    if (!config_.contains("num_local_experts"))
-      return architecture_.modelType;
-    const char* mixture = modelTypeOfMixture(architecture_);
+  void readMixture() {
+    const std::optional<GgufMixture> mixture = mixtureOf(architecture_);
     if (!mixture)
       metadata_.fail(prefix_ + "expert_count", "is not 0, experts are not implemented for " + std::string(architecture_.name), kUseOnnx);
-    return mixture;
+    config_["model_type"] = mixture->modelType;
+    config_["norm_topk_prob"] = mixture->normalized;
+    // Old converters did not write the widths of experts: those that a token takes are together as wide as an MLP.
+    const int64_t width = metadata_.count(prefix_ + "feed_forward_length"), taken = metadata_.count(prefix_ + "expert_used_count", 0);
+    if (!config_.contains("moe_intermediate_size") && taken > 0)
+      config_["moe_intermediate_size"] = width / taken;
+    if (!config_.contains("shared_expert_intermediate_size"))
+      config_["shared_expert_intermediate_size"] = width;
   }
 
   /// A key of which nothing is known may change what the model computes, unless its value says that it does not.

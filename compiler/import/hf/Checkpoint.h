@@ -16,6 +16,7 @@ namespace quantc {
 enum class Arrangement : uint8_t {
   asIs,
   transposed,   ///< [columns, rows]
+  row,          ///< a matrix of one row without that dimension
   rotaryPairs,  ///< rows of every head in the order of pairs: row 2 i + j of the file is row i + j * headDim / 2 of the head
 };
 

@@ -3,10 +3,7 @@
 #include <algorithm>
 
 #include "compiler/support/Error.h"
-#include "compiler/weights/ElementType.h"
 #include "compiler/weights/FloatConversion.h"
-#include "dialects/schemes/BlockFormat.h"
-#include "dialects/tfm/Quotient.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace quantc {
@@ -90,79 +87,6 @@ RankedTensorType HfBuilder::typeLike(Value value, int64_t width) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(value));
   dims.back() = getAffineConstantExpr(width, builder_.getContext());
   return tfm::makeTensorType(dims, builder_.getF32Type());
-}
-
-Attribute HfBuilder::stored(const std::string& name, ArrayRef<int64_t> shape, const std::string& reason) {
-  std::optional<CheckpointTensor> found = checkpoint_.find(name);
-  if (!found)
-    throw UserError(checkpoint_.where() + ":" + name, "there is no such tensor, " + config_.where() + " says " + reason +
-                                                          "; fetch config and weights of the same checkpoint");
-  const StoredTensor& tensor = *found->tensor;
-  SmallVector<int64_t> inFile(shape);
-  if (found->arrangement == Arrangement::transposed)
-    std::reverse(inFile.begin(), inFile.end());
-  if (ArrayRef<int64_t>(tensor.shape) != ArrayRef<int64_t>(inFile))
-    throw UserError(checkpoint_.files()[found->file]->path().string() + ":" + tensor.name,
-                    "has shape " + shapeText(tensor.shape) + ", " + config_.where() + " says " + reason + " and so " +
-                        shapeText({inFile.begin(), inFile.end()}) + "; fetch config and weights of the same checkpoint");
-  used_.insert(tensor.name);
-  MLIRContext* context = builder_.getContext();
-  StringAttr blocks = tensor.blocks ? builder_.getStringAttr(tensor.blocks->name) : StringAttr();
-  Attribute expr = tfm::StoredAttr::get(context, found->file, builder_.getStringAttr(tensor.name), tensorType(tensor, context), blocks);
-  if (found->arrangement == Arrangement::transposed && shape.size() == 2)
-    return transposed(expr);
-  if (found->arrangement == Arrangement::rotaryPairs) {
-    int64_t half = shape.front() / found->heads / 2, rest = shape.size() > 1 ? shape.back() : 1;
-    expr = tfm::ReshapedAttr::get(context, expr, {found->heads, half, 2, rest});
-    expr = tfm::PermutedAttr::get(context, expr, {0, 2, 1, 3});
-    expr = tfm::ReshapedAttr::get(context, expr, shape);
-  }
-  return expr;
-}
-
-int64_t HfBuilder::rowsOf(const std::string& name) {
-  std::optional<CheckpointTensor> found = checkpoint_.find(name);
-  return found && found->tensor->shape.size() == 2 ? found->tensor->shape[0] : 1;
-}
-
-void HfBuilder::ignore(const std::string& name) {
-  if (std::optional<CheckpointTensor> found = checkpoint_.find(name))
-    used_.insert(found->tensor->name);
-}
-
-/// What is transposed twice is as the file has it, groups of quantized numbers included.
-Attribute HfBuilder::transposed(Attribute expr) {
-  if (auto permuted = dyn_cast<tfm::PermutedAttr>(expr); permuted && permuted.getOrder() == ArrayRef<int64_t>{1, 0})
-    return permuted.getInner();
-  return tfm::PermutedAttr::get(builder_.getContext(), expr, {1, 0});
-}
-
-Attribute HfBuilder::rows(Attribute expr, int64_t begin, int64_t end) {
-  return tfm::SlicedAttr::get(builder_.getContext(), expr, 0, begin, end);
-}
-
-Attribute HfBuilder::columns(Attribute expr, ArrayRef<int64_t> indices) {
-  SmallVector<Attribute> parts;
-  for (int64_t index : indices)
-    parts.push_back(tfm::SlicedAttr::get(builder_.getContext(), expr, 1, index, index + 1));
-  return tfm::ConcatenatedAttr::get(builder_.getContext(), parts, 1);
-}
-
-Attribute HfBuilder::stacked(ArrayRef<Attribute> exprs) {
-  return exprs.size() == 1 ? exprs[0] : Attribute(tfm::ConcatenatedAttr::get(builder_.getContext(), exprs, 0));
-}
-
-Attribute HfBuilder::partOfRows(Attribute expr, int64_t blocks, int64_t parts, int64_t part) {
-  MLIRContext* context = builder_.getContext();
-  SmallVector<int64_t> shape(tfm::typeOfWeight(expr).getShape());
-  int64_t rest = shape.size() > 1 ? shape[1] : 1, perPart = shape[0] / (blocks * parts);
-  shape[0] = blocks * perPart;
-  expr = tfm::ReshapedAttr::get(context, expr, {blocks, parts, perPart, rest});
-  return tfm::ReshapedAttr::get(context, tfm::SlicedAttr::get(context, expr, 1, part, part + 1), shape);
-}
-
-Value HfBuilder::weight(const std::string& name, Attribute expr) {
-  return builder_.create<tfm::WeightOp>(at(name), tfm::typeOfWeight(expr), expr);
 }
 
 Value HfBuilder::linear(const std::string& name, Value input, Value weight, Attribute bias) {
@@ -273,98 +197,6 @@ Value HfBuilder::bidirectionalAttention(const std::string& name, Value query, Va
                                            builder_.getF32FloatAttr(static_cast<float>(scale)),
                                            tfm::MaskKindAttr::get(builder_.getContext(), kind), builder_.getI64IntegerAttr(0),
                                            builder_.getF32FloatAttr(0), builder_.getDenseF32ArrayAttr({}));
-}
-
-std::pair<Value, Value> HfBuilder::topK(const std::string& name, Value logits, int64_t k, bool normalize) {
-  RankedTensorType values = typeLike(logits, k);
-  auto op = builder_.create<tfm::TopKOp>(at(name), values, tfm::withElement(values, builder_.getI32Type()), logits,
-                                         builder_.getI64IntegerAttr(k), builder_.getBoolAttr(normalize));
-  return {op.getValues(), op.getIndices()};
-}
-
-Value HfBuilder::expertWeights(const std::string& name, llvm::function_ref<std::string(int64_t)> each, int64_t experts, int64_t out,
-                               int64_t in, const std::string& reason) {
-  const std::string together = name + ".weight";
-  if (hasTensor(together))
-    return weight(together, tfm::ReshapedAttr::get(builder_.getContext(), stored(together, {experts, out, in}, reason),
-                                                   ArrayRef<int64_t>{experts * out, in}));
-  SmallVector<Attribute> weights;
-  for (int64_t expert = 0; expert < experts; ++expert)
-    weights.push_back(stored(each(expert) + ".weight", {out, in}, reason));
-  return weight(together, stacked(weights));
-}
-
-Value HfBuilder::expertLinear(const std::string& name, Value input, Value weight, Value indices, int64_t experts) {
-  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(indices));
-  dims.push_back(getAffineConstantExpr(ranked(weight).getDimSize(0) / experts, builder_.getContext()));
-  return builder_.create<tfm::ExpertLinearOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, weight, indices,
-                                              builder_.getI64IntegerAttr(experts));
-}
-
-Value HfBuilder::combine(const std::string& name, Value input, Value factors) {
-  SmallVector<AffineExpr> dims = tfm::dimsOf(ranked(input));
-  dims.erase(dims.end() - 2);
-  return builder_.create<tfm::CombineOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), input, factors);
-}
-
-void HfBuilder::beginEncode() {
-  function_.setArgAttr(0, "tfm.name", builder_.getStringAttr("decoder_input_ids"));
-  builder_.setInsertionPointToEnd(module_.getBody());
-  encode_ = builder_.create<func::FuncOp>(module_.getLoc(), "encode", builder_.getFunctionType({}, {}));
-  builder_.setInsertionPointToEnd(encode_.addEntryBlock());
-}
-
-void HfBuilder::endEncode() {
-  builder_.create<func::ReturnOp>(at("encode"));
-  builder_.setInsertionPointToEnd(&function_.getBody().front());
-}
-
-Value HfBuilder::encodeIds(const std::string& name) {
-  unsigned index = encode_.getNumArguments();
-  encode_.insertArgument(index, ids_.getType(), builder_.getDictionaryAttr(builder_.getNamedAttr("tfm.name", builder_.getStringAttr(name))),
-                         at(name));
-  return encode_.getArgument(index);
-}
-
-Value HfBuilder::encodeFloats(const std::string& name, ArrayRef<AffineExpr> dims) {
-  unsigned index = encode_.getNumArguments();
-  encode_.insertArgument(index, tfm::makeTensorType(dims, builder_.getF32Type()),
-                         builder_.getDictionaryAttr(builder_.getNamedAttr("tfm.name", builder_.getStringAttr(name))), at(name));
-  return encode_.getArgument(index);
-}
-
-void HfBuilder::sourceWrite(const std::string& name, Value input, bool keys, const AttentionShape& shape) {
-  builder_.create<tfm::SourceWriteOp>(at(name), input, builder_.getStringAttr(name), builder_.getBoolAttr(keys),
-                                      builder_.getI64IntegerAttr(shape.kvHeads), builder_.getI64IntegerAttr(shape.headDim));
-}
-
-Value HfBuilder::sourceRead(const std::string& name, bool keys, const AttentionShape& shape) {
-  MLIRContext* context = builder_.getContext();
-  AffineExpr dims[] = {tfm::symbolExpr(Symbol::source, context), getAffineConstantExpr(shape.kvHeads * shape.headDim, context)};
-  return builder_.create<tfm::SourceReadOp>(at(name), tfm::makeTensorType(dims, builder_.getF32Type()), builder_.getStringAttr(name),
-                                            builder_.getBoolAttr(keys), builder_.getI64IntegerAttr(shape.kvHeads),
-                                            builder_.getI64IntegerAttr(shape.headDim));
-}
-
-Value HfBuilder::channelsLast(const std::string& name, Value input, AffineExpr positions) {
-  AffineExpr channels = tfm::dimsOf(ranked(input))[0];
-  Value first = builder_.create<tfm::SliceOp>(at(name), tfm::makeTensorType({channels, positions}, builder_.getF32Type()), input, 1,
-                                              tfm::symbolicMap(number(0), builder_.getContext()), 1);
-  return builder_.create<tfm::TransposeOp>(at(name), tfm::makeTensorType({positions, channels}, builder_.getF32Type()), first,
-                                           ArrayRef<int64_t>{1, 0});
-}
-
-Value HfBuilder::convolution(const std::string& name, Value input, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
-                             const std::string& reason) {
-  int64_t channels = ranked(input).getShape().back();
-  AffineExpr rows = tfm::floorDivided(tfm::dimsOf(ranked(input))[0] + (2 * padding - kernel), stride) + 1;
-  Value windows = builder_.create<tfm::WindowsOp>(at(name), tfm::makeTensorType({rows, number(kernel * channels)}, builder_.getF32Type()),
-                                                  input, builder_.getI64IntegerAttr(kernel), builder_.getI64IntegerAttr(stride),
-                                                  builder_.getI64IntegerAttr(padding), builder_.getI64IntegerAttr(padding));
-  Attribute expr = stored(name + ".weight", {out, channels, kernel}, reason);
-  expr = tfm::PermutedAttr::get(builder_.getContext(), expr, {0, 2, 1});
-  expr = tfm::ReshapedAttr::get(builder_.getContext(), expr, {out, kernel * channels});
-  return linear(name, windows, weight(name + ".weight", expr), stored(name + ".bias", {out}, reason));
 }
 
 void HfBuilder::addBias(Value attention, Attribute table, int64_t before) {

@@ -52,6 +52,7 @@ public:
   mlir::Value integers(const std::string& name, int32_t initial);
 
   bool hasTensor(const std::string& name) const { return checkpoint_.find(name).has_value(); }
+  // HfWeights.cpp
   /// The expression of a tensor, which must have exactly this shape. `reason` tells, for errors, which keys of the config the shape comes from.
   mlir::Attribute stored(const std::string& name, llvm::ArrayRef<int64_t> shape, const std::string& reason);
   /// Rows of a matrix of which only the checkpoint says how many it has: a classifier's labels.
@@ -93,6 +94,11 @@ public:
   /// Attention of every token to all tokens of the step but those where `padding` ([sequence] of integers, may be null) is 0.
   mlir::Value bidirectionalAttention(const std::string& name, mlir::Value query, mlir::Value key, mlir::Value value,
                                      const AttentionShape& shape, double scale, mlir::Value padding);
+  /// Adds to an attention's scores what `table` [heads, distances] has for the distance of key and query, from -before on.
+  void addBias(mlir::Value attention, mlir::Attribute table, int64_t before);
+  /// Row `index` of [rows, width]: [1, width].
+  mlir::Value row(const std::string& name, mlir::Value input, int64_t index);
+  // HfEncode.cpp
   /// Between them operations are those of `func.func @encode()`, which runs once before the steps of @main; the parameter of @main is then called
   /// decoder_input_ids.
   void beginEncode();
@@ -117,8 +123,7 @@ public:
   mlir::Value matrixOf(const std::string& name, llvm::ArrayRef<int64_t> shape, const std::string& reason);
   /// The rows of matrices of one width, one behind the other.
   mlir::Value rowsBehind(const std::string& name, llvm::ArrayRef<mlir::Value> parts);
-  /// Adds to an attention's scores what `table` [heads, distances] has for the distance of key and query, from -before on.
-  void addBias(mlir::Value attention, mlir::Attribute table, int64_t before);
+  // HfMixture.cpp
   /// A mixture of experts. Values [..., k] and indices [..., k] of the experts that [..., experts] chooses, as in tfm.top_k.
   std::pair<mlir::Value, mlir::Value> topK(const std::string& name, mlir::Value logits, int64_t k, bool normalize);
   /// Weights of experts, rows of one under those of the other: [experts * out, in]. They are one tensor `name`.weight [experts, out, in], or one
@@ -128,8 +133,7 @@ public:
   /// As in tfm.expert_linear and tfm.combine.
   mlir::Value expertLinear(const std::string& name, mlir::Value input, mlir::Value weight, mlir::Value indices, int64_t experts);
   mlir::Value combine(const std::string& name, mlir::Value input, mlir::Value factors);
-  /// Row `index` of [rows, width]: [1, width].
-  mlir::Value row(const std::string& name, mlir::Value input, int64_t index);
+
   /// The rows for which logits are wanted.
   mlir::Value tail(mlir::Value input);
   /// Ends the function with [outputs, vocabulary].
