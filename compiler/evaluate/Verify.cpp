@@ -60,9 +60,9 @@ private:
 
   /// Padding and positions of their own are not what the artifact computes.
   void checkMaskAndPositions(const std::string& prefix, const std::vector<int64_t>& shape) const {
-    if (const StoredTensor* mask = find(prefix + ".attention_mask")) {
-      if (!artifact_.encodes())
-        checkShape(*mask, shape);
+    const StoredTensor* mask = artifact_.encodes() ? nullptr : find(prefix + ".attention_mask");  // else of the encoded sequence
+    if (mask) {
+      checkShape(*mask, shape);
       for (int64_t value : integers(*mask))
         if (value != 1)
           fail(mask->name, "has a " + std::to_string(value) +

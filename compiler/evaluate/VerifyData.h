@@ -35,7 +35,8 @@ private:
   const std::unique_ptr<WeightFile> file_;
 };
 
-/// Inputs of an encoder that are stored for several sequences, `prefix`.NAME each.
+/// Inputs of an encoder that are stored for several sequences, `prefix`.NAME each. With `prefix`.attention_mask, ones and then zeros, what has zeros
+/// is padding and not encoded.
 class EncoderInputs : VerifyData {
 public:
   /// Throws UserError where they do not fit the artifact.
@@ -49,9 +50,12 @@ private:
     std::vector<uint8_t> bytes;
     size_t bytesEach;
   };
+  void readLengths(const StoredTensor& mask, int64_t sequences);
+
   ArtifactRun& artifact_;
   std::vector<Input> inputs_;
   int64_t positions_ = 0;
+  std::vector<int64_t> lengths_;  // of the sequences, where a mask tells them
 };
 
 /// Errors of an output against `expected`, piece by piece.

@@ -1,4 +1,6 @@
 // What a decoder's answers need before its first step: an encoded sequence.
+#include <algorithm>
+
 #include "artifact_generated.h"
 #include "compiler/evaluate/VerifyData.h"
 #include "compiler/support/Error.h"
@@ -27,13 +29,38 @@ EncoderInputs::EncoderInputs(ArtifactRun& artifact, const std::filesystem::path&
     input.bytesEach = input.bytes.size() / static_cast<size_t>(sequences);
     inputs_.push_back(std::move(input));
   }
+  if (const StoredTensor* mask = find(prefix + ".attention_mask"))
+    readLengths(*mask, sequences);
+}
+
+void EncoderInputs::readLengths(const StoredTensor& mask, int64_t sequences) {
+  const std::vector<int64_t> values = integers(mask);
+  const int64_t positions = mask.shape.size() == 2 ? mask.shape[1] : 0;
+  if (positions < 1 || mask.shape[0] != sequences || (positions_ && positions != positions_))
+    fail(mask.name, "has shape " + shapeText(mask.shape) + ", expected " + std::to_string(sequences) + " sequences of " +
+                        (positions_ ? std::to_string(positions_) : std::string("all")) + " positions");
+  for (auto row = values.begin(); row != values.end(); row += positions) {
+    const int64_t length = std::find(row, row + positions, 0) - row;
+    if (std::count(row, row + positions, 1) != length || std::count(row, row + positions, 0) != positions - length || length == 0)
+      fail(mask.name, "is not ones and then zeros in every sequence: what is hidden behind a sequence is not encoded, nothing else can be "
+                      "hidden; store sequences with padding behind them, or without");
+    // An input of sound has no place for each position; one of a fixed size is encoded as a whole.
+    for (const Input& input : inputs_)
+      if (length < positions && (!positions_ || input.bytesEach != static_cast<size_t>(positions) * sizeof(int32_t)))
+        fail(mask.name, "has zeros, expected ones alone: of '" + input.name + "' nothing can be left out; store sequences without padding");
+    lengths_.push_back(length);
+  }
 }
 
 void EncoderInputs::encode(int64_t sequence) {
-  for (const Input& input : inputs_)
-    artifact_.setInput(input.name, input.bytes.data() + static_cast<size_t>(sequence) * input.bytesEach, input.bytesEach);
+  const auto s = static_cast<size_t>(sequence);
   // Inputs of one size alone are those of the longest sequence.
-  artifact_.encode(static_cast<size_t>(positions_ ? positions_ : artifact_.info().max_source));
+  const int64_t all = positions_ ? positions_ : artifact_.info().max_source;
+  const int64_t length = positions_ && !lengths_.empty() ? lengths_[s] : all;
+  for (const Input& input : inputs_)
+    artifact_.setInput(input.name, input.bytes.data() + s * input.bytesEach,
+                       length < all ? static_cast<size_t>(length) * sizeof(int32_t) : input.bytesEach);
+  artifact_.encode(static_cast<size_t>(length));
 }
 
 }  // namespace quantc

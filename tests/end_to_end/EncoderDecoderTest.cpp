@@ -4,6 +4,7 @@
 
 #include "compiler/evaluate/Artifact.h"
 #include "tests/end_to_end/Programs.h"
+#include "tests/support/SafetensorsWriter.h"
 
 using namespace quantc;
 using namespace quantc::test;
@@ -119,6 +120,43 @@ TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {
   EXPECT_EQ(std::vector<float>(logits, logits + info.vocabulary), shortFirst);
   qc_session_destroy(session);
   qc_model_close(model);
+}
+
+/// Padding is left out, not hidden: logits of a padded sequence are those of the sequence alone.
+TEST(EncoderDecoder, PaddingIsNotEncoded) {
+  QUANTC_NEED_SHARED("zoo/t5");
+  TemporaryFolder temporary;
+  const std::filesystem::path artifact = temporary.path() / "model.qc";
+  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / "zoo/t5", "f32", "host", artifact));
+  const std::vector<int64_t> ids = {7, 80, 9, 100, 11, 0, 0, 0}, decoderIds = {0, 5, 6};
+  ArtifactRun run(artifact, "", 1);
+  const int32_t tokens[] = {7, 80, 9, 100, 11}, steps[] = {0, 5, 6};
+  run.setInput("input_ids", tokens, sizeof tokens);
+  run.encode(5);
+  std::vector<float> logits;
+  run.run(steps, 3, 0, logits);
+  const auto ints = [](const char* name, std::vector<int64_t> shape, const std::vector<int64_t>& values) {
+    return TensorToWrite{name, "I64", std::move(shape), bytesOfValues(values)};
+  };
+  const TensorToWrite answers = {"out.logits", "F32", {1, 3, run.info().vocabulary}, bytesOfValues(logits)};
+  const auto verify = [&](const std::vector<int64_t>& mask) {
+    const std::vector<TensorToWrite> tensors = {ints("in.input_ids", {1, 8}, ids), ints("in.decoder_input_ids", {1, 3}, decoderIds),
+                                                ints("in.attention_mask", {1, static_cast<int64_t>(mask.size())}, mask), answers};
+    const std::filesystem::path data = temporary.write("answers.safetensors", safetensorsBytes(tensors));
+    return runProcess({builtProgram("quantc"), "verify", artifact.string(), "--data", data.string(), "--tolerance", "1e-7"});
+  };
+  EXPECT_EQ(verify({1, 1, 1, 1, 1, 0, 0, 0}).exitCode, 0);
+  EXPECT_THAT(verify({1, 1, 1, 1, 1, 1, 1, 1}).out, HasSubstr("FAIL")) << "the padding is a part of the sequence";
+  for (const std::vector<int64_t>& mask :
+       {std::vector<int64_t>{0, 0, 0, 1, 1, 1, 1, 1}, {1, 1, 0, 1, 1, 0, 0, 0}, {1, 1, 2, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0}})
+    EXPECT_THAT(verify(mask).err, HasSubstr(":in.attention_mask: is not ones and then zeros in every sequence"));
+  EXPECT_THAT(verify({1, 1, 1}).err, HasSubstr(":in.attention_mask: has shape [1, 3], expected 1 sequences of 8 positions"));
+  qc_session* session = nullptr;
+  qc_error error = {};
+  ASSERT_EQ(qc_session_create(run.model(), nullptr, &session, &error), QC_OK) << error.message;
+  EXPECT_EQ(qc_session_set_input(session, "attention_mask", tokens, sizeof tokens, &error), QC_ERROR_ARGUMENT);
+  EXPECT_THAT(error.message, HasSubstr("attention_mask"));
+  qc_session_destroy(session);
 }
 
 struct SpeechCase {
