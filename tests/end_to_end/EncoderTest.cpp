@@ -121,6 +121,35 @@ TEST_F(Encoder, ClassifiesAsTheInterpreterDoes) {
   }
 }
 
+TEST_F(Encoder, ComparesTwoTexts) {
+  nlohmann::json vocabulary;
+  for (int id = 0; id < kVocabulary; ++id)
+    vocabulary["w" + std::to_string(id)] = id;
+  const nlohmann::json tokenizer = {{"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
+                                    {"post_processor", {{"type", "BertProcessing"}, {"cls", {"w1", 1}}, {"sep", {"w2", 2}}}},
+                                    {"model", {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "w0"}}}};
+  folder.write("tokenizer.json", tokenizer.dump());
+  const std::string artifact = compiled("f32").string();
+  const std::vector<int32_t> ids = {1, 7, 8, 2, 9, 10, 11, 2};
+  const auto run = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> command = {builtProgram("quantc-run"), artifact};
+    command.insert(command.end(), words.begin(), words.end());
+    const ProcessResult result = runProcess(command);
+    EXPECT_EQ(result.exitCode, 0) << result.err;
+    return result.out;
+  };
+  const auto withSegments = [&](const std::vector<int32_t>& segments) {
+    const std::string bytes(reinterpret_cast<const char*>(segments.data()), segments.size() * sizeof segments[0]);
+    return run({"--ids", commaSeparated(ids), "--input", "token_type_ids=" + folder.write("segments", bytes).string()});
+  };
+  const std::string two = run({"--prompt", "w7 w8", "--second", "w9 w10 w11"});
+  EXPECT_THAT(two, testing::HasSubstr("logits"));
+  EXPECT_EQ(two, withSegments({0, 0, 0, 0, 1, 1, 1, 1}));
+  EXPECT_NE(two, withSegments({0, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_THAT(runProcess({builtProgram("quantc-run"), artifact, "--ids", "1", "--second", "w9"}).err,
+              testing::HasSubstr("--second: given without --prompt"));
+}
+
 TEST_F(Encoder, PaddingNeverMatters) {
   ASSERT_NO_FATAL_FAILURE(withoutHead());
   for (const char* quant : {"f32", "int8"}) {

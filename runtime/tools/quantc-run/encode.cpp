@@ -12,18 +12,41 @@ namespace quantc::run {
 namespace {
 
 constexpr char kTokens[] = "input_ids";
+constexpr char kSegments[] = "token_type_ids";
 
 using Ports = flatbuffers::Vector<flatbuffers::Offset<schema::Port>>;
 
 const schema::Artifact& header_of(const Engine& engine) { return *schema::GetArtifact(qc_model_header(engine.model.get(), nullptr)); }
 
-bool takes_tokens(const Engine& engine) {
+bool takes_input(const Engine& engine, const char* name) {
   const Ports* inputs = header_of(engine).inputs();
   for (uint32_t i = 0; inputs && i < inputs->size(); ++i) {
-    if (inputs->Get(i)->name()->str() == kTokens)
+    if (inputs->Get(i)->name()->str() == name)
       return true;
   }
   return false;
+}
+
+/// The ids of the prompt, or of it and a second text, whose segments are then set where the model takes them. A sentence about what is wrong, or an
+/// empty string.
+std::string encode_prompt(Engine& engine, std::vector<int32_t>& tokens) {
+  const Options& options = engine.options;
+  qc_error error = {};
+  Text text;
+  if (!text.open(engine.model.get(), error))
+    return std::string(error.message) + "; or give --ids";
+  if (!options.second) {
+    tokens = text.encode(*options.prompt);
+    return "";
+  }
+  if (!text.takes_pairs())
+    return "has a tokenizer that does not say how two texts are put together; leave --second out, or give --ids";
+  std::vector<int32_t> segments;
+  tokens = text.encode_pair(*options.prompt, *options.second, segments);
+  if (tokens.size() <= engine.info.max_sequence && takes_input(engine, kSegments) &&
+      qc_session_set_input(engine.session.get(), kSegments, segments.data(), segments.size() * sizeof segments[0], &error) != QC_OK)
+    return error.message;
+  return "";
 }
 
 /// A sentence about the first of the files of --input that does not hold what its input takes for `count` positions, or an empty string.
@@ -118,7 +141,7 @@ bool print_hash(const Engine& engine, qc_error& error) {
 int encode(Engine& engine) {
   const Options& options = engine.options;
   qc_error error = {};
-  const bool takes = takes_tokens(engine);
+  const bool takes = takes_input(engine, kTokens);
   if (!takes && (options.ids || options.inputs.empty()))
     return report(options, "takes no tokens; see --info for its inputs, and give them by --input NAME=FILE");
   if (takes && !options.ids && !options.prompt)
@@ -131,10 +154,8 @@ int encode(Engine& engine) {
   } else if (options.ids) {
     tokens = *options.ids;
   } else {
-    Text text;
-    if (!text.open(engine.model.get(), error))
-      return report(options, std::string(error.message) + "; or give --ids");
-    tokens = text.encode(*options.prompt);
+    if (const std::string wrong = encode_prompt(engine, tokens); !wrong.empty())
+      return report(options, wrong);
   }
   if (tokens.empty() || tokens.size() > engine.info.max_sequence)
     return report(options, "the text has " + std::to_string(tokens.size()) + " tokens, expected 1 to the context's " +
@@ -157,7 +178,7 @@ int bench_encoder(Engine& engine) {
   std::vector<int32_t> tokens(sizes.prompt);
   for (uint32_t i = 0; i < sizes.prompt; ++i)
     tokens[i] = static_cast<int32_t>(uint64_t{i} * 7919 % 251);
-  const int32_t* given = takes_tokens(engine) ? tokens.data() : nullptr;
+  const int32_t* given = takes_input(engine, kTokens) ? tokens.data() : nullptr;
   std::vector<double> seconds;
   // The first run brings weights and code into memory.
   for (uint32_t i = 0; i <= sizes.generated; ++i) {

@@ -71,6 +71,8 @@ int run(const Options& options) {
   int code = kSuccess;
   if (options.bench)
     code = generates ? bench(engine) : bench_encoder(engine);
+  if (code == kSuccess && generates && options.second)
+    return report(options, "generates text, expected a model that compares two; leave --second out");
   if (code == kSuccess && generates && !options.inputs.empty())
     return report(options, "generates text, expected a model that takes its inputs at once; give --prompt or --ids instead of --input");
   if (code == kSuccess && (options.prompt || options.ids || !options.audio.empty() || !options.inputs.empty()))

@@ -54,6 +54,8 @@ struct Option {
 
 constexpr Option kOptions[] = {
     {"--prompt", "TEXT", "text", "text to go on from", [](Options& o, const char* v) { return o.prompt = v, true; }},
+    {"--second", "TEXT", "text", "a text to compare with the prompt, for encoders of two texts",
+     [](Options& o, const char* v) { return o.second = v, true; }},
     {"--ids", "1,2,3", "ids separated by commas", "token ids to go on from, instead of a prompt",
      [](Options& o, const char* v) { return parse_ids(v, o.ids.emplace()); }},
     {"--audio", "FILE.wav", "the name of a file", "a sound to write down: WAV, one channel, 16-bit PCM or float, at the model's rate",
@@ -163,6 +165,8 @@ std::string parse_options(int count, char** words, Options& out) {
     return "";
   if (out.path.empty())
     return "no artifact given, expected quantc-run FILE.qc; see quantc-run --help";
+  if (out.second && !out.prompt)
+    return "--second: given without --prompt, expected both; add --prompt TEXT";
   if (out.prompt && out.ids)
     return "--ids: given along with --prompt, expected one of them; leave one out";
   if (!out.audio.empty() && (out.prompt || out.ids || out.chat))

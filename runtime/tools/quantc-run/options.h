@@ -24,6 +24,7 @@ struct NamedFile {
 struct Options {
   std::string path;
   std::optional<std::string> prompt;
+  std::optional<std::string> second;  // a text to be compared with the prompt
   std::optional<std::vector<int32_t>> ids;
   std::string audio;  // path of a sound; empty: none
   std::vector<NamedFile> inputs;

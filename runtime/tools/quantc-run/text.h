@@ -17,6 +17,10 @@ public:
   /// The ids of a prompt: special tokens in it count as such, and what the model wants around every text is put there unless told otherwise.
   std::vector<int32_t> encode(const std::string& text, bool add_special = true) const;
 
+  bool takes_pairs() const { return qc_tokenizer_takes_pairs(tokenizer_.get()); }
+  /// The ids of two texts, put together as the tokenizer says, and the segment of each.
+  std::vector<int32_t> encode_pair(const std::string& first, const std::string& second, std::vector<int32_t>& segments) const;
+
   /// What is decoded from here on is a text of its own.
   void restart() { qc_decoder_begin(&decoder_); }
   /// The text that this id completes; what the ids before left unfinished is kept.
