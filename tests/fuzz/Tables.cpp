@@ -30,6 +30,14 @@ void encodeAndDecode(const qc_tokenizer* tokenizer, std::string_view text) {
   qc_decoder_end(&decoder, room.data(), room.size(), &bytes);
 }
 
+void encodePair(const qc_tokenizer* tokenizer, std::string_view first, std::string_view second) {
+  std::vector<uint64_t> scratch(qc_tokenizer_scratch_bytes(tokenizer, std::max(first.size(), second.size())) / 8 + 1);
+  int32_t ids[32], segments[32];
+  size_t count = 0;
+  qc_tokenizer_encode_pair(tokenizer, first.data(), first.size(), second.data(), second.size(), 1, 1, scratch.data(), ids, segments, 32,
+                           &count);
+}
+
 void render(const void* header, size_t headerBytes) {
   const qc_chat_message messages[] = {{"system", "Be brief.", 9}, {"user", " a <b> ", 7}, {"assistant", "</think>c", 9}, {"user", "", 0}};
   std::vector<uint64_t> scratch(1 << 13);
@@ -82,6 +90,7 @@ bool useTables(const void* header, size_t bytes) {
     return false;
   for (std::string_view text : texts)
     encodeAndDecode(tokenizer, text);
+  encodePair(tokenizer, texts[0], texts[2]);
   qc_tokenizer_destroy(tokenizer);
   return true;
 }

@@ -38,7 +38,14 @@ constexpr char byteLevel[] =
 "add_prefix_space":false}]},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0,"b":1,"Ġ":2,
 "ab":3,"Ġab":4},"merges":["a b",["Ġ","ab"]],"ignore_merges":true}})json";
 
-std::vector<std::string> seeds() { return {unigram, wordPiece, byteLevel}; }
+constexpr char wordLevel[] =
+    R"json({"added_tokens":[{"id":3,"content":"[SEP]","special":true}],"pre_tokenizer":{"type":"Split","pattern":{"Regex":
+"(?<=a|bc)\\s|(?<!\\p{L})."},"behavior":"Isolated"},"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":
+{"id":"A"}}],"pair":[{"Sequence":{"id":"B","type_id":1}},{"SpecialToken":{"id":"[SEP]","type_id":2}},{"Sequence":{"id":
+"A","type_id":0}}],"special_tokens":{"[SEP]":{"ids":[3]}}},"model":{"type":"WordLevel","unk_token":"?","vocab":{"?":0,
+"a":1,"bc":2}}})json";
+
+std::vector<std::string> seeds() { return {unigram, wordPiece, byteLevel, wordLevel}; }
 
 }  // namespace
 
