@@ -13,8 +13,6 @@ using namespace mlir;
 
 namespace {
 
-constexpr double kHidden = -1e4;  // exp of the difference to any sensible score is 0
-
 /// Whether some constant that a term is computed with lies between the longest step that is always evaluated and the context: a window that only
 /// the whole context shows.
 bool mayHaveLongWindow(ArrayRef<MaskTerm> terms, Evaluator& evaluator) {
@@ -35,10 +33,27 @@ bool mayHaveLongWindow(ArrayRef<MaskTerm> terms, Evaluator& evaluator) {
   return false;
 }
 
+/// Leaves one head of [..., heads, rows, keys] where they are equal, or, `biased`, hide the same; false where they do not.
+bool keepOneHead(tfm::Array& array, bool biased) {
+  size_t leading = array.shape.size() < 2 ? 0 : array.shape.size() - 2;
+  if (llvm::all_of(ArrayRef(array.shape).take_front(leading), [](int64_t extent) { return extent == 1; }))
+    return true;
+  const int64_t count = array.shape[leading] * array.shape[leading + 1];
+  for (int64_t i = 0; i < array.size(); ++i) {
+    double value = array.values[i], first = array.values[i % count];
+    if (biased ? (value <= kHidden) != (first <= kHidden) : value != first)
+      return false;
+  }
+  array.values.resize(static_cast<size_t>(std::min(array.size(), count)));
+  for (size_t axis = 0; axis < leading; ++axis)
+    array.shape[axis] = 1;
+  return true;
+}
+
 /// visible[query * total + key] of one step; nullopt when a value is neither 0 nor hugely negative.
 std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator& evaluator, tfm::StepSize step, std::string& why,
                                             const Evaluator::Given* given = nullptr) {
-  int64_t total = step.sequence + (evaluator.hasPast() ? step.past : 0);
+  int64_t total = step.source ? step.source : step.sequence + (evaluator.hasPast() ? step.past : 0);
   std::vector<bool> visible(step.sequence * total, true);
   for (const MaskTerm& term : terms) {
     auto array = evaluator.evaluate(term.value, step, given);
@@ -47,11 +62,10 @@ std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator&
       return std::nullopt;
     }
     int64_t rank = static_cast<int64_t>(array->shape.size());
-    for (int64_t axis = 0; axis + 2 < rank; ++axis)
-      if (array->shape[axis] != 1) {
-        why = "mask differs between heads";
-        return std::nullopt;
-      }
+    if (!keepOneHead(*array, term.biased)) {
+      why = "mask differs between heads";
+      return std::nullopt;
+    }
     SmallVector<int64_t> inner(array->shape.end() - std::min<int64_t>(rank, 2), array->shape.end()), shape{step.sequence, total};
     for (int64_t back = 1; back <= static_cast<int64_t>(inner.size()); ++back)
       if (inner[inner.size() - back] != 1 && inner[inner.size() - back] != shape[2 - back]) {
@@ -63,7 +77,7 @@ std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator&
     for (size_t i = 0; i < visible.size(); ++i) {
       double value = full.values[i];
       bool hides = term.use == MaskTerm::Use::added ? value <= kHidden : (value != 0) == (term.use == MaskTerm::Use::dropWhere);
-      if (term.use == MaskTerm::Use::added && !hides && value != 0) {
+      if (term.use == MaskTerm::Use::added && !hides && value != 0 && !term.biased) {
         why = "mask adds " + std::to_string(value) + " to a score";
         return std::nullopt;
       }
@@ -168,6 +182,19 @@ SmallVector<float> takeSlopes(SmallVectorImpl<MaskTerm>& terms, int64_t heads, E
     terms.erase(terms.begin() + i);
   }
   return sums;
+}
+
+std::optional<MaskClass> classifySourceMask(ArrayRef<MaskTerm> terms, Evaluator& evaluator, std::string& why) {
+  for (tfm::StepSize step : {tfm::StepSize{1, 0, 1, 1}, {2, 0, 1, 3}, {3, 0, 1, 2}, {1, 0, 1, Evaluator::kLongestUsualSquare}}) {
+    auto visible = visibility(terms, evaluator, step, why);
+    if (!visible)
+      return std::nullopt;
+    if (llvm::is_contained(*visible, false)) {
+      why = "mask hides positions of the encoder's sequence";
+      return std::nullopt;
+    }
+  }
+  return MaskClass{tfm::MaskKind::full};
 }
 
 std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Evaluator& evaluator, std::string& why) {

@@ -7,6 +7,9 @@
 
 namespace quantc::raise {
 
+/// What is added to a score that counts for nothing, or less: exp of the difference to any sensible score is 0.
+constexpr double kHidden = -1e4;
+
 struct MaskClass {
   tfm::MaskKind kind;
   int64_t window = 0;     // 0: none
@@ -17,11 +20,26 @@ struct MaskClass {
 struct MaskTerm {
   mlir::Value value;
   enum class Use { added, keepWhere, dropWhere } use;
-  double scale = 1;  // of what is added
+  double scale = 1;     // of what is added
+  bool biased = false;  // besides hiding it adds what takeDistanceBias found
 };
 
 /// Takes the terms out that add slope * position of the key, one slope per head (ALiBi), and gives the sum of the slopes; none when there is no such term.
 llvm::SmallVector<float> takeSlopes(llvm::SmallVectorImpl<MaskTerm>& terms, int64_t heads, Evaluator& evaluator);
+
+/// Biases by the distance of a key from its query, as tfm.attention has them: `table` [heads, distances], of which `before` come before that of 0.
+struct DistanceBias {
+  mlir::Attribute table;
+  int64_t before;
+};
+
+/// Finds a term that adds a row of a weight [buckets, heads], chosen by the distance alone, to every score that it does not hide, and marks it biased. The
+/// table reaches as far as `positions` ask for. nullopt with a reason in `why` where there is such a lookup that is no such bias, without a reason where there is none.
+std::optional<DistanceBias> takeDistanceBias(llvm::MutableArrayRef<MaskTerm> terms, int64_t heads, int64_t positions, Evaluator& evaluator,
+                                             std::string& why);
+
+/// Classifies a mask of the positions of an encoder's sequence: full, or nullopt with a reason in `why`.
+std::optional<MaskClass> classifySourceMask(llvm::ArrayRef<MaskTerm> terms, Evaluator& evaluator, std::string& why);
 
 /// Classifies terms that depend on positions alone by evaluating them for several steps up to the full context; nullopt with a reason in `why`.
 /// A causal mask stands for itself, whatever else an argument could hide: caches hold no padding.

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Mask.h"
@@ -172,19 +173,26 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
         return rewriter.notifyMatchFailure(op, why);
     }
     std::string maskWhy;
-    SmallVector<float> slopes = takeSlopes(scores->mask, headsOf(typeOf(scores->product), typeOf(op).getRank() - 2), evaluator);
+    int64_t headCount = headsOf(typeOf(scores->product), typeOf(op).getRank() - 2);
+    SmallVector<float> slopes = takeSlopes(scores->mask, headCount, evaluator);
+    auto bias = takeDistanceBias(scores->mask, headCount, positionsOf(op), evaluator, maskWhy);
+    if (!maskWhy.empty())
+      return rewriter.notifyMatchFailure(op, maskWhy);
     APFloat softcap(static_cast<float>(scores->softcap));
-    auto mask = classifyMask(scores->mask, evaluator, maskWhy);
+    bool overSource = tfm::dimsOf(typeOf(scores->product)).back() == symbolExpr(tfm::Symbol::source, op.getContext());
+    auto mask = overSource ? classifySourceMask(scores->mask, evaluator, maskWhy) : classifyMask(scores->mask, evaluator, maskWhy);
     if (!mask)
       return rewriter.notifyMatchFailure(op, maskWhy);
 
     auto [query, key, value, scale] = *collectOperands(rewriter, *scores, op.getRhs(), why);
     auto flat = [&](Value heads) { return toRows(rewriter, op.getLoc(), heads, rowAxisOf(heads)); };
     Value rows = flat(query);
-    Value attention = rewriter.create<tfm::AttentionOp>(op.getLoc(), rows.getType(), rows, flat(key), flat(value), mask->padding,
-                                                        headsOf(typeOf(query), rowAxisOf(query)), headsOf(typeOf(key), rowAxisOf(key)),
-                                                        typeOf(query).getShape().back(), APFloat(static_cast<float>(scale)), mask->kind,
-                                                        mask->window, softcap, slopes);
+    auto attention = rewriter.create<tfm::AttentionOp>(op.getLoc(), rows.getType(), rows, flat(key), flat(value), mask->padding,
+                                                       headsOf(typeOf(query), rowAxisOf(query)), headsOf(typeOf(key), rowAxisOf(key)),
+                                                       typeOf(query).getShape().back(), APFloat(static_cast<float>(scale)), mask->kind,
+                                                       mask->window, softcap, slopes);
+    if (bias)
+      attention.setBias(bias->table, bias->before);
     // Where the batch comes back, it does so before heads become rows.
     Operation* result = op;
     if (auto reshape = op->hasOneUse() ? dyn_cast<tfm::ReshapeOp>(*op->user_begin()) : tfm::ReshapeOp();
@@ -195,6 +203,12 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     if (result != op)
       rewriter.eraseOp(op);
     return success();
+  }
+
+  /// As many as a step and those before it can have.
+  int64_t positionsOf(tfm::MatmulOp op) const {
+    auto source = op->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>("tfm.source");
+    return source && op->getParentOfType<func::FuncOp>().getName() == "encode" ? source.getInt() : evaluator.context();
   }
 
   Evaluator& evaluator;

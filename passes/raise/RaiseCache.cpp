@@ -50,10 +50,16 @@ bool isPerStep(Value value) {
 
 bool isConstantDim(Value value, int64_t axis) { return !typeOf(value).isDynamicDim(static_cast<unsigned>(axis)); }
 
+/// Attention to what an encoder left, which is the same at every step.
+bool isOverSource(tfm::AttentionOp attention) {
+  return attention.getKey().getDefiningOp<tfm::SourceReadOp>() && attention.getValue().getDefiningOp<tfm::SourceReadOp>();
+}
+
 /// Operations of which row i of the result depends on rows 0 to i of the operands alone, and on no count of positions.
 bool isCausal(Operation& op) {
   if (auto attention = dyn_cast<tfm::AttentionOp>(op))
-    return attention.getMaskKind() == tfm::MaskKind::causal && isPerStep(attention.getKey()) && isPerStep(attention.getValue());
+    return isOverSource(attention) ||
+           (attention.getMaskKind() == tfm::MaskKind::causal && isPerStep(attention.getKey()) && isPerStep(attention.getValue()));
   if (auto reduce = dyn_cast<tfm::ReduceOp>(op))
     return llvm::all_of(reduce.getAxes(), [&](int64_t axis) { return isConstantDim(reduce.getOperand(), axis); });
   if (auto softmax = dyn_cast<tfm::SoftmaxOp>(op))
@@ -63,7 +69,8 @@ bool isCausal(Operation& op) {
   if (auto concat = dyn_cast<tfm::ConcatOp>(op))
     return isConstantDim(concat, concat.getAxis());
   return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
-             tfm::RopeOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp, func::ReturnOp>(op);
+             tfm::RopeOp, tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp,
+             func::ReturnOp>(op);
 }
 
 struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
@@ -71,7 +78,8 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
     for (func::FuncOp main : getOperation().getOps<func::FuncOp>()) {
       IRRewriter rewriter(&getContext());
       (void)runRegionDCE(rewriter, main->getRegions());
-      SmallVector<tfm::AttentionOp> attentions(main.getOps<tfm::AttentionOp>());
+      SmallVector<tfm::AttentionOp> attentions;
+      llvm::copy_if(main.getOps<tfm::AttentionOp>(), std::back_inserter(attentions), [](auto op) { return !isOverSource(op); });
       if (canDeriveCaches(main, attentions))
         for (auto [layer, attention] : llvm::enumerate(attentions))
           forBoth(attention, layer, [&](Value operand, const Twine& name) { return append(operand, name, attention); });

@@ -13,26 +13,32 @@ using testing::HasSubstr;
 namespace {
 
 struct ZooCase {
-  const char* folder;
+  const char* model;  ///< a folder, or a file in it
   const char* quant;
   const char* cache;
   double most;  ///< relative RMS
 };
 
 std::string nameOf(const testing::TestParamInfo<ZooCase>& info) {
-  return std::string(info.param.folder).substr(4) + "_" + info.param.quant + "_cache_" + info.param.cache;
+  std::string name = std::string(info.param.model).substr(4) + "_" + info.param.quant + "_cache_" + info.param.cache;
+  std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !isalnum(c); }, '_');
+  return name;
+}
+
+std::filesystem::path folderOf(const std::filesystem::path& model) {
+  return std::filesystem::is_directory(model) ? model : model.parent_path();
 }
 
 class ZooEncoderDecoder : public testing::TestWithParam<ZooCase> {};
 
 TEST_P(ZooEncoderDecoder, AgreesWithTheStoredAnswers) {
-  const auto [folder, quant, cache, most] = GetParam();
-  QUANTC_NEED_SHARED(folder);
+  const auto [path, quant, cache, most] = GetParam();
+  QUANTC_NEED_SHARED(path);
   TemporaryFolder temporary;
-  const std::filesystem::path artifact = temporary.path() / "model.qc", model = sharedFolder() / folder;
+  const std::filesystem::path artifact = temporary.path() / "model.qc", model = sharedFolder() / path;
   ASSERT_NO_FATAL_FAILURE(compile(model, quant, "host", artifact, {std::string("--kv-cache=") + cache}));
   ProcessResult result = runProcess({builtProgram("quantc"), "verify", artifact.string(), "--data",
-                                     (model / "expected.safetensors").string(), "--tolerance", std::to_string(most), "--json"});
+                                     (folderOf(model) / "expected.safetensors").string(), "--tolerance", std::to_string(most), "--json"});
   ASSERT_EQ(result.exitCode, 0) << result.err << result.out;
   auto report = nlohmann::json::parse(result.out);
   ASSERT_FALSE(report["outputs"].empty());
@@ -44,17 +50,19 @@ INSTANTIATE_TEST_SUITE_P(Zoo, ZooEncoderDecoder,
                          testing::Values(ZooCase{"zoo/t5", "f32", "f32", 1e-4}, ZooCase{"zoo/t5", "f32", "int8", 5e-2},
                                          ZooCase{"zoo/t5", "int8", "f16", 5e-2}, ZooCase{"zoo/whisper", "f32", "f32", 1e-4},
                                          ZooCase{"zoo/whisper", "f32", "int8", 5e-2}, ZooCase{"zoo/whisper", "int8", "f16", 5e-2},
-                                         ZooCase{"zoo/switch", "f32", "f32", 1e-4}),
+                                         ZooCase{"zoo/switch", "f32", "f32", 1e-4}, ZooCase{"zoo/t5/model.onnx", "f32", "f32", 1e-4},
+                                         ZooCase{"zoo/t5/model.onnx", "f32", "int8", 5e-2},
+                                         ZooCase{"zoo/t5/model.onnx", "int8", "f16", 5e-2}),
                          nameOf);
 
 class EncoderDecoderBits : public testing::TestWithParam<ZooCase> {};
 
 TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
-  const auto [folder, quant, cache, most] = GetParam();
-  QUANTC_NEED_SHARED(folder);
+  const auto [path, quant, cache, most] = GetParam();
+  QUANTC_NEED_SHARED(path);
   TemporaryFolder temporary;
   const std::filesystem::path artifact = temporary.path() / "model.qc";
-  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / folder, quant, "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + cache}));
+  ASSERT_NO_FATAL_FAILURE(compile(sharedFolder() / path, quant, "x86_64,arm64,riscv64", artifact, {std::string("--kv-cache=") + cache}));
   std::string expected;
   auto hashOf = [&](std::vector<std::string> command, const std::vector<std::string>& more) {
     command.insert(command.end(),
@@ -79,7 +87,8 @@ TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
 
 INSTANTIATE_TEST_SUITE_P(Zoo, EncoderDecoderBits,
                          testing::Values(ZooCase{"zoo/t5", "int8", "f16", 0}, ZooCase{"zoo/t5", "int8", "int8", 0},
-                                         ZooCase{"zoo/switch", "f32", "f32", 0}, ZooCase{"zoo/switch", "int8", "f16", 0}),
+                                         ZooCase{"zoo/switch", "f32", "f32", 0}, ZooCase{"zoo/switch", "int8", "f16", 0},
+                                         ZooCase{"zoo/t5/model.onnx", "int8", "f16", 0}),
                          nameOf);
 
 TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "compiler/import/onnx/FolderConfig.h"
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/import/onnx/Ops.h"
 #include "compiler/support/Error.h"
-#include "compiler/support/Json.h"
 #include "compiler/weights/OnnxFile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
@@ -319,36 +319,20 @@ private:
 
   // Limits, files and what configuration files say
 
-  /// A number of the first of these files that has it.
-  std::optional<int64_t> configured(const char* key, std::initializer_list<const char*> files) const {
-    for (const char* file : files) {
-      if (!std::filesystem::exists(folder_ / file))
-        continue;
-      nlohmann::json json = readJsonFile(folder_ / file);
-      auto found = json.is_object() ? json.find(key) : json.end();
-      if (json.is_object() && found != json.end() && found->is_number_integer() && found->get<int64_t>() >= 0 &&
-          found->get<int64_t>() <= INT32_MAX)
-        return found->get<int64_t>();
-    }
-    return std::nullopt;
-  }
-
   void describe(ModuleOp module) {
-    int64_t context = options_.context ? options_.context : configured("max_position_embeddings", {"config.json"}).value_or(kUsualContext);
-    int64_t rate = configured("sampling_rate", {"preprocessor_config.json"}).value_or(kSamplesPerSecond), source = kUsualSource;
+    int64_t context =
+        options_.context ? options_.context : configuredNumber(folder_, "max_position_embeddings", {"config.json"}).value_or(kUsualContext);
+    int64_t rate = configuredNumber(folder_, "sampling_rate", {"preprocessor_config.json"}).value_or(kSamplesPerSecond),
+            source = kUsualSource;
     if (samples_) {
       // As many positions as so many seconds give.
       source = 1;
       while (tfm::evaluate(samples_, source, 0, 0) < kSecondsHeard * rate && source < kDefaultContext)
         ++source;
     }
-    int64_t start = configured("decoder_start_token_id", {"generation_config.json", "config.json"}).value_or(kUsualStart);
-    if (start >= vocabulary_)
-      throw UserError(folder_.string(), "decoding begins with token " + std::to_string(start) + ", which is none of the vocabulary's " +
-                                            std::to_string(vocabulary_) + "; correct decoder_start_token_id");
     module->setAttr("tfm.context", builder_.getI64IntegerAttr(context));
     module->setAttr("tfm.source", builder_.getI64IntegerAttr(options_.source ? options_.source : source));
-    module->setAttr("tfm.start", builder_.getDenseI32ArrayAttr({static_cast<int32_t>(start)}));
+    module->setAttr("tfm.start", builder_.getDenseI32ArrayAttr({startToken(folder_, vocabulary_, kUsualStart)}));
     module->setAttr("tfm.files", builder_.getStrArrayAttr({(folder_ / kEncoderFile).string(), (folder_ / kDecoderFile).string()}));
     if (!sound_.empty()) {
       module->setAttr("tfm.audio", builder_.getStringAttr(sound_));

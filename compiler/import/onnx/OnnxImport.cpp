@@ -2,6 +2,7 @@
 
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/import/onnx/Inputs.h"
+#include "compiler/import/onnx/JointGraph.h"
 #include "compiler/support/Error.h"
 #include "compiler/support/Json.h"
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -158,14 +159,10 @@ std::string nameOf(const std::filesystem::path& file) {
   return stem.rfind("model", 0) == 0 && !folder.empty() ? folder : stem;
 }
 
-}  // namespace
-
-OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::path& file, const ImportOptions& options) {
-  OnnxModel model = readOnnxModel(file);
+OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, const ImportOptions& options) {
   std::vector<Input> inputs = readInputs(model, &context);
-
   OpBuilder builder(&context);
-  Location loc = NameLoc::get(builder.getStringAttr(file.filename().string()));
+  Location loc = NameLoc::get(builder.getStringAttr(model.path.filename().string()));
   OwningOpRef<ModuleOp> module(ModuleOp::create(loc));
   builder.setInsertionPointToStart(module->getBody());
   func::FuncOp main = createMain(builder, loc, inputs);
@@ -175,10 +172,18 @@ OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::pa
   importer.importNodes();
   builder.setInsertionPointToEnd(&main.getBody().front());
   createReturn(importer, builder, main, llvm::any_of(inputs, [](const Input& input) { return input.role == InputRole::past; }));
+  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(contextOf(main, model.path, options)));
+  return module;
+}
 
+}  // namespace
+
+OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::path& file, const ImportOptions& options) {
+  OnnxModel model = readOnnxModel(file);
+  OwningOpRef<ModuleOp> module = holdsEncoderToo(model) ? importJointGraph(context, model, options) : importGraph(context, model, options);
   ModuleOp result = *module;
+  Builder builder(&context);
   result->setAttr("tfm.name", builder.getStringAttr(nameOf(file)));
-  result->setAttr("tfm.context", builder.getI64IntegerAttr(contextOf(main, file, options)));
   result->setAttr("tfm.files", builder.getStrArrayAttr({file.string()}));
   if (std::filesystem::exists(file.parent_path() / "tokenizer.json"))
     result->setAttr("tfm.tokenizer", builder.getStringAttr(file.parent_path().string()));
