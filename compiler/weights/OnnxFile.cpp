@@ -47,6 +47,15 @@ std::optional<StoredType> storedType(uint64_t dataType) {
   }
 }
 
+/// As ONNX calls an element type.
+std::string typeName(uint64_t dataType) {
+  constexpr const char* kNames[] = {
+      "undefined",      "float",      "uint8",          "int8",   "uint16", "int16",      "int32",      "int64",    "string",
+      "bool",           "float16",    "double",         "uint32", "uint64", "complex64",  "complex128", "bfloat16", "float8e4m3fn",
+      "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",  "int4",   "float4e2m1", "float8e8m0"};
+  return dataType < std::size(kNames) ? kNames[dataType] : "number " + std::to_string(dataType);
+}
+
 /// A TensorProto as it lies in the file.
 struct RawTensor {
   std::string name;
@@ -90,7 +99,7 @@ std::vector<uint8_t> typedElements(const onnx::TensorProto& tensor, StoredType t
 
 class OnnxFile final : public MappedWeights<WeightFile> {
 public:
-  explicit OnnxFile(const std::filesystem::path& path) : MappedWeights(path) {
+  OnnxFile(const std::filesystem::path& path, std::map<std::string, std::string>* unread) : MappedWeights(path), unread_(unread) {
     readModel({reinterpret_cast<const char*>(file_.data()), file_.size()});
     if (const StoredTensor* twice = index())
       fail(twice->name, std::string("there are two initializers of this name") + kExportAgain);
@@ -207,8 +216,11 @@ private:
 
   void addTensor(std::string_view message, const RawTensor& raw) {
     std::optional<StoredType> type = storedType(raw.dataType);
-    if (!type)
-      return;  // strings and the like: whoever uses it says so
+    if (!type) {  // strings and the like: whoever uses it says so
+      if (unread_)
+        (*unread_)[raw.name] = typeName(raw.dataType);
+      return;
+    }
     StoredTensor tensor{raw.name, *type, raw.dims, nullptr, 0};
     if (!bytesOfTensor(*type, raw.dims, tensor.bytes))
       fail(raw.name, "has shape " + shapeText(raw.dims) + ", which no tensor can have" + kExportAgain);
@@ -264,6 +276,7 @@ private:
     return file->data() + offset;
   }
 
+  std::map<std::string, std::string>* const unread_;  // outlives only the constructor
   std::map<std::string, std::unique_ptr<MappedFile>> external_;
   std::vector<std::unique_ptr<std::vector<uint8_t>>> decoded_;
 };
@@ -272,6 +285,8 @@ private:
 
 std::string subgraphScope(const std::string& output, const std::string& attribute) { return output + "/" + attribute + "/"; }
 
-std::unique_ptr<WeightFile> openOnnxFile(const std::filesystem::path& path) { return std::make_unique<OnnxFile>(path); }
+std::unique_ptr<WeightFile> openOnnxFile(const std::filesystem::path& path, std::map<std::string, std::string>* unread) {
+  return std::make_unique<OnnxFile>(path, unread);
+}
 
 }  // namespace quantc

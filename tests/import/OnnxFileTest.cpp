@@ -1,9 +1,11 @@
 // Initializers of ONNX models: where their bytes lie, and what is refused.
 #include <cstring>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "compiler/import/onnx/OnnxModel.h"
 #include "compiler/weights/OnnxFile.h"
 #include "tests/import/OnnxBuilder.h"
 #include "tests/support/ErrorOf.h"
@@ -138,6 +140,61 @@ TEST_F(OnnxFileTest, WhatIsNotOnnxIsRefused) {
     EXPECT_THAT(test::errorOf([&] { openOnnxFile(path); }),
                 testing::AnyOf(HasSubstr("holds no graph"), HasSubstr("is not a well-formed ONNX model")));
   }
+}
+
+void appendVarint(std::string& out, uint64_t value) {
+  for (; value >= 0x80; value >>= 7)
+    out.push_back(static_cast<char>(value | 0x80));
+  out.push_back(static_cast<char>(value));
+}
+
+/// A field of bytes whose payload, of which `count` more follow, begins with `payload`.
+std::string fieldOf(int number, const std::string& payload, uint64_t count) {
+  std::string out;
+  appendVarint(out, static_cast<uint64_t>(number << 3 | 2));
+  appendVarint(out, payload.size() + count);
+  return out + payload;
+}
+
+// Files with holes, which take neither room on a disk nor time.
+
+TEST_F(OnnxFileTest, ExternalDataBeyondFourGigabytesIsFound) {
+  constexpr uint64_t kOffset = (uint64_t{1} << 32) + 4096;
+  const float values[] = {1.5f, -2.5f, 3.5f};
+  const std::filesystem::path data = folder_.write("weights.bin", "");
+  std::filesystem::resize_file(data, kOffset);
+  std::ofstream(data, std::ios::binary | std::ios::app).write(reinterpret_cast<const char*>(values), sizeof values);
+  setExternal(builder_.initializer("w", onnx::TensorProto::FLOAT, {3}),
+              {{"location", "weights.bin"}, {"offset", std::to_string(kOffset)}, {"length", std::to_string(sizeof values)}});
+  EXPECT_THAT(floatsOf(*open(builder_)->find("w")), testing::ElementsAre(1.5f, -2.5f, 3.5f));
+}
+
+TEST_F(OnnxFileTest, AModelOfMoreThanTwoGigabytesIsRead) {
+  constexpr int64_t kElements = 600'000'000;
+  constexpr uint64_t kBytes = kElements * sizeof(float);
+  builder_.floats("w", {2}, {4, 5});
+  builder_.node("Identity", {"w"}, {"y"});
+  builder_.output("y");
+  const std::string rest = builder_.model.graph().SerializeAsString();
+  onnx::ModelProto outside = builder_.model;
+  outside.clear_graph();
+  onnx::TensorProto large;
+  large.set_name("large");
+  large.set_data_type(onnx::TensorProto::FLOAT);
+  large.add_dims(kElements);
+  // Model 7: graph; graph 5: initializer; tensor 9: raw_data.
+  const std::string tensor = large.SerializeAsString() + fieldOf(9, "", kBytes), initializer = fieldOf(5, tensor, kBytes);
+  const std::filesystem::path path =
+      folder_.write("large.onnx", outside.SerializeAsString() + fieldOf(7, initializer, kBytes + rest.size()));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) + kBytes);
+  std::ofstream(path, std::ios::binary | std::ios::app) << rest;
+  ASSERT_GT(std::filesystem::file_size(path), uint64_t{1} << 31);
+  OnnxModel model = readOnnxModel(path);
+  ASSERT_EQ(model.proto.graph().node_size(), 1);
+  EXPECT_EQ(model.proto.graph().node(0).op_type(), "Identity");
+  ASSERT_TRUE(model.weights->find("large"));
+  EXPECT_EQ(model.weights->find("large")->bytes, kBytes);
+  EXPECT_THAT(floatsOf(*model.weights->find("w")), testing::ElementsAre(4, 5));
 }
 
 }  // namespace

@@ -117,6 +117,11 @@ const StoredTensor* GraphImporter::stored(const std::string& name) const {
   return own ? own : outer_ ? outer_->stored(name) : model_.weights->find(name);
 }
 
+const std::string* GraphImporter::unreadType(const std::string& name) const {
+  auto found = model_.unread.find(scope_ + name);
+  return found != model_.unread.end() ? &found->second : outer_ ? outer_->unreadType(name) : nullptr;
+}
+
 Tensor GraphImporter::fromFile(const StoredTensor& stored, bool constantNode) {
   MLIRContext* context = builder_.getContext();
   Tensor tensor{tensorType(stored, context), {}, std::nullopt, std::nullopt};

@@ -116,6 +116,8 @@ public:
   bool isInitializer(const std::string& name) const { return stored(name) != nullptr; }
   /// nullptr when the file stores no tensor of that name for this graph or those around it.
   const StoredTensor* stored(const std::string& name) const;
+  /// The type of a tensor that the file stores and nobody reads; nullptr for others.
+  const std::string* unreadType(const std::string& name) const;
   /// nullptr when nothing of that name was computed, given or stored.
   Tensor* find(const std::string& name);
   /// The expression of a stored tensor or of another constant; null for what is computed.

@@ -41,6 +41,8 @@ Tensor& Node::input(unsigned i) const {
     fail("has no input " + std::to_string(i) + "; the model is damaged, export it again");
   const std::string& name = proto_.input(static_cast<int>(i));
   Tensor* tensor = importer_.find(name);
+  if (const std::string* type = tensor ? nullptr : importer_.unreadType(name))
+    fail("uses tensor '" + name + "' of type " + *type + ", which is not supported; export the model with float32 or integers");
   if (!tensor)
     fail("uses tensor '" + name + "' before anything computes it; the model is damaged or its nodes form a cycle, export it again");
   return *tensor;

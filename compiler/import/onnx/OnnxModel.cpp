@@ -57,7 +57,8 @@ int64_t opsetOf(const OnnxModel& model) {
 }  // namespace
 
 OnnxModel readOnnxModel(const std::filesystem::path& path) {
-  OnnxModel model{path, {}, openOnnxFile(path), 0};
+  OnnxModel model{path, {}, nullptr, 0};
+  model.weights = openOnnxFile(path, &model.unread);
   std::string header = withoutInitializers(MappedFile(path));
   if (header.size() > kLargestHeader)
     throw UserError(path.string(), "has a graph of " + std::to_string(header.size()) + " bytes, at most " + std::to_string(kLargestHeader) +
@@ -92,7 +93,8 @@ static std::vector<const onnx::NodeProto*> sorted(const std::vector<const onnx::
   std::unordered_map<std::string, const onnx::NodeProto*> producers;
   for (const onnx::NodeProto* node : nodes)
     for (const std::string& output : node->output())
-      producers.emplace(output, node);
+      if (!output.empty())  // one that nobody wants, as inputs without a name are
+        producers.emplace(output, node);
   std::vector<const onnx::NodeProto*> result, pending;
   std::unordered_set<const onnx::NodeProto*> entered, done;
   for (const onnx::NodeProto* first : nodes) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "compiler/weights/OnnxProto.h"
@@ -12,9 +14,10 @@ namespace quantc {
 
 struct OnnxModel {
   std::filesystem::path path;
-  onnx::ModelProto proto;               // graph().initializer() is empty
-  std::unique_ptr<WeightFile> weights;  // initializers and tensors of Constant nodes
-  int64_t opset = 0;                    // of the default domain
+  onnx::ModelProto proto;                          // graph().initializer() is empty
+  std::unique_ptr<WeightFile> weights;             // initializers and tensors of Constant nodes
+  int64_t opset = 0;                               // of the default domain
+  std::map<std::string, std::string> unread = {};  // types of tensors that `weights` lacks because they are not read
 };
 
 /// Throws UserError for what is not an ONNX model of opset 11 to 21.
