@@ -97,6 +97,13 @@ int compile(const std::vector<std::string>& words) {
                 "Of a model with encoder and decoder: positions of the encoded sequence at most; 0: what the model states", "N")
       ->check(numberFrom(0, kMaxContext));
   command
+      .optional(
+          "--dim", options.dims,
+          "Size of a dimension of an ONNX graph that is neither batch nor a number of tokens, by its name in the graph, or INPUT:AXIS "
+          "where it has none; several separated by commas",
+          "NAME=SIZE")
+      ->delimiter(',');
+  command
       .optional("--max-sequence", options.maxSequence, "Tokens per step at most: longer prompts are cut; decides the size of activations",
                 "N")
       ->check(numberFrom(1, kMaxStep));

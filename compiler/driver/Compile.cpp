@@ -27,6 +27,21 @@ std::vector<Architecture> parseTargets(const std::vector<std::string>& names) {
   return {targets.begin(), targets.end()};
 }
 
+/// NAME=SIZE each.
+std::map<std::string, int64_t> parseDims(const std::vector<std::string>& words) {
+  std::map<std::string, int64_t> dims;
+  for (const std::string& word : words) {
+    size_t split = word.rfind('=');
+    const std::string number = split == std::string::npos ? "" : word.substr(split + 1);
+    bool digits = !number.empty() && number.size() <= 9 && number.find_first_not_of("0123456789") == std::string::npos;
+    if (split == 0 || !digits || std::stoll(number) < 1)
+      throw UserError("--dim", "'" + word + "' gives no size from 1 to 999999999; write NAME=SIZE");
+    if (!dims.emplace(word.substr(0, split), std::stoll(number)).second)
+      throw UserError("--dim", "'" + word.substr(0, split) + "' is given twice; give one size");
+  }
+  return dims;
+}
+
 /// Without a slash at its end, and with a name even for "." and "..".
 fs::path absolutePath(const fs::path& model) {
   std::error_code ignored;
@@ -36,7 +51,7 @@ fs::path absolutePath(const fs::path& model) {
 // What decided the module so far, kept in it: what a phase printed, read back, has the same provenance.
 constexpr llvm::StringLiteral kSource = "quantc.source", kContext = "quantc.context", kQuant = "quantc.quant", kHead = "quantc.head",
                               kKvCache = "quantc.kv_cache", kTargets = "quantc.targets", kMaxSequence = "quantc.max_sequence",
-                              kMaxSource = "quantc.max_source";
+                              kMaxSource = "quantc.max_source", kDims = "quantc.dims";
 
 constexpr const char* kDefaultScheme = "int4";
 
@@ -70,6 +85,7 @@ public:
     ImportOptions import;
     import.context = options.context;
     import.source = options.source;
+    import.dims = parseDims(options.dims);
     module_ = importModel(context_, options.model, import);
     pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;
     pipeline_.head = options.head;
@@ -80,6 +96,11 @@ public:
         record(kContext, std::to_string(context.getInt()));
       if (auto source = module_.get()->getAttrOfType<mlir::IntegerAttr>("tfm.source"))
         record(kMaxSource, " --max-source=" + std::to_string(source.getInt()));
+      std::string dims;
+      for (const auto& [name, size] : import.dims)
+        dims += " --dim=" + name + "=" + std::to_string(size);
+      if (!dims.empty())
+        record(kDims, dims);
     }
   }
 
@@ -112,7 +133,7 @@ public:
     emit.kernelCache = options_.kernelCache == "off" ? "" : options_.kernelCache;
     emit.source = recorded(kSource);
     emit.options = "--target=" + recorded(kTargets) + " --quant=" + recorded(kQuant) + " --head=" + recorded(kHead) +
-                   " --kv-cache=" + recorded(kKvCache) + " --context=" + recorded(kContext) + recorded(kMaxSource) +
+                   " --kv-cache=" + recorded(kKvCache) + " --context=" + recorded(kContext) + recorded(kMaxSource) + recorded(kDims) +
                    " --max-sequence=" + recorded(kMaxSequence);
     emit.progress = [this](const std::string& what, double share) { progress_.update(what, share); };
     progress_.begin("emit");

@@ -15,12 +15,13 @@ struct CompileOptions {
   std::string model;
   std::string output;  ///< empty: defaultOutput for an artifact, standard output for text
   std::vector<std::string> targets = {"host"};
-  std::string quant;         ///< empty: keep for a model that is quantized already, int4 for others
-  std::string head;          ///< scheme of embedding and head; empty: follows from `quant`
-  std::string kvCache;       ///< format of KV caches; empty: follows from `quant`
-  int64_t context = 0;       ///< positions at most; 0: what the model states
-  int64_t source = 0;        ///< positions that an encoder takes before a decoder's steps; 0: what the model states
-  int64_t maxSequence = 64;  ///< tokens per step at most
+  std::string quant;              ///< empty: keep for a model that is quantized already, int4 for others
+  std::string head;               ///< scheme of embedding and head; empty: follows from `quant`
+  std::string kvCache;            ///< format of KV caches; empty: follows from `quant`
+  int64_t context = 0;            ///< positions at most; 0: what the model states
+  int64_t source = 0;             ///< positions that an encoder takes before a decoder's steps; 0: what the model states
+  std::vector<std::string> dims;  ///< NAME=SIZE of an ONNX graph's dimensions
+  int64_t maxSequence = 64;       ///< tokens per step at most
   int jobs = 1;
   std::string emit = "artifact";  ///< artifact, mlir, asm
   std::string compileTo;          ///< a phase whose IR is printed; empty: all of them

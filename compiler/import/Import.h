@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -16,6 +18,8 @@ struct ImportOptions {
   int64_t context = 0;
   /// Positions of a sequence that an encoder takes before the steps of a decoder; 0 takes what the model was made for, but at most kDefaultContext.
   int64_t source = 0;
+  /// Sizes of an ONNX graph's dimensions by their names, `INPUT:AXIS` for those without one.
+  std::map<std::string, int64_t> dims;
 };
 
 /// `model` is a folder with config.json or one .onnx file, a .gguf or .onnx file, or .mlir text that quantc printed. The caller loads the project's dialects

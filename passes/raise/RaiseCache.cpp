@@ -121,12 +121,21 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
     return !attentions.empty() && !Evaluator(getOperation()).hasPast() && llvm::all_of(main.getOps(), isCausal);
   }
 
+  /// What was appended to, or such put together.
+  bool isReturnedCache(Value value) const {
+    if (auto reshape = value.getDefiningOp<tfm::ReshapeOp>())
+      return isReturnedCache(reshape.getOperand());
+    auto concat = value.getDefiningOp<tfm::ConcatOp>();
+    return concat &&
+           (pastConcats_.contains(concat) || llvm::all_of(concat.getOperands(), [&](Value part) { return isReturnedCache(part); }));
+  }
+
   /// Results that only give back what was appended to.
   void dropReturnedCaches(func::FuncOp main) {
     auto terminator = cast<func::ReturnOp>(main.getBody().front().getTerminator());
     llvm::BitVector dropped(terminator.getNumOperands());
     for (auto [i, value] : llvm::enumerate(terminator.getOperands()))
-      if (auto concat = value.getDefiningOp<tfm::ConcatOp>(); concat && pastConcats_.contains(concat))
+      if (isReturnedCache(value))
         dropped.set(static_cast<unsigned>(i));
     terminator->eraseOperands(dropped);
     main.eraseResults(dropped);

@@ -120,6 +120,28 @@ struct DropConcat : OpRewritePattern<tfm::ConcatOp> {
   }
 };
 
+/// Something behind a transposed argument: behind the argument itself, then transposed. Keys of earlier steps come so.
+struct ConcatBehindTransposedArgument : OpRewritePattern<tfm::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::ConcatOp op, PatternRewriter& rewriter) const override {
+    auto transpose = op.getOperands().size() == 2 ? op.getOperands()[0].getDefiningOp<tfm::TransposeOp>() : tfm::TransposeOp();
+    if (!transpose || !isa<BlockArgument>(transpose.getOperand()))
+      return rewriter.notifyMatchFailure(op, "puts nothing behind a transposed argument");
+    ArrayRef<int64_t> order = transpose.getOrder();
+    SmallVector<int64_t> back(order.size());
+    for (auto [to, from] : llvm::enumerate(order))
+      back[from] = static_cast<int64_t>(to);
+    SmallVector<AffineExpr> whole = tfm::dimsOf(typeOf(op)), dims;
+    for (int64_t axis : back)
+      dims.push_back(whole[axis]);
+    Value behind = makeTranspose(rewriter, op.getLoc(), op.getOperands()[1], back);
+    Value inner = rewriter.create<tfm::ConcatOp>(op.getLoc(), tfm::makeTensorType(dims, typeOf(op).getElementType()),
+                                                 ValueRange{transpose.getOperand(), behind}, order[op.getAxis()]);
+    rewriter.replaceOp(op, makeTranspose(rewriter, op.getLoc(), inner, order));
+    return success();
+  }
+};
+
 struct DropSlice : OpRewritePattern<tfm::SliceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::SliceOp op, PatternRewriter& rewriter) const override {
@@ -127,6 +149,25 @@ struct DropSlice : OpRewritePattern<tfm::SliceOp> {
       return rewriter.notifyMatchFailure(op, "drops elements");
     rewriter.replaceOp(op, op.getOperand());
     return success();
+  }
+};
+
+/// What a concatenation put in is taken out again.
+struct SliceOfConcat : OpRewritePattern<tfm::SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::SliceOp op, PatternRewriter& rewriter) const override {
+    auto concat = op.getOperand().getDefiningOp<tfm::ConcatOp>();
+    if (!concat || concat.getAxis() != op.getAxis() || op.getStep() != 1)
+      return rewriter.notifyMatchFailure(op, "is no slice of a concatenation along its axis");
+    AffineExpr begin = getAffineConstantExpr(0, op.getContext());
+    for (Value part : concat.getOperands()) {
+      if (begin == op.getBegin().getResult(0) && part.getType() == op.getType()) {
+        rewriter.replaceOp(op, part);
+        return success();
+      }
+      begin = begin + tfm::dimsOf(typeOf(part))[op.getAxis()];
+    }
+    return rewriter.notifyMatchFailure(op, "does not take one operand");
   }
 };
 
@@ -271,10 +312,10 @@ struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
-                 DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, DropSlice, GatherToSlice, FoldConstants,
-                 SinkReshapeBelowUnary, SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>,
-                 SinkReshapeBelowRows<tfm::LayerNormOp>, SinkTransposeBelowRows<tfm::RmsNormOp>, SinkTransposeBelowRows<tfm::LayerNormOp>>(
-        &getContext());
+                 DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, ConcatBehindTransposedArgument, DropSlice, SliceOfConcat,
+                 GatherToSlice, FoldConstants, SinkReshapeBelowUnary, SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>,
+                 SinkReshapeBelowRows<tfm::RmsNormOp>, SinkReshapeBelowRows<tfm::LayerNormOp>, SinkTransposeBelowRows<tfm::RmsNormOp>,
+                 SinkTransposeBelowRows<tfm::LayerNormOp>>(&getContext());
     addSinkTransposePatterns(patterns);
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

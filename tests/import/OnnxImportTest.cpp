@@ -118,13 +118,13 @@ TEST_F(OnnxImportTest, ContextIsThatOfABufferThatCountsUpAndNotOfOneThatStays) {
 TEST_F(OnnxImportTest, EveryUnsupportedOperatorIsListedOnce) {
   OnnxBuilder builder = smallModel();
   for (const char* name : {"a", "b", "c", "d"})
-    builder.node("Einsum", {"logits"}, {name});
+    builder.node("Det", {"logits"}, {name});
   builder.node("LSTM", {"logits"}, {"e"}).set_domain("org.example");
   builder.node("NonZero", {"logits"}, {"unused"});
   for (const char* name : {"a", "b", "c", "d", "e"})
     builder.output(name);
   std::string error = errorOf(builder);
-  EXPECT_THAT(error, HasSubstr("2 operators are not supported: Einsum (/a, /b, /c, and 1 more), org.example.LSTM (/e)"));
+  EXPECT_THAT(error, HasSubstr("2 operators are not supported: Det (/a, /b, /c, and 1 more), org.example.LSTM (/e)"));
   EXPECT_THAT(error, testing::Not(HasSubstr("NonZero")));
 }
 
@@ -198,7 +198,57 @@ TEST_F(OnnxImportTest, ModelsWithoutTokensTakeTheirInputsAsTheyAre) {
   unrelated.model.mutable_graph()->clear_input();
   unrelated.input("image", onnx::TensorProto::FLOAT, {"batch", "3", "height", "width"});
   unrelated.output("image");
-  EXPECT_THAT(errorOf(unrelated), HasSubstr("has dynamic dimension 3, whose meaning is not known"));
+  unrelated.input("scale", onnx::TensorProto::FLOAT, {"width", "depth"});
+  EXPECT_THAT(
+      errorOf(unrelated),
+      HasSubstr("has 2 dynamic dimensions besides batch and sequence, whose sizes are not known: height (image), width (image); give "
+                "--dim=height=SIZE,width=SIZE, or export the model with fixed ones"));
+}
+
+TEST_F(OnnxImportTest, DimensionsTakeTheSizesThatAreGiven) {
+  OnnxBuilder product;
+  product.model.mutable_graph()->clear_input();
+  product.input("a", onnx::TensorProto::FLOAT, {"M", "K"});
+  product.input("b", onnx::TensorProto::FLOAT, {"K", "N"});
+  product.node("MatMul", {"a", "b"}, {"y"});
+  product.output("y");
+  const auto path = folder_.write("model.onnx", product.bytes());
+  ImportOptions options;
+  options.dims = {{"M", 2}, {"K", 3}, {"N", 4}};
+  auto module = importOnnx(context_, path, options);
+  EXPECT_EQ(mainOf(*module).getResultTypes()[0], mlir::RankedTensorType::get({2, 4}, mlir::Float32Type::get(&context_)));
+  options.dims = {{"L", 2}};
+  EXPECT_THAT(test::errorOf([&] { importOnnx(context_, path, options); }),
+              HasSubstr("has no dimension 'L' whose size could be given, those of its inputs are M, K, N; correct --dim"));
+
+  const auto tokens = folder_.write("tokens.onnx", smallModel().bytes());
+  options.dims = {{"sequence", 8}};
+  EXPECT_THAT(test::errorOf([&] { importOnnx(context_, tokens, options); }),
+              HasSubstr("has dimension sequence, which is the number of tokens and cannot be given a size"));
+}
+
+TEST_F(OnnxImportTest, ASumOfNamedDimensionsIsTheirSum) {
+  OnnxBuilder builder = smallModel();
+  builder.input("past", onnx::TensorProto::FLOAT, {"batch", "2", "past_len", "4"});
+  builder.input("bias", onnx::TensorProto::FLOAT, {"batch", "past_len + sequence"});
+  builder.node("Identity", {"past"}, {"present"});
+  builder.node("Identity", {"bias"}, {"sum"});
+  builder.output("present");
+  builder.output("sum");
+  auto module = import(builder.bytes());
+  auto type = mlir::cast<mlir::RankedTensorType>(mainOf(*module).getResultTypes()[2]);
+  EXPECT_EQ(tfm::dimsOf(type)[1], tfm::symbolExpr(tfm::Symbol::sequence, &context_) + tfm::symbolExpr(tfm::Symbol::past, &context_));
+}
+
+TEST_F(OnnxImportTest, TensorsOfTypesThatAreNotReadAreNamedWithThem) {
+  OnnxBuilder builder;
+  constexpr int kFloat8 = 17;
+  builder.initializer("codes", onnx::TensorProto::UINT8, {2}).set_raw_data("ab", 2);
+  builder.model.mutable_graph()->mutable_initializer(0)->set_data_type(kFloat8);
+  builder.node("Neg", {"codes"}, {"y"});
+  builder.output("y");
+  EXPECT_THAT(errorOf(builder), HasSubstr("model.onnx:/y: Neg uses tensor 'codes' of type float8e4m3fn, which is not supported; export the "
+                                          "model with float32 or integers"));
 }
 
 TEST_F(OnnxImportTest, DamagedModelsAreErrorsAndNeverCrash) {

@@ -4,6 +4,7 @@
 
 #include "compiler/import/onnx/Ops.h"
 #include "compiler/support/Error.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace quantc::onnx_import {
 
@@ -14,12 +15,14 @@ namespace {
 
 class InputReader {
 public:
-  InputReader(const OnnxModel& model, MLIRContext* context) : model_(model), context_(context) {}
+  InputReader(const OnnxModel& model, const std::map<std::string, int64_t>& sizes, MLIRContext* context)
+      : model_(model), context_(context), sizes_(sizes) {}
 
   std::vector<Input> read() {
     for (const onnx::ValueInfoProto& input : model_.proto.graph().input())
       if (!model_.weights->find(input.name()))  // old models list initializers too
         inputs_.push_back(&input);
+    checkSizes();
     const onnx::ValueInfoProto* ids = findIds();
     if (ids)
       bindIds(*ids);
@@ -30,12 +33,57 @@ public:
       for (const onnx::ValueInfoProto* input : inputs_)
         if (roleOf(*input, ids) == role)
           result.push_back({input->name(), role, typeOf(*input, role)});
+    if (!unknown_.empty())
+      failUnknown();
     return result;
   }
 
 private:
   [[noreturn]] void fail(const onnx::ValueInfoProto& input, const std::string& what) const {
     throw UserError(model_.path.string() + ":" + input.name(), what);
+  }
+
+  using Shape = onnx::TensorShapeProto;
+  static const Shape& shapeOf(const onnx::ValueInfoProto& input) { return input.type().tensor_type().shape(); }
+
+  static std::string nameOf(const onnx::ValueInfoProto& input, int axis) {
+    const std::string& name = shapeOf(input).dim(axis).dim_param();
+    return name.empty() ? input.name() + ":" + std::to_string(axis) : name;
+  }
+
+  /// nullptr where nobody gave a size for the dimension.
+  const int64_t* sizeOf(const onnx::ValueInfoProto& input, int axis) const {
+    auto found = sizes_.find(nameOf(input, axis));
+    return found == sizes_.end() || shapeOf(input).dim(axis).has_dim_value() ? nullptr : &found->second;
+  }
+
+  /// Every size is that of some dimension.
+  void checkSizes() const {
+    SmallVector<std::string> names;
+    for (const onnx::ValueInfoProto* input : inputs_)
+      for (int axis = 0; axis < rankOf(*input); ++axis) {
+        SmallVector<std::string> parts = partsOf(shapeOf(*input).dim(axis).dim_param());
+        if (parts.empty())
+          parts.push_back(nameOf(*input, axis));
+        for (const std::string& part : parts)
+          if (!shapeOf(*input).dim(axis).has_dim_value() && !llvm::is_contained(names, part))
+            names.push_back(part);
+      }
+    for (const auto& [name, size] : sizes_)
+      if (!llvm::is_contained(names, name))
+        throw UserError(model_.path.string(), "has no dimension '" + name + "' whose size could be given, those of its inputs are " +
+                                                  (names.empty() ? "all fixed" : llvm::join(names, ", ")) + "; correct --dim");
+  }
+
+  [[noreturn]] void failUnknown() const {
+    std::string text, advice;
+    for (const auto& [name, inputs] : unknown_) {
+      text += (text.empty() ? "" : ", ") + name + " (" + inputs + ")";
+      advice += (advice.empty() ? "--dim=" : ",") + name + "=SIZE";
+    }
+    std::string count = unknown_.size() == 1 ? "1 dynamic dimension" : std::to_string(unknown_.size()) + " dynamic dimensions";
+    throw UserError(model_.path.string(), "has " + count + " besides batch and sequence, whose sizes are not known: " + text + "; give " +
+                                              advice + ", or export the model with fixed ones");
   }
 
   static int rankOf(const onnx::ValueInfoProto& input) { return input.type().tensor_type().shape().dim_size(); }
@@ -50,10 +98,11 @@ private:
     for (const onnx::ValueInfoProto* input : inputs_) {
       if (!isInteger(*input) || rankOf(*input) != 2)
         continue;
+      if (shapeOf(*input).dim(1).has_dim_value())
+        continue;
       if (input->name() == "input_ids")
         return input;
-      if (!input->type().tensor_type().shape().dim(1).has_dim_value())
-        candidates.push_back(input);
+      candidates.push_back(input);
     }
     if (candidates.size() > 1)
       throw UserError(model_.path.string(), "has " + std::to_string(candidates.size()) +
@@ -78,12 +127,13 @@ private:
 
   void bindIds(const onnx::ValueInfoProto& ids) {
     const auto& shape = ids.type().tensor_type().shape();
+    for (int axis : {0, 1})
+      if (sizeOf(ids, axis))
+        fail(ids, "has dimension " + nameOf(ids, axis) + ", which is the " + (axis ? "number of tokens" : "batch") +
+                      " and cannot be given a size; leave it out of --dim");
     if (shape.dim(0).has_dim_value() && shape.dim(0).dim_value() != 1)
       fail(ids, "has a fixed batch of " + std::to_string(shape.dim(0).dim_value()) +
                     ", expected 1 or a dynamic one; export with a dynamic batch");
-    if (shape.dim(1).has_dim_value())
-      fail(ids, "has a fixed length of " + std::to_string(shape.dim(1).dim_value()) +
-                    " tokens, expected a dynamic one; export with a dynamic sequence");
     hasIds_ = hasSequence_ = true;
     batch_ = shape.dim(0).dim_param();
     sequence_ = shape.dim(1).dim_param();
@@ -94,8 +144,12 @@ private:
   }
 
   /// What a dimension without a known name is, by the role of its input.
-  AffineExpr unnamedDim(const onnx::ValueInfoProto& input, InputRole role, int axis) {
+  AffineExpr unnamedDim(const onnx::ValueInfoProto& input, InputRole role, int axis, ArrayRef<AffineExpr> before) {
     AffineExpr sequence = symbolExpr(Symbol::sequence, context_), past = symbolExpr(Symbol::past, context_);
+    if (const int64_t* size = sizeOf(input, axis))
+      return constantExpr(*size, context_);
+    if (AffineExpr sum = sumOf(shapeOf(input).dim(axis).dim_param()))
+      return sum;
     if (axis == 0)
       return constantExpr(1, context_);
     switch (role) {
@@ -105,15 +159,52 @@ private:
     case InputRole::past: return past;
     case InputRole::other: break;
     }
-    // Without tokens, the only dynamic dimension besides the batch is what a step has any number of.
-    if (sequence_.empty() && !hasSequence_) {
+    // Without tokens, the only dynamic dimension besides the batch is what a step has any number of: rows, which nothing comes before.
+    bool first = llvm::all_of(before, [&](AffineExpr dim) { return dim == constantExpr(1, context_); });
+    if (first && sequence_.empty() && !hasSequence_) {
       hasSequence_ = true;
       sequence_ = input.type().tensor_type().shape().dim(axis).dim_param();
       return sequence;
     }
     if (!hasIds_ && input.type().tensor_type().shape().dim(axis).dim_param() == sequence_)
       return sequence;
-    fail(input, "has dynamic dimension " + std::to_string(axis) + ", whose meaning is not known; export the model without this input");
+    if (hasIds_ && input.name() == "attention_mask" && rankOf(input) == 2)  // of floats
+      return hasPast_ ? sequence + past : sequence;
+    return unknown(input, axis);
+  }
+
+  /// The names of "past_len + seq_len"; none for any other name.
+  static SmallVector<std::string> partsOf(StringRef name) {
+    auto [first, second] = name.split('+');
+    return second.empty() ? SmallVector<std::string>() : SmallVector<std::string>{first.trim().str(), second.trim().str()};
+  }
+
+  /// What a name stands for: known before, or given; null for any other.
+  AffineExpr named(const std::string& name) const {
+    auto known = named_.find(name);
+    auto given = sizes_.find(name);
+    return known != named_.end() ? known->second : given != sizes_.end() ? constantExpr(given->second, context_) : AffineExpr();
+  }
+
+  /// Null where the name is no sum, or a part of it is not known.
+  AffineExpr sumOf(StringRef name) const {
+    SmallVector<std::string> parts = partsOf(name);
+    AffineExpr a = parts.empty() ? AffineExpr() : named(parts[0]), b = parts.empty() ? AffineExpr() : named(parts[1]);
+    return a && b ? foldBinary(tfm::BinaryKind::add, a, b) : AffineExpr();  // in the order that all sums have
+  }
+
+  /// Asks for the size of a dimension, or for those that it is the sum of.
+  AffineExpr unknown(const onnx::ValueInfoProto& input, int axis) {
+    SmallVector<std::string> names = partsOf(shapeOf(input).dim(axis).dim_param());
+    if (names.empty())
+      names.push_back(nameOf(input, axis));
+    for (const std::string& name : names) {
+      if (named(name))
+        continue;
+      std::string& inputs = unknown_[name];
+      inputs += (inputs.empty() ? "" : ", ") + input.name();
+    }
+    return constantExpr(1, context_);
   }
 
   RankedTensorType typeOf(const onnx::ValueInfoProto& input, InputRole role) {
@@ -123,6 +214,7 @@ private:
       fail(input, "has elements of a type that is not supported; export the model in float32");
     SmallVector<AffineExpr> dims;
     int dynamic = 0;
+    const size_t unknown = unknown_.size();
     for (int axis = 0; axis < tensor.shape().dim_size(); ++axis) {
       const auto& dim = tensor.shape().dim(axis);
       if (dim.has_dim_value()) {
@@ -132,13 +224,13 @@ private:
         continue;
       }
       auto named = named_.find(dim.dim_param());
-      AffineExpr expr = named != named_.end() && !dim.dim_param().empty() ? named->second : unnamedDim(input, role, axis);
+      AffineExpr expr = named != named_.end() && !dim.dim_param().empty() ? named->second : unnamedDim(input, role, axis, dims);
       if (!dim.dim_param().empty())
         named_[dim.dim_param()] = expr;
       dynamic += !isa<AffineConstantExpr>(expr);
       dims.push_back(expr);
     }
-    if (role == InputRole::past && dynamic != 1)
+    if (role == InputRole::past && dynamic != 1 && unknown == unknown_.size())
       fail(input, "has " + std::to_string(dynamic) +
                       " dynamic dimensions besides the batch, expected one; export it as a cache of keys or values");
     return tfm::makeTensorType(dims, element);
@@ -146,6 +238,8 @@ private:
 
   const OnnxModel& model_;
   MLIRContext* context_;
+  const std::map<std::string, int64_t>& sizes_;
+  std::map<std::string, std::string> unknown_;  // and the inputs that have them
   std::vector<const onnx::ValueInfoProto*> inputs_;
   std::string batch_, sequence_;
   bool hasPast_ = false, hasIds_ = false, hasSequence_ = false;
@@ -154,6 +248,8 @@ private:
 
 }  // namespace
 
-std::vector<Input> readInputs(const OnnxModel& model, MLIRContext* context) { return InputReader(model, context).read(); }
+std::vector<Input> readInputs(const OnnxModel& model, const std::map<std::string, int64_t>& sizes, MLIRContext* context) {
+  return InputReader(model, sizes, context).read();
+}
 
 }  // namespace quantc::onnx_import

@@ -1,6 +1,9 @@
 // What the graph's inputs are to the runtime: token ids, positions, caches.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "compiler/import/onnx/OnnxModel.h"
 #include "compiler/import/onnx/Symbolic.h"
 
@@ -15,7 +18,8 @@ struct Input {
 };
 
 /// Roles follow from element types, ranks and shared dimension names; among integer inputs of one shape the names of Optimum decide (input_ids,
-/// attention_mask, position_ids). A model without token ids takes its inputs as they are, all of them `other`. Batch is 1. Throws UserError for an input whose dimensions cannot be told.
-std::vector<Input> readInputs(const OnnxModel& model, mlir::MLIRContext* context);
+/// attention_mask, position_ids). A model without token ids takes its inputs as they are, all of them `other`. Batch is 1. `sizes` are those of dimensions by name, `INPUT:AXIS` for those without
+/// one. Throws UserError that lists all dimensions which cannot be told.
+std::vector<Input> readInputs(const OnnxModel& model, const std::map<std::string, int64_t>& sizes, mlir::MLIRContext* context);
 
 }  // namespace quantc::onnx_import

@@ -29,6 +29,24 @@ RankedTensorType portType(RankedTensorType type) {
 /// Caches become no ports: they keep the graph's type.
 RankedTensorType argumentType(const Input& input) { return input.role == InputRole::past ? input.type : portType(input.type); }
 
+/// [2, batch, heads, past, width]: keys and values in one tensor.
+bool isStacked(const Input& input) { return input.role == InputRole::past && input.type.getRank() == 5 && input.type.getDimSize(0) == 2; }
+
+/// Keys or values of a stacked cache.
+RankedTensorType halfOf(const Input& input) {
+  return tfm::makeTensorType(ArrayRef(tfm::dimsOf(input.type)).drop_front(), input.type.getElementType());
+}
+
+Value stack(OpBuilder& builder, Location loc, const Input& input, Value keys, Value values) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(input.type);
+  dims[0] = constantExpr(1, builder.getContext());
+  RankedTensorType type = tfm::makeTensorType(dims, input.type.getElementType());
+  SmallVector<Value> parts;
+  for (Value half : {keys, values})
+    parts.push_back(builder.create<tfm::ReshapeOp>(loc, type, half));
+  return builder.create<tfm::ConcatOp>(loc, input.type, parts, 0);
+}
+
 /// The graph's view of positions, which are no argument: they count from `past`.
 Value derivedInput(OpBuilder& builder, Location loc, const Input& input) {
   MLIRContext* context = builder.getContext();
@@ -44,6 +62,8 @@ void defineInputs(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
   for (const Input& input : inputs) {
     Location loc = NameLoc::get(builder.getStringAttr(input.name));
     Value value = isArgument(input.role) ? Value(main.getArgument(next++)) : derivedInput(builder, loc, input);
+    if (isStacked(input))
+      value = stack(builder, loc, input, value, main.getArgument(next++));
     if (value.getType() != input.type)
       value = builder.create<tfm::CastOp>(loc, input.type, value);
     importer.define(input.name, Tensor{input.type, value, std::nullopt, std::nullopt});
@@ -53,14 +73,19 @@ void defineInputs(GraphImporter& importer, OpBuilder& builder, func::FuncOp main
 func::FuncOp createMain(OpBuilder& builder, Location loc, ArrayRef<Input> inputs) {
   SmallVector<Type> types;
   SmallVector<const Input*> arguments;
+  SmallVector<std::string> names;
   for (const Input& input : inputs)
     if (isArgument(input.role)) {
-      types.push_back(argumentType(input));
-      arguments.push_back(&input);
+      // A cache is keys or values, so a stacked one is two arguments.
+      for (int half = isStacked(input); half >= 0; --half) {
+        types.push_back(isStacked(input) ? halfOf(input) : argumentType(input));
+        arguments.push_back(&input);
+        names.push_back(!isStacked(input) ? input.name : input.name + (half ? ".key" : ".value"));
+      }
     }
   auto main = builder.create<func::FuncOp>(loc, "main", builder.getFunctionType(types, {}));
   for (auto [i, input] : llvm::enumerate(arguments)) {
-    main.setArgAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(input->name));
+    main.setArgAttr(static_cast<unsigned>(i), "tfm.name", builder.getStringAttr(names[i]));
     // A mask that nobody sets hides nothing.
     if (input->role == InputRole::mask)
       main.setArgAttr(static_cast<unsigned>(i), tfm::kInitialAttribute, builder.getI32IntegerAttr(1));
@@ -160,7 +185,7 @@ std::string nameOf(const std::filesystem::path& file) {
 }
 
 OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, const ImportOptions& options) {
-  std::vector<Input> inputs = readInputs(model, &context);
+  std::vector<Input> inputs = readInputs(model, options.dims, &context);
   OpBuilder builder(&context);
   Location loc = NameLoc::get(builder.getStringAttr(model.path.filename().string()));
   OwningOpRef<ModuleOp> module(ModuleOp::create(loc));
