@@ -1,0 +1,120 @@
+#include "compiler/import/onnx/AttentionParts.h"
+
+#include <cmath>
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+using tfm::BinaryKind;
+using tfm::UnaryKind;
+
+namespace {
+
+/// Every head of keys or values as often as it has queries.
+Value repeatHeads(Node& node, const Maker& make, Value x, int64_t heads) {
+  auto own = constantOf(make.dim(x, 1));
+  if (!own || *own < 1 || heads % *own != 0)
+    node.fail("has " + std::to_string(heads) +
+              " heads of queries, which its heads of keys do not divide; the model is damaged, export it again");
+  if (*own == heads)
+    return x;
+  SmallVector<AffineExpr> d = make.dims(x);
+  Value apart = make.reshape(x, {d[0], d[1], make.number(1), d[2], d[3]});
+  return make.reshape(make.broadcast(apart, {d[0], d[1], make.number(heads / *own), d[2], d[3]}), {d[0], make.number(heads), d[2], d[3]});
+}
+
+/// 0 where a query may look, `hidden` where not: [rows, keys].
+Value causalBias(const Maker& make, const Scores& scores, AffineExpr rows, AffineExpr keys) {
+  Value row = make.reshape(make.iota(rows, *scores.diagonal), {rows, make.number(1)}), column = make.iota(keys, make.number(0));
+  Value seen = make.binary(BinaryKind::less_equal, column, row);
+  if (scores.window > 0)
+    seen =
+        make.binary(BinaryKind::and_, seen, make.binary(BinaryKind::greater, column, make.add(row, -static_cast<double>(scores.window))));
+  Value zero = make.cast(make.like(0, row), make.f32());
+  return make.select(seen, make.like(0, zero), scores.hidden);
+}
+
+}  // namespace
+
+Value splitHeads(Node& node, const Maker& make, Value x, int64_t heads) {
+  auto width = constantOf(make.dim(x, -1));
+  if (make.type(x).getRank() != 3 || !width || heads < 1 || *width % heads != 0)
+    node.fail("has tensors that " + std::to_string(heads) + " heads do not divide; the model is damaged, export it again");
+  Value apart = make.reshape(x, {make.dim(x, 0), make.dim(x, 1), make.number(heads), make.number(*width / heads)});
+  return make.transpose(apart, {0, 2, 1, 3});
+}
+
+Value joinHeads(Node& node, const Maker& make, Value x) {
+  Value moved = make.transpose(x, {0, 2, 1, 3});
+  AffineExpr width = foldBinary(BinaryKind::mul, make.dim(moved, 2), make.dim(moved, 3));
+  if (!width)
+    node.fail("has a dynamic number of heads; export the model again");
+  return make.reshape(moved, {make.dim(moved, 0), make.dim(moved, 1), width});
+}
+
+AttentionValues attention(Node& node, const Maker& make, Value q, Value k, Value v, const Scores& scores) {
+  auto heads = constantOf(make.dim(q, 1));
+  if (!heads)
+    node.fail("has a dynamic number of heads; export the model again");
+  AttentionValues values;
+  k = repeatHeads(node, make, k, *heads);
+  v = repeatHeads(node, make, v, *heads);
+  values.scaled = make.mul(make.matmul(q, make.transposeLast(k)), scores.scale);
+  auto capped = [&](Value x) { return make.mul(make.unary(UnaryKind::tanh, make.mul(x, 1 / scores.softcap)), scores.softcap); };
+  values.masked = scores.softcap > 0 && scores.capsFirst ? capped(values.scaled) : values.scaled;
+  if (scores.diagonal)
+    values.masked = make.add(values.masked, causalBias(make, scores, make.dim(q, 2), make.dim(k, 2)));
+  if (scores.bias)
+    values.masked = make.add(values.masked, scores.bias);
+  values.capped = values.masked;
+  if (scores.softcap > 0 && !scores.capsFirst)
+    values.capped = capped(values.masked);
+  values.weights = make.softmax(values.capped, -1);
+  values.result = make.matmul(values.weights, v);
+  return values;
+}
+
+double scaleOf(Node& node, const Maker& make, Value q) {
+  float given = node.attribute("scale", 0.0f);
+  auto width = constantOf(make.dim(q, -1));
+  if (given == 0 && (!width || *width < 1))
+    node.fail("has heads of a dynamic width; export the model again");
+  return given != 0 ? given : 1 / std::sqrt(static_cast<double>(*width));
+}
+
+bool wanted(Node& node, unsigned output) { return output < node.outputs() && !node.outputName(output).empty(); }
+
+Value rotate(Node& node, const Maker& make, Value x, Value cosines, Value sines, bool interleaved) {
+  auto half = constantOf(make.dim(cosines, -1)), width = constantOf(make.dim(x, -1));
+  if (!half || !width || 2 * *half > *width)
+    node.fail("rotates more elements than a head has; the model is damaged, export it again");
+  SmallVector<AffineExpr> d = make.dims(x);
+  Value turning = make.slice(x, 3, 0, 2 * *half), first, second;
+  if (interleaved) {
+    Value pairs = make.reshape(turning, {d[0], d[1], d[2], make.number(*half), make.number(2)});
+    SmallVector<AffineExpr> flat = {d[0], d[1], d[2], make.number(*half)};
+    first = make.reshape(make.slice(pairs, 4, 0, 1), flat);
+    second = make.reshape(make.slice(pairs, 4, 1, 1), flat);
+  } else {
+    first = make.slice(turning, 3, 0, *half);
+    second = make.slice(turning, 3, *half, *half);
+  }
+  Value a = make.sub(make.mul(first, cosines), make.mul(second, sines)), b = make.add(make.mul(first, sines), make.mul(second, cosines));
+  Value rotated;
+  if (interleaved) {
+    SmallVector<AffineExpr> one = {d[0], d[1], d[2], make.number(*half), make.number(1)};
+    rotated = make.reshape(make.concat({make.reshape(a, one), make.reshape(b, one)}, 4), {d[0], d[1], d[2], make.number(2 * *half)});
+  } else {
+    rotated = make.concat({a, b}, 3);
+  }
+  return 2 * *half == *width ? rotated : make.concat({rotated, make.slice(x, 3, 2 * *half, *width - 2 * *half)}, 3);
+}
+
+Value rotaryRows(Node& node, const Maker& make, Value table, Value positions) {
+  if (make.type(table).getRank() != 2 || make.type(positions).getRank() != 2)
+    node.fail("has tables or positions that are no matrices; the model is damaged, export it again");
+  Value rows = make.gather(table, positions, 0);  // [b, rows, half]
+  return make.reshape(rows, {make.dim(rows, 0), make.dim(rows, 1), make.number(1), make.dim(rows, 2)});
+}
+
+}  // namespace quantc::onnx_import

@@ -1,0 +1,48 @@
+// Pieces that attention and rotary embeddings of all domains are made of.
+#pragma once
+
+#include <limits>
+
+#include "compiler/import/onnx/Maker.h"
+
+namespace quantc::onnx_import {
+
+using mlir::AffineExpr;
+using mlir::Value;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Scores {
+  double scale = 1, softcap = 0;
+  bool capsFirst = false;              ///< the scores are capped before anything is added to them
+  Value bias;                          ///< added to the scaled scores; may be null
+  std::optional<AffineExpr> diagonal;  ///< position of the first query: a query sees keys up to its own
+  int64_t window = 0;                  ///< keys that a query sees, its own the last; 0: all
+  double hidden = -kInfinity;          ///< what is added for keys that a query does not see
+};
+
+/// Stages of the scores, and what comes of them.
+struct AttentionValues {
+  Value result, scaled, masked, capped, weights;
+};
+
+/// [batch, rows, heads * d] as [batch, heads, rows, d], and back.
+Value splitHeads(Node& node, const Maker& make, Value x, int64_t heads);
+Value joinHeads(Node& node, const Maker& make, Value x);
+
+/// q [b, heads, s, d], k [b, kv heads, t, d], v [b, kv heads, t, e], in float32.
+AttentionValues attention(Node& node, const Maker& make, Value q, Value k, Value v, const Scores& scores);
+
+/// The attribute, or 1 / sqrt(width of a head).
+double scaleOf(Node& node, const Maker& make, Value q);
+
+/// Whether somebody reads an output.
+bool wanted(Node& node, unsigned output);
+
+/// x rotated by tables [b or 1, rows, 1, rotary / 2]; x is [b, rows, heads, d].
+Value rotate(Node& node, const Maker& make, Value x, Value cosines, Value sines, bool interleaved);
+
+/// Rows of a table [positions, half] as rotate takes them.
+Value rotaryRows(Node& node, const Maker& make, Value table, Value positions);
+
+}  // namespace quantc::onnx_import
