@@ -328,7 +328,9 @@ void importPad(Node& node) {
   const onnx::AttributeProto* mode = node.find("mode");
   if (mode && mode->s() != "constant")
     node.fail("pads by mode " + mode->s() + ", supported is constant; export the model without it");
-  SmallVector<int64_t> pads = node.constants(1, "pads"), axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  // Before opset 11 pads and the value are attributes.
+  auto older = node.opset() < 11 ? node.attributeInts("pads") : std::nullopt;
+  SmallVector<int64_t> pads = older ? *older : node.constants(1, "pads"), axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   if (node.has(3)) {
     axes = node.constants(3, "axes");
     for (int64_t& axis : axes)
@@ -337,7 +339,7 @@ void importPad(Node& node) {
   if (pads.size() != 2 * axes.size())
     node.fail("has " + std::to_string(pads.size()) + " pads for " + std::to_string(axes.size()) +
               " axes; the model is damaged, export it again");
-  Value fill = node.has(2) ? make.reshape(node.value(2), {}) : make.like(0, x);
+  Value fill = node.has(2) ? make.reshape(node.value(2), {}) : make.like(older ? node.attribute("value", 0.0f) : 0, x);
   for (auto [i, axis] : llvm::enumerate(axes)) {
     int64_t before = pads[i], after = pads[axes.size() + i];
     for (int64_t* end : {&before, &after})

@@ -61,7 +61,7 @@ void importGatherElements(Node& node) {
     node.fail("has data and indices of different ranks; the model is damaged, export it again");
   for (size_t i = 0; i < dims.size(); ++i)
     if (static_cast<int64_t>(i) != axis && (constantOf(dims[i]) != 1 || constantOf(wanted[i]) != 1))
-      node.fail("looks up elements of several lines at once, supported is one; export the model without it");
+      return importGatherLines(node);
   Value line = node.reshape(node.value(0), {dims[axis]}), places = node.reshape(node.value(1), {wanted[axis]});
   auto type = node.tensorType({wanted[axis]}, data.getElementType());
   node.set(0, node.reshape(node.create<tfm::GatherOp>(type, line, places, 0), wanted));
@@ -96,11 +96,22 @@ void importConcat(Node& node) {
 
 void importSlice(Node& node) {
   RankedTensorType type = node.type(0);
-  const Known *begins = node.known(1), *ends = node.known(2);
+  // Before opset 10 these are attributes.
+  auto listed = [&](const char* name) -> std::optional<Known> {
+    auto values = node.opset() < 10 ? node.attributeInts(name) : std::nullopt;
+    Known known;
+    for (int64_t value : values.value_or(SmallVector<int64_t>()))
+      known.push_back(constantExpr(value, node.context()));
+    return values ? std::optional(known) : std::nullopt;
+  };
+  const std::optional<Known> starts = listed("starts"), stops = listed("ends");
+  const Known *begins = starts ? &*starts : node.known(1), *ends = stops ? &*stops : node.known(2);
   if (!begins || !ends || begins->size() != ends->size())
     node.fail("has ends that depend on the values of tensors; export the model with ends that depend on shapes alone");
   SmallVector<int64_t> axes, steps(begins->size(), 1);
-  if (node.has(3))
+  if (auto older = node.opset() < 10 ? node.attributeInts("axes") : std::nullopt)
+    axes = *older;
+  else if (node.has(3))
     axes = node.constants(3, "axes");
   else
     for (size_t i = 0; i < begins->size(); ++i)

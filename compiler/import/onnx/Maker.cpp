@@ -41,6 +41,26 @@ Value Maker::reduce(tfm::ReduceKind kind, Value x, ArrayRef<int64_t> axes, bool 
   return node_.create<tfm::ReduceOp>(node_.tensorType(kept, type(x).getElementType()), kind, x, axes, keep);
 }
 
+Value Maker::product(Value x, int64_t axis) const {
+  auto extent = constantOf(dim(x, axis));
+  if (!extent)
+    node_.fail("multiplies the elements of a dimension of unknown size, which is not supported; export the model without it");
+  if (*extent == 0) {
+    SmallVector<AffineExpr> one = dims(x);
+    one[axis] = number(1);
+    return broadcast(like(1, x), one);
+  }
+  while (*extent > 1) {
+    int64_t half = *extent / 2;
+    Value rest = *extent % 2 ? slice(x, axis, 2 * half, 1) : Value();
+    x = mul(slice(x, axis, 0, half), slice(x, axis, half, half));
+    if (rest)
+      x = concat({x, rest}, axis);
+    extent = half + (rest ? 1 : 0);
+  }
+  return x;
+}
+
 Value Maker::softmax(Value x, int64_t axis) const {
   return node_.create<tfm::SoftmaxOp>(type(x), x, axis < 0 ? axis + type(x).getRank() : axis);
 }

@@ -37,6 +37,8 @@ public:
   Value toFloat(Value x) const { return cast(x, f32()); }
 
   Value reduce(tfm::ReduceKind kind, Value x, llvm::ArrayRef<int64_t> axes, bool keep = true) const;
+  /// The product along an axis of constant extent, which stays with extent 1: of halves, of their halves and so on.
+  Value product(Value x, int64_t axis) const;
   Value softmax(Value x, int64_t axis) const;
   Value matmul(Value a, Value b) const;
 

@@ -217,6 +217,9 @@ void importBatchNormalization(Node& node) {
   SmallVector<AffineExpr> line(make.type(x).getRank(), make.number(1));
   if (line.size() > 1)
     line[1] = make.dim(x, 1);
+  for (unsigned input : {1u, 2u, 3u, 4u})
+    if (line.size() > 1 && (node.type(input).getRank() != 1 || make.dim(node.value(input), 0) != line[1]))
+      node.fail("has another number of channels than its scales; the model is damaged, export it again");
   auto channel = [&](unsigned input) { return line.size() > 1 ? make.reshape(node.value(input), line) : node.value(input); };
   Value deviation = make.unary(UnaryKind::sqrt, make.add(channel(4), node.attribute("epsilon", 1e-5f)));
   node.set(0, make.add(make.mul(make.div(make.sub(x, channel(3)), deviation), channel(1)), channel(2)));

@@ -83,6 +83,7 @@ void importLayerNormalization(Node& node);
 void importMatMul(Node& node);
 void importQuickGelu(Node& node);
 void importRange(Node& node);
+void importReduceProd(Node& node);
 void importReshape(Node& node);
 void importResize(Node& node);
 void importRmsNormalization(Node& node);
@@ -128,6 +129,25 @@ void importLpNormalization(Node& node);
 void importFusedMatMul(Node& node);
 void importGemmFastGelu(Node& node);
 void importBiasGelu(Node& node);
+
+// Pooling.cpp
+void importAveragePool(Node& node);
+void importGlobalAveragePool(Node& node);
+void importGlobalMaxPool(Node& node);
+void importLpPool(Node& node);
+void importMaxPool(Node& node);
+
+// Scatter.cpp
+void importGatherND(Node& node);
+/// GatherElements of any number of lines.
+void importGatherLines(Node& node);
+void importHardmax(Node& node);
+void importScatterElements(Node& node);
+void importScatterND(Node& node);
+void importTopK(Node& node);
+
+// Einsum.cpp
+void importEinsum(Node& node);
 
 /// Element type of an onnx::TensorProto::DataType; null for one that is not supported.
 mlir::Type elementOf(int64_t dataType, mlir::MLIRContext* context);

@@ -1,4 +1,5 @@
 // Reductions and softmax.
+#include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
 
 namespace quantc::onnx_import {
@@ -22,6 +23,33 @@ void importReduce(Node& node, tfm::ReduceKind kind) {
       kept.push_back(reduced ? constantExpr(1, node.context()) : dims[i]);
   }
   node.set(0, node.create<tfm::ReduceOp>(node.tensorType(kept, type.getElementType()), kind, node.value(0), axes, keep));
+}
+
+void importReduceProd(Node& node) {
+  Maker make(node);
+  RankedTensorType type = node.type(0);
+  SmallVector<int64_t> axes = node.axes(1, type.getRank());
+  if (axes.empty()) {
+    if (node.attribute("noop_with_empty_axes", int64_t(0)))
+      return importIdentity(node);
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
+  }
+  bool keep = node.attribute("keepdims", int64_t(1)) != 0;
+  if (const Known* elements = node.known(0); elements && type.getRank() == 1) {  // the size of a shape
+    AffineExpr product = make.number(1);
+    for (AffineExpr element : *elements)
+      product = product ? foldBinary(tfm::BinaryKind::mul, product, element) : product;
+    if (product)
+      return node.set(0, RankedTensorType::get(keep ? ArrayRef<int64_t>{1} : ArrayRef<int64_t>{}, type.getElementType()), {product});
+  }
+  Value x = node.value(0);
+  for (int64_t axis : axes)
+    x = make.product(x, axis);
+  SmallVector<AffineExpr> dims = make.dims(x), kept;
+  for (auto [i, dim] : llvm::enumerate(dims))
+    if (keep || !llvm::is_contained(axes, static_cast<int64_t>(i)))
+      kept.push_back(dim);
+  node.set(0, make.reshape(x, kept));
 }
 
 /// Element i is the sum over all j of x(j) where j <= i, or < i, >= i, > i.

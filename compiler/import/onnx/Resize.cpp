@@ -1,0 +1,193 @@
+// What changes the size of images.
+#include <cmath>
+
+#include "compiler/import/onnx/Maker.h"
+#include "compiler/import/onnx/Ops.h"
+#include "compiler/weights/FloatConversion.h"
+
+namespace quantc::onnx_import {
+
+using namespace mlir;
+
+namespace {
+
+constexpr const char* kDamaged = " that do not fit together; the model is damaged, export it again";
+
+/// Where position `i` of a resized dimension lies in the original one (ONNX Resize, coordinate_transformation_mode).
+std::optional<double> original(const std::string& mode, double i, double scale, int64_t from, int64_t to) {
+  if (mode == "asymmetric")
+    return i / scale;
+  if (mode == "half_pixel" || (mode == "pytorch_half_pixel" && to > 1))
+    return (i + 0.5) / scale - 0.5;
+  if (mode == "pytorch_half_pixel")
+    return 0;
+  if (mode == "align_corners")
+    return to == 1 ? 0 : i * static_cast<double>(from - 1) / (scale * static_cast<double>(from) - 1);
+  if (mode == "half_pixel_symmetric") {
+    double exact = scale * static_cast<double>(from), adjustment = static_cast<double>(to) / exact, center = static_cast<double>(from) / 2;
+    return center * (1 - adjustment) + (i + 0.5) / scale - 0.5;
+  }
+  return std::nullopt;
+}
+
+/// The nearest of the original positions (ONNX Resize, nearest_mode).
+std::optional<double> nearest(const std::string& mode, double x) {
+  double below = std::floor(x);
+  if (mode == "floor")
+    return below;
+  if (mode == "ceil")
+    return std::ceil(x);
+  if (mode == "round_prefer_floor" || mode == "round_prefer_ceil")
+    return x - below == 0.5 ? (mode == "round_prefer_floor" ? below : below + 1) : std::floor(x + 0.5);
+  return std::nullopt;
+}
+
+std::string textOr(Node& node, const char* name, const char* absent) {
+  const onnx::AttributeProto* found = node.find(name);
+  return found ? found->s() : absent;
+}
+
+struct Resized {
+  int64_t from, to;
+  double scale;
+};
+
+constexpr int64_t kMostPositions = 4096;  // a constant of indices holds them
+
+/// Elements of a float tensor that the file stores; nothing for what is computed.
+std::optional<SmallVector<float>> storedFloats(Node& node, Value value) {
+  if (auto constant = value.getDefiningOp<tfm::ConstantOp>()) {
+    auto elements = dyn_cast<DenseFPElementsAttr>(constant.getValue());
+    if (!elements)
+      return std::nullopt;
+    SmallVector<float> result;
+    for (const APFloat& element : elements.getValues<APFloat>())
+      result.push_back(static_cast<float>(element.convertToDouble()));
+    return result;
+  }
+  auto weight = value.getDefiningOp<tfm::WeightOp>();
+  auto expr = weight ? dyn_cast<tfm::StoredAttr>(weight.getExpr()) : tfm::StoredAttr();
+  const StoredTensor* tensor = expr ? node.stored(expr.getTensor().str()) : nullptr;
+  if (!tensor || tensor->blocks || tensor->elements() > 64)
+    return std::nullopt;
+  SmallVector<float> result(static_cast<size_t>(tensor->elements()));
+  return convertToFloat(tensor->type, tensor->data, 0, tensor->elements(), result.data()) ? std::optional(result) : std::nullopt;
+}
+
+/// Scales or sizes of a node, one for each of `axes`, as sizes of those dimensions.
+SmallVector<Resized> readSizes(Node& node, const Maker& make, ArrayRef<int64_t> axes, unsigned scalesInput) {
+  unsigned sizesInput = scalesInput + 1;
+  Value scales = node.has(scalesInput) ? node.value(scalesInput) : Value();
+  bool bySizes = node.has(sizesInput) && (!scales || make.type(scales).getNumElements() == 0);
+  SmallVector<int64_t> sizes = bySizes ? node.constants(sizesInput, "sizes") : SmallVector<int64_t>();
+  auto factors = scales && !bySizes ? storedFloats(node, scales) : std::nullopt;
+  if (!bySizes && !factors)
+    node.fail("has scales that are computed from the input; export the model with constant ones");
+  if ((bySizes ? sizes.size() : static_cast<size_t>(factors->size())) != axes.size())
+    node.fail(std::string("has a size and scales") + kDamaged);
+  SmallVector<Resized> result;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    double factor = bySizes ? 0 : (*factors)[i];
+    auto from = constantOf(make.dim(node.value(0), axes[i]));
+    if (!from && factor == 1)
+      from = 0;  // any size, which stays
+    if (!from || (bySizes ? sizes[i] < 1 || *from < 1 : !(factor > 0)) || static_cast<double>(*from) * factor > kMostPositions ||
+        (bySizes && sizes[i] > kMostPositions && sizes[i] != *from))
+      node.fail("resizes a dimension of unknown size, or to none or more than " + std::to_string(kMostPositions) +
+                " positions; export the model with images of a fixed size");
+    int64_t to = bySizes ? sizes[i] : static_cast<int64_t>(std::floor(static_cast<double>(*from) * factor));
+    result.push_back({*from, to, bySizes ? static_cast<double>(to) / static_cast<double>(*from) : factor});
+  }
+  return result;
+}
+
+/// A position of the original dimension, and its share of one of the resized.
+struct Tap {
+  double position, weight;
+};
+
+/// The neighbours of a place, two for a line between them, four for a cubic (Keys 1981).
+SmallVector<Tap> tapsOf(Node& node, const std::string& mode, double place, int64_t extent) {
+  double below = std::floor(place), t = place - below;
+  SmallVector<Tap> taps;
+  if (mode == "linear") {
+    taps = {{below, 1 - t}, {below + 1, t}};
+  } else {
+    double a = node.attribute("cubic_coeff_a", -0.75f);
+    auto near = [&](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
+    auto far = [&](double d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
+    taps = {{below - 1, far(t + 1)}, {below, near(t)}, {below + 1, near(1 - t)}, {below + 2, far(2 - t)}};
+  }
+  if (node.attribute("exclude_outside", int64_t(0)) != 0) {
+    double sum = 0;
+    for (Tap& tap : taps) {
+      if (tap.position < 0 || tap.position >= static_cast<double>(extent))
+        tap.weight = 0;
+      sum += tap.weight;
+    }
+    for (Tap& tap : taps)
+      tap.weight /= sum;
+  }
+  return taps;
+}
+
+/// Along an axis the sum of as many lookups as there are taps for every place; positions outside are those at the edge.
+Value mixed(Node& node, const Maker& make, Value x, int64_t axis, const Resized& size, ArrayRef<SmallVector<Tap>> taps) {
+  Value sum;
+  for (size_t k = 0; k < taps.front().size(); ++k) {
+    SmallVector<int64_t> positions;
+    SmallVector<float> weights;
+    for (const SmallVector<Tap>& place : taps) {
+      positions.push_back(static_cast<int64_t>(std::clamp(place[k].position, 0.0, static_cast<double>(size.from - 1))));
+      weights.push_back(static_cast<float>(place[k].weight));
+    }
+    auto type = RankedTensorType::get({size.to}, IntegerType::get(node.context(), 64));
+    Value part = make.gather(x, node.create<tfm::ConstantOp>(type, DenseElementsAttr::get(type, ArrayRef(positions))), axis);
+    if (taps.front().size() > 1) {
+      SmallVector<int64_t> line(make.type(x).getRank(), 1);
+      line[axis] = size.to;
+      auto shape = RankedTensorType::get(line, make.f32());
+      Value factors = node.create<tfm::ConstantOp>(shape, DenseElementsAttr::get(shape, ArrayRef(weights)));
+      part = make.mul(part, make.cast(factors, make.type(x).getElementType()));
+    }
+    sum = sum ? make.add(sum, part) : part;
+  }
+  return sum;
+}
+
+}  // namespace
+
+void importResize(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  std::string mode = textOr(node, "mode", "nearest"),
+              rounding = textOr(node, "nearest_mode", node.opset() < 11 ? "floor" : "round_prefer_floor"),
+              coordinates = textOr(node, "coordinate_transformation_mode", node.opset() < 11 ? "asymmetric" : "half_pixel");
+  if ((mode != "nearest" && mode != "linear" && mode != "cubic") || textOr(node, "keep_aspect_ratio_policy", "stretch") != "stretch" ||
+      node.attribute("antialias", int64_t(0)) != 0)
+    node.fail("resizes by mode " + mode +
+              ", supported are nearest, linear and cubic, without antialias and without a policy for the aspect ratio; export the model "
+              "without it");
+  if (mode != "nearest" && !isa<FloatType>(make.type(x).getElementType()))
+    node.fail("mixes integers, which is not supported; export the model without it");
+  SmallVector<int64_t> axes = node.attributeInts("axes").value_or(llvm::to_vector(llvm::seq<int64_t>(0, make.type(x).getRank())));
+  for (int64_t& axis : axes)
+    axis = node.axis(axis, make.type(x).getRank());
+  SmallVector<Resized> sizes = readSizes(node, make, axes, node.opset() < 11 ? 1 : 2);
+  for (auto [axis, size] : llvm::zip(axes, sizes)) {
+    if (size.to == size.from && size.scale == 1)
+      continue;
+    SmallVector<SmallVector<Tap>> taps;
+    for (int64_t i = 0; i < size.to; ++i) {
+      auto place = original(coordinates, static_cast<double>(i), size.scale, size.from, size.to);
+      auto rounded = place && mode == "nearest" ? nearest(rounding, *place) : place;
+      if (!rounded)
+        node.fail("rounds " + coordinates + " coordinates by " + rounding + ", which is not supported; export the model without it");
+      taps.push_back(mode == "nearest" ? SmallVector<Tap>{{*rounded, 1}} : tapsOf(node, mode, *place, size.from));
+    }
+    x = mixed(node, make, x, axis, size, taps);
+  }
+  node.set(0, x);
+}
+
+}  // namespace quantc::onnx_import

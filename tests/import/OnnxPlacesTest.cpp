@@ -1,0 +1,214 @@
+// Pooling, Einsum, lookups and updates at computed places, and orders of elements, against values worked out by hand.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/import/OnnxOperatorFixture.h"
+
+namespace quantc {
+namespace {
+
+using test::OnnxBuilder;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class OnnxPlaces : public test::OnnxOperatorFixture {};
+
+OnnxBuilder withoutTokens() {
+  OnnxBuilder builder;
+  builder.model.mutable_graph()->clear_input();
+  return builder;
+}
+
+void setWindow(onnx::NodeProto& node, const std::vector<int64_t>& kernel, const std::vector<int64_t>& strides,
+               const std::vector<int64_t>& pads) {
+  OnnxBuilder::set(node, "kernel_shape", kernel);
+  OnnxBuilder::set(node, "strides", strides);
+  OnnxBuilder::set(node, "pads", pads);
+}
+
+TEST_F(OnnxPlaces, PoolsLeaveThePaddingOut) {
+  OnnxBuilder largest = withoutTokens();
+  give(largest, {"1", "1", "2", "3"}, {-1, -2, -3, -4, -5, -6});
+  auto window = [](onnx::NodeProto& node) { setWindow(node, {2, 2}, {1, 2}, {1, 0, 0, 1}); };
+  tfm::Array y = evaluate(largest, "MaxPool", {"x"}, window);
+  EXPECT_THAT(y.shape, ElementsAre(1, 1, 2, 2));
+  EXPECT_THAT(y.values, ElementsAre(-1, -3, -1, -3));
+  OnnxBuilder mean = withoutTokens();
+  give(mean, {"1", "1", "2", "3"}, {1, 2, 3, 4, 5, 6});
+  EXPECT_THAT(evaluate(mean, "AveragePool", {"x"}, window).values, ElementsAre(1.5, 3, 3, 4.5));
+  OnnxBuilder padded = withoutTokens();
+  give(padded, {"1", "1", "2", "3"}, {1, 2, 3, 4, 5, 6});
+  tfm::Array all = evaluate(padded, "AveragePool", {"x"}, [&](onnx::NodeProto& node) {
+    window(node);
+    OnnxBuilder::set(node, "count_include_pad", int64_t(1));
+  });
+  EXPECT_THAT(all.values, ElementsAre(0.75, 0.75, 3, 2.25));
+}
+
+TEST_F(OnnxPlaces, PoolsRoundUpToAPlaceThatBeginsWithin) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"1", "1", "5"}, {1, 2, 3, 4, 6});
+  tfm::Array y = evaluate(builder, "AveragePool", {"x"}, [](onnx::NodeProto& node) {
+    setWindow(node, {3}, {2}, {0, 1});
+    OnnxBuilder::set(node, "ceil_mode", int64_t(1));
+    OnnxBuilder::set(node, "count_include_pad", int64_t(1));
+  });
+  // The third place has one element, and one of the padding; what lies behind does not count.
+  EXPECT_THAT(y.values, ElementsAre(2, testing::DoubleNear(13.0 / 3, 1e-6), 3));
+}
+
+TEST_F(OnnxPlaces, MaxPoolTellsWhereTheMaximaAre) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"1", "2", "2", "2"}, {1, 4, 2, 3, 7, 7, 0, 0});
+  onnx::NodeProto& node = builder.node("MaxPool", {"x"}, {"y", "places"});
+  setWindow(node, {2, 2}, {1, 1}, {0, 0, 0, 0});
+  builder.output("y");
+  builder.output("places");
+  EXPECT_THAT(evaluate(builder).values, ElementsAre(4, 7));
+  EXPECT_THAT(result(1).values, ElementsAre(1, 4));
+}
+
+TEST_F(OnnxPlaces, EinsumSumsWhatTheResultDoesNotHave) {
+  auto einsum = [&](const char* equation, const std::vector<std::string>& dims, const std::vector<double>& x, bool weight) {
+    OnnxBuilder builder = withoutTokens();
+    give(builder, dims, x);
+    builder.floats("w", {2, 3}, {1, 2, 3, 4, 5, 6});
+    std::vector<std::string> inputs{"x"};
+    if (weight)
+      inputs.push_back("w");
+    return evaluate(builder, "Einsum", inputs, [&](onnx::NodeProto& node) { OnnxBuilder::set(node, "equation", std::string(equation)); });
+  };
+  EXPECT_THAT(einsum("ij,jk->ki", {"2", "2"}, {1, 2, 3, 4}, true).values, ElementsAre(9, 19, 12, 26, 15, 33));
+  EXPECT_THAT(einsum("ij , jk", {"2", "2"}, {1, 2, 3, 4}, true).values, ElementsAre(9, 12, 15, 19, 26, 33));
+  EXPECT_THAT(einsum("...ii->...i", {"1", "2", "2"}, {1, 2, 3, 4}, false).values, ElementsAre(1, 4));
+  EXPECT_THAT(einsum("ij->", {"2", "2"}, {1, 2, 3, 4}, false).values, ElementsAre(10));
+  EXPECT_THAT(einsum("i,jk->ij", {"2"}, {1, 10}, true).values, ElementsAre(6, 15, 60, 150));
+  EXPECT_THAT(einsum("jk,jk->jk", {"2", "3"}, {1, 1, 1, 2, 2, 2}, true).values, ElementsAre(1, 2, 3, 8, 10, 12));
+}
+
+TEST_F(OnnxPlaces, EinsumThatDoesNotFitIsRefused) {
+  auto refusal = [&](const char* equation) {
+    OnnxBuilder builder = withoutTokens();
+    give(builder, {"2", "2"}, {1, 2, 3, 4});
+    return errorOf(builder, "Einsum", {"x"}, [&](onnx::NodeProto& node) { OnnxBuilder::set(node, "equation", std::string(equation)); });
+  };
+  EXPECT_THAT(refusal("i->i"), HasSubstr("has a term of 1 dimensions for a tensor of 2"));
+  EXPECT_THAT(refusal("ij,jk->ik"), HasSubstr("has an equation of 2 terms for 1 tensors"));
+  EXPECT_THAT(refusal("ij->ijk"), HasSubstr("a dimension that no tensor has"));
+  EXPECT_THAT(refusal("i?->i"), HasSubstr("has an equation that is not one of its tensors"));
+}
+
+TEST_F(OnnxPlaces, GatherNDCountsIndicesFromTheEndToo) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"2", "2", "2"}, {0, 1, 2, 3, 4, 5, 6, 7});
+  builder.ints("raw", {0, 1, -1, 0});
+  builder.ints("shape", {2, 2});
+  builder.node("Reshape", {"raw", "shape"}, {"places"});
+  tfm::Array y = evaluate(builder, "GatherND", {"x", "places"});
+  EXPECT_THAT(y.shape, ElementsAre(2, 2));
+  EXPECT_THAT(y.values, ElementsAre(2, 3, 4, 5));
+}
+
+TEST_F(OnnxPlaces, ScatterPutsTheLastUpdateOrCombinesThem) {
+  auto scatter = [&](const std::string& reduction) {
+    OnnxBuilder builder = withoutTokens();
+    give(builder, {"4"}, {1, 2, 3, 4});
+    builder.ints("raw", {1, 3, 1});
+    builder.ints("shape", {3, 1});
+    builder.node("Reshape", {"raw", "shape"}, {"places"});
+    builder.floats("u", {3}, {10, 20, 30});
+    return evaluate(builder, "ScatterND", {"x", "places", "u"},
+                    [&](onnx::NodeProto& node) {
+                      if (!reduction.empty())
+                        OnnxBuilder::set(node, "reduction", reduction);
+                    })
+        .values;
+  };
+  EXPECT_THAT(scatter(""), ElementsAre(1, 30, 3, 20));
+  EXPECT_THAT(scatter("add"), ElementsAre(1, 42, 3, 24));
+  EXPECT_THAT(scatter("mul"), ElementsAre(1, 600, 3, 80));
+  EXPECT_THAT(scatter("max"), ElementsAre(1, 30, 3, 20));
+  EXPECT_THAT(scatter("min"), ElementsAre(1, 2, 3, 4));
+
+  OnnxBuilder elements = withoutTokens();
+  give(elements, {"2", "3"}, {1, 2, 3, 4, 5, 6});
+  elements.ints("raw", {2, -3});
+  elements.ints("shape", {2, 1});
+  elements.node("Reshape", {"raw", "shape"}, {"places"});
+  elements.floats("u", {2, 1}, {10, 20});
+  auto alongRows = [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axis", int64_t(1)); };
+  EXPECT_THAT(evaluate(elements, "ScatterElements", {"x", "places", "u"}, alongRows).values, ElementsAre(1, 2, 10, 20, 5, 6));
+}
+
+TEST_F(OnnxPlaces, GatherElementsOfSeveralLines) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"2", "2"}, {1, 2, 3, 4});
+  builder.ints("raw", {0, 0, 1, -2});
+  builder.ints("shape", {2, 2});
+  builder.node("Reshape", {"raw", "shape"}, {"places"});
+  tfm::Array y =
+      evaluate(builder, "GatherElements", {"x", "places"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axis", int64_t(1)); });
+  EXPECT_THAT(y.values, ElementsAre(1, 1, 4, 3));
+}
+
+TEST_F(OnnxPlaces, TopKOrdersEqualOnesByTheirPlace) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"2", "4"}, {1, 3, 3, 2, -1, -4, -1, -5});
+  builder.ints("k", {3});
+  builder.node("TopK", {"x", "k"}, {"y", "places"});
+  builder.output("y");
+  builder.output("places");
+  tfm::Array y = evaluate(builder);
+  EXPECT_THAT(y.shape, ElementsAre(2, 3));
+  EXPECT_THAT(y.values, ElementsAre(3, 3, 2, -1, -1, -4));
+  EXPECT_THAT(result(1).values, ElementsAre(1, 2, 3, 0, 2, 1));
+
+  OnnxBuilder small = withoutTokens();
+  give(small, {"2", "2"}, {4, 1, 2, 3});
+  small.ints("k", {1});
+  tfm::Array least = evaluate(small, "TopK", {"x", "k"}, [](onnx::NodeProto& node) {
+    OnnxBuilder::set(node, "axis", int64_t(0));
+    OnnxBuilder::set(node, "largest", int64_t(0));
+  });
+  EXPECT_THAT(least.values, ElementsAre(2, 1));
+}
+
+TEST_F(OnnxPlaces, HardmaxIsOneAtTheFirstMaximum) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"2", "3"}, {1, 5, 5, 7, 0, 7});
+  EXPECT_THAT(evaluate(builder, "Hardmax", {"x"}).values, ElementsAre(0, 1, 0, 1, 0, 0));
+}
+
+TEST_F(OnnxPlaces, ReduceProdMultipliesAnyNumber) {
+  OnnxBuilder builder = withoutTokens();
+  give(builder, {"2", "5"}, {1, 2, 3, 4, 5, 1, 1, 2, 2, -3});
+  tfm::Array y = evaluate(builder, "ReduceProd", {"x"}, [](onnx::NodeProto& node) {
+    OnnxBuilder::set(node, "axes", std::vector<int64_t>{1});
+    OnnxBuilder::set(node, "keepdims", int64_t(0));
+  });
+  EXPECT_THAT(y.shape, ElementsAre(2));
+  EXPECT_THAT(y.values, ElementsAre(120, -12));
+}
+
+TEST_F(OnnxPlaces, GroupQueryAttentionSeesAsManyKeysAsItsLengthsSay) {
+  auto attend = [&](int32_t last) {
+    OnnxBuilder builder = withoutTokens();
+    give(builder, {"1", "2", "1"}, {0, 0});
+    builder.floats("k", {1, 2, 1}, {3, 5});
+    builder.floats("v", {1, 2, 1}, {10, 20});
+    builder.initializer("lengths", onnx::TensorProto::INT32, {1}).set_raw_data(&last, sizeof last);
+    onnx::NodeProto& node = builder.node("GroupQueryAttention", {"x", "k", "v", "", "", "lengths", "total"}, {"y"});
+    node.set_domain("com.microsoft");
+    OnnxBuilder::set(node, "num_heads", int64_t(1));
+    OnnxBuilder::set(node, "kv_num_heads", int64_t(1));
+    const int32_t total = 2;
+    builder.initializer("total", onnx::TensorProto::INT32, {}).set_raw_data(&total, sizeof total);
+    builder.output("y");
+    return evaluate(builder).values;
+  };
+  EXPECT_THAT(attend(1), ElementsAre(10, 15));
+  EXPECT_THAT(attend(0), ElementsAre(10, 10));
+}
+
+}  // namespace
+}  // namespace quantc
