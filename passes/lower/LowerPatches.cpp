@@ -34,7 +34,8 @@ std::optional<StridedTensor> Lowering::framed(Location loc, const StridedTensor&
 LogicalResult Lowering::lowerPatches(tfm::PatchesOp op, StridedTensor image, const StridedTensor& out) {
   size_t count = op.getKernel().size();
   auto isZero = [](int64_t number) { return number == 0; };
-  if (!llvm::all_of(op.getBefore(), isZero) || !llvm::all_of(op.getAfter(), isZero)) {
+  // In three dimensions a view of all elements has too many; of an image that lies dense, channels and the kernel's last dimension are one.
+  if (count > 2 || !llvm::all_of(op.getBefore(), isZero) || !llvm::all_of(op.getAfter(), isZero)) {
     std::optional<StridedTensor> whole = framed(op.getLoc(), image, op.getBefore(), op.getAfter());
     if (!whole)
       return failure();

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kList = QUANTC_SOURCE_DIR "/tests/end_to_end/onnx_graphs.txt";
-constexpr size_t kLeastCompiled = 254;  // of the list: it may grow only
+constexpr size_t kLeastCompiled = 262;  // of the list: it may grow only
 
 std::set<std::string> listed() {
   std::set<std::string> names;
@@ -27,7 +27,7 @@ std::set<std::string> listed() {
 
 /// To the last phase before kernels are generated.
 ProcessResult compileGraph(const fs::path& graph, const fs::path& output, const std::string& dims = "") {
-  std::vector<std::string> command = {builtProgram("quantc"), graph.string(), "--quant=f32",  "--max-sequence=4", "--context=8", "--quiet",
+  std::vector<std::string> command = {builtProgram("quantc"), graph.string(), "--quant=f32",  "--max-sequence=4", "--quiet",
                                       "--compile-to=lower",   "-o",           output.string()};
   if (!dims.empty())
     command.push_back("--dim=" + dims);

@@ -240,6 +240,44 @@ TEST_F(OnnxImportTest, ASumOfNamedDimensionsIsTheirSum) {
   EXPECT_EQ(tfm::dimsOf(type)[1], tfm::symbolExpr(tfm::Symbol::sequence, &context_) + tfm::symbolExpr(tfm::Symbol::past, &context_));
 }
 
+TEST_F(OnnxImportTest, ACacheOfKeysAndValuesInOneTensorIsTwo) {
+  OnnxBuilder builder = smallModel();
+  builder.input("past", onnx::TensorProto::FLOAT, {"2", "batch", "3", "past_len", "4"});
+  builder.node("Identity", {"past"}, {"present"});
+  builder.output("present");
+  auto module = import(builder.bytes());
+  mlir::func::FuncOp main = mainOf(*module);
+  ASSERT_EQ(main.getNumArguments(), 3u);
+  EXPECT_EQ(main.getArgAttrOfType<mlir::StringAttr>(1, "tfm.name"), "past.key");
+  EXPECT_EQ(main.getArgAttrOfType<mlir::StringAttr>(2, "tfm.name"), "past.value");
+  auto half = mlir::cast<mlir::RankedTensorType>(main.getArgument(1).getType());
+  EXPECT_EQ(half, main.getArgument(2).getType());
+  ASSERT_EQ(half.getRank(), 4);
+  EXPECT_EQ(tfm::dimsOf(half)[2], tfm::symbolExpr(tfm::Symbol::past, &context_));
+  EXPECT_EQ(mlir::cast<mlir::RankedTensorType>(main.getResultTypes()[1]).getDimSize(0), 2);
+}
+
+TEST_F(OnnxImportTest, OutputsWithoutANameMakeNoCycle) {
+  OnnxBuilder builder;
+  builder.floats("table", {8, 4}, std::vector<float>(32, 0.25f));
+  builder.node("Gather", {"table", "input_ids"}, {"rows"});
+  builder.node("Clip", {"rows", "", ""}, {"clipped"});
+  builder.node("Dropout", {"clipped"}, {"logits", ""});
+  builder.output("logits");
+  EXPECT_EQ(mainOf(*import(builder.bytes())).getNumResults(), 1u);
+}
+
+TEST_F(OnnxImportTest, ADimensionOfMinusOneIsDynamic) {
+  OnnxBuilder builder;
+  builder.model.mutable_graph()->clear_input();
+  builder.input("image", onnx::TensorProto::FLOAT, {"1", "3", "8"});
+  auto* shape = builder.model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+  shape->mutable_dim(0)->set_dim_value(-1);
+  builder.output("image");
+  EXPECT_EQ(mainOf(*import(builder.bytes())).getArgumentTypes()[0],
+            mlir::RankedTensorType::get({1, 3, 8}, mlir::Float32Type::get(&context_)));
+}
+
 TEST_F(OnnxImportTest, TensorsOfTypesThatAreNotReadAreNamedWithThem) {
   OnnxBuilder builder;
   constexpr int kFloat8 = 17;

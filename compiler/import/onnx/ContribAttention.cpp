@@ -34,12 +34,12 @@ void importContribRotaryEmbedding(Node& node) {
 namespace {
 
 /// com.microsoft's mask_index: [b, t] of ones and zeros, [b, s, t] the same by query, or [b] lengths.
-Value contribMask(Node& node, const Maker& make, unsigned input, AffineExpr keys, double hidden) {
+Value contribMask(Node& node, const Maker& make, unsigned input, AffineExpr batch, AffineExpr keys, double hidden) {
   Value mask = node.value(input);
   SmallVector<AffineExpr> d = make.dims(mask);
   Value seen;
-  if (d.size() == 1 && constantOf(d[0]) == 1) {
-    Value length = make.reshape(mask, {make.number(1), make.number(1)});
+  if (d.size() == 1 && d[0] == batch) {
+    Value length = make.reshape(mask, {batch, make.number(1)});
     Value places = make.cast(make.iota(keys, make.number(0)), make.type(mask).getElementType());
     seen = make.binary(BinaryKind::less, make.reshape(places, {make.number(1), keys}), length);
   } else if (d.size() == 2 || d.size() == 3) {
@@ -61,7 +61,7 @@ Scores contribScores(Node& node, Maker& make, Value q, Value k, unsigned mask, A
   scores.scale = scaleOf(node, make, q);
   scores.hidden = node.attribute("mask_filter_value", -10000.0f);
   if (node.has(mask))
-    scores.bias = contribMask(node, make, mask, make.dim(k, 2), scores.hidden);
+    scores.bias = contribMask(node, make, mask, make.dim(k, 0), make.dim(k, 2), scores.hidden);
   if (node.has(5))
     addBias(make, scores, node.value(5));
   if (node.attribute("unidirectional", int64_t(0)))

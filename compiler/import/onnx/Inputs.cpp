@@ -46,6 +46,9 @@ private:
   using Shape = onnx::TensorShapeProto;
   static const Shape& shapeOf(const onnx::ValueInfoProto& input) { return input.type().tensor_type().shape(); }
 
+  /// Old exporters write -1 for a dynamic dimension.
+  static bool isFixed(const Shape::Dimension& dim) { return dim.has_dim_value() && dim.dim_value() >= 0; }
+
   static std::string nameOf(const onnx::ValueInfoProto& input, int axis) {
     const std::string& name = shapeOf(input).dim(axis).dim_param();
     return name.empty() ? input.name() + ":" + std::to_string(axis) : name;
@@ -54,7 +57,7 @@ private:
   /// nullptr where nobody gave a size for the dimension.
   const int64_t* sizeOf(const onnx::ValueInfoProto& input, int axis) const {
     auto found = sizes_.find(nameOf(input, axis));
-    return found == sizes_.end() || shapeOf(input).dim(axis).has_dim_value() ? nullptr : &found->second;
+    return found == sizes_.end() || isFixed(shapeOf(input).dim(axis)) ? nullptr : &found->second;
   }
 
   /// Every size is that of some dimension.
@@ -66,7 +69,7 @@ private:
         if (parts.empty())
           parts.push_back(nameOf(*input, axis));
         for (const std::string& part : parts)
-          if (!shapeOf(*input).dim(axis).has_dim_value() && !llvm::is_contained(names, part))
+          if (!isFixed(shapeOf(*input).dim(axis)) && !llvm::is_contained(names, part))
             names.push_back(part);
       }
     for (const auto& [name, size] : sizes_)
@@ -98,7 +101,7 @@ private:
     for (const onnx::ValueInfoProto* input : inputs_) {
       if (!isInteger(*input) || rankOf(*input) != 2)
         continue;
-      if (shapeOf(*input).dim(1).has_dim_value())
+      if (isFixed(shapeOf(*input).dim(1)))
         continue;
       if (input->name() == "input_ids")
         return input;
@@ -120,7 +123,7 @@ private:
     // A float tensor with a dynamic dimension that is neither batch nor sequence holds what earlier steps left.
     if (!isInteger(input) && rankOf(input) >= 3)
       for (const auto& dim : input.type().tensor_type().shape().dim())
-        if (!dim.has_dim_value() && dim.dim_param() != batch_ && dim.dim_param() != sequence_)
+        if (!isFixed(dim) && dim.dim_param() != batch_ && dim.dim_param() != sequence_)
           return InputRole::past;
     return InputRole::other;
   }
@@ -131,7 +134,7 @@ private:
       if (sizeOf(ids, axis))
         fail(ids, "has dimension " + nameOf(ids, axis) + ", which is the " + (axis ? "number of tokens" : "batch") +
                       " and cannot be given a size; leave it out of --dim");
-    if (shape.dim(0).has_dim_value() && shape.dim(0).dim_value() != 1)
+    if (isFixed(shape.dim(0)) && shape.dim(0).dim_value() != 1)
       fail(ids, "has a fixed batch of " + std::to_string(shape.dim(0).dim_value()) +
                     ", expected 1 or a dynamic one; export with a dynamic batch");
     hasIds_ = hasSequence_ = true;
@@ -217,9 +220,7 @@ private:
     const size_t unknown = unknown_.size();
     for (int axis = 0; axis < tensor.shape().dim_size(); ++axis) {
       const auto& dim = tensor.shape().dim(axis);
-      if (dim.has_dim_value()) {
-        if (dim.dim_value() < 0)
-          fail(input, "has dimension " + std::to_string(dim.dim_value()) + "; the model is damaged, export it again");
+      if (isFixed(dim)) {
         dims.push_back(constantExpr(dim.dim_value(), context_));
         continue;
       }
