@@ -21,7 +21,7 @@ TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
   case DotForm::outer: {
     // A P670 needs 12 instructions that do not wait for each other, or 6 that are twice as long.
     const int together = scheme.bits == 4 ? 12 : scheme.bits == 6 ? 3 : 6;
-    return facts.vectors() && scheme.quantized() ? TokenBlock{48, together, 16, std::min(together, 4), 1} : four;
+    return facts.vectors() && scheme.quantized() ? TokenBlock{36, together, 16, std::min(together, 4), 1} : four;
   }
   default: return four;
   }

@@ -22,10 +22,10 @@ struct Row {
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"x86_64", "sse41", "int4", {"pmaddubsw", "pmaddwd"}},
-      {"x86_64", "sse41", "int8", {"pmaddubsw", "pmaddwd"}},
+      {"x86_64", "sse41", "int8", {"pmaddwd"}},
       {"x86_64", "sse41", "int6", {"pmaddubsw", "pmaddwd"}},
       {"x86_64", "avx2", "int4", {"vpmaddubsw", "vpmaddwd"}},
-      {"x86_64", "avx2", "int8", {"vpmaddubsw", "vpmaddwd"}},
+      {"x86_64", "avx2", "int8", {"vpmaddwd"}},
       {"x86_64", "avx2", "int6", {"vpmaddubsw", "vpmaddwd"}},
       {"x86_64", "avxvnni", "int4", {"\\{vex\\}[ \t]+vpdpbusd"}},
       {"x86_64", "avxvnni", "int8", {"\\{vex\\}[ \t]+vpdpbusd"}},
@@ -78,6 +78,15 @@ TEST(Instructions, IntegerKernelsUseTheProcessorsDotProducts) {
         EXPECT_TRUE(contains(assembly, instruction))
             << instruction << " in " << row.scheme << " " << tokens << " of " << row.architecture << " " << row.variant;
     }
+  }
+}
+
+TEST(Instructions, BytesAreNibblesForOneTokenAndWordsForMany) {
+  for (const char* variant : {"sse41", "avx2"}) {
+    EXPECT_TRUE(contains(kernels::kernelAssembly(matmul("int8", "one"), variantNamed("x86_64", variant)), "v?pmaddubsw")) << variant;
+    const std::string many = kernels::kernelAssembly(matmul("int8", "many"), variantNamed("x86_64", variant));
+    EXPECT_FALSE(contains(many, "v?pmaddubsw")) << variant;
+    EXPECT_TRUE(contains(many, "v?pmovsxbw")) << variant;
   }
 }
 
