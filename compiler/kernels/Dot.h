@@ -56,6 +56,7 @@ private:
   Halide::Func value_;
   Halide::RDom along;
   IntegerDot integer;
+  Halide::ImageParam streamed;  ///< weights that a single token reads once, from memory
   Halide::Expr tiles;
   int rowsPerTile;
   TokenBlock block;
