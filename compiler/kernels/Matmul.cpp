@@ -117,11 +117,9 @@ private:
       const TokenBlock most = tokenBlock(facts, *scheme);
       int size = most.tokens;
       together = fillsGroups() ? 1 : most.tiles;
-      for (; size > most.fewer; size /= 4) {
-        if (together > 1)
-          cut(result.specialize(tokens >= size && width >= rows * together), size, together);
-        cut(result.specialize(tokens >= size), size, 1);
-      }
+      const Expr wide = together == 1 ? cast<bool>(1) : width >= rows * together;
+      for (; size > most.fewer; size /= 4)
+        cut(result.specialize(tokens >= size && wide), size, together);
       cut(result.specialize(tokens >= most.fewer), most.fewer, 1);
     }
     cut(result, 1, 1);
