@@ -71,7 +71,7 @@ public:
 private:
   /// All loops around the hot one down to what a block of tokens costs, one tile, all groups.
   Cycles ofBlock(const Core& core, const TargetVariant& variant, const Scheme& scheme, bool many, const HotLoop& loop, int64_t products) {
-    const kernels::TokenBlock block = many ? kernels::tokenBlock(kernels::factsOf(variant), scheme) : kernels::TokenBlock{1, 1, 1, 1, 1};
+    const kernels::TokenBlock block = many ? kernels::tokenBlock(kernels::factsOf(variant), scheme) : kernels::TokenBlock{};
     const int64_t group = int64_t{variant.layout.rowsPerTile} * scheme.groupSize * block.together;
     // Iterations of the hot loop and those around it (Dot.cpp). A loop of one iteration is none.
     int64_t groups = block.groups, some = block.tokens / block.together;

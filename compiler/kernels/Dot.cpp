@@ -62,8 +62,7 @@ RDom Experts::along(const Expr& extent, const std::string& name, const Expr& t) 
 
 Dot::Dot(const Activations& activations, const Weights& weights, const Experts& experts, const Facts& facts, bool many)
     : r("r"), u("u"), t("t"), a("a"), p("p"), b("b"), q("q"), value_("dot"), tiles(experts.count ? Expr(experts.tiles) : weights.tiles()),
-      rowsPerTile(facts.layout.rowsPerTile), block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{1, 1, 1, 1, 1}),
-      byExpert(experts.count > 0) {
+      rowsPerTile(facts.layout.rowsPerTile), block(many ? tokenBlock(facts, *weights.scheme) : TokenBlock{}), byExpert(experts.count > 0) {
   if (activations.quantized)
     sumGroups(activations, weights, experts, facts, many);
   else
@@ -153,17 +152,19 @@ void Dot::computeAt(const LoopLevel& place, int tiles, const Facts& facts) {
     update.split(along.x, chunk, group, block.groups);
   }
   VarOrRVar inner = group;
-  if (integer.blocks)
+  if (integer.blocks) {
     cutBlocks(update).split(q, some, q, block.together / 2, TailStrategy::GuardWithIf).reorder({a, b, p, q, group, some, chunk}).unroll(q);
-  else if (chunked && facts.dotForm == DotForm::outer)
+  } else if (chunked && facts.dotForm == DotForm::outer) {
     // Results of few tokens find no registers beside their sums: they stay in memory.
-    update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, t, some, group, chunk), inner = some;
-  else if (chunked)
+    update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, t, some, group, chunk);
+    inner = some;
+  } else if (chunked) {
     update.split(t, some, t, block.together, TailStrategy::GuardWithIf).reorder(r, u, t, group, some, chunk);
-  else if (byExpert)
+  } else if (byExpert) {
     update.reorder(r, along.x, along.y, u, t);
-  else
+  } else {
     update.reorder(r, u, t, group);
+  }
   if (streamed.defined() && !byExpert)
     update.prefetch(streamed, along.x, along.x, kGroupsAhead, PrefetchBoundStrategy::NonFaulting);
   if (!integer.blocks)

@@ -9,7 +9,7 @@ namespace quantc::kernels {
 using namespace Halide;
 
 TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
-  constexpr TokenBlock four = {4, 4, 1, 4, 1}, eight = {8, 8, 1, 8, 1}, unpacked = {32, 4, 16, 4, 1};
+  constexpr TokenBlock four = {4, 4, 1, 4}, eight = {8, 8, 1, 8}, unpacked = {32, 4, 16, 4};
   switch (facts.dotForm) {
   case DotForm::maddubs:
     if (!scheme.quantized() || scheme.bits == 6)
@@ -21,7 +21,7 @@ TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme) {
   case DotForm::outer: {
     // A P670 needs 12 instructions that do not wait for each other, or 6 that are twice as long.
     const int together = scheme.bits == 4 ? 12 : scheme.bits == 6 ? 3 : 6;
-    return facts.vectors() && scheme.quantized() ? TokenBlock{36, together, 16, std::min(together, 4), 1} : four;
+    return facts.vectors() && scheme.quantized() ? TokenBlock{36, together, 16, std::min(together, 4)} : four;
   }
   default: return four;
   }

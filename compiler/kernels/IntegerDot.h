@@ -9,7 +9,7 @@ namespace quantc::kernels {
 /// How many tokens and groups a kernel for many tokens works on together. A block's tokens share what is unpacked of some groups; of these, some
 /// at a time keep their sums in registers, for so many tiles of rows. Where there are not enough tokens, blocks are of `fewer`.
 struct TokenBlock {
-  int tokens, together, groups, fewer, tiles;
+  int tokens = 1, together = 1, groups = 1, fewer = 1, tiles = 1;
 };
 TokenBlock tokenBlock(const Facts& facts, const Scheme& scheme);
 
@@ -21,7 +21,7 @@ struct IntegerDot {
   float floatZero = 0;                 ///< other than 0: `sum` is the bits of a float32, the sum (a whole number) and this together
   std::vector<Halide::Func> steps{};   ///< (.., g, u, t): what the sum is made of, computed where the sum is
   std::vector<Halide::Func> loads{};   ///< (.., g, t): what is loaded of the activations, computed where the sum is
-  std::vector<Halide::Func> staged{};  ///< (.., g, u): codes, unpacked once for a block of tokens
+  std::vector<Halide::Func> staged{};  ///< (.., g, u) or (.., g, t): codes and activations, unpacked once for a block of tokens
   /// Lanes are blocks of two rows and two tokens: sum(a, t, p, g, u) is of row 2 p + a, for an even number of tokens.
   bool blocks = false;
 };

@@ -5,20 +5,6 @@
 namespace quantc::tokenizer_import {
 namespace {
 
-void readVocabulary(const JsonPlace& vocabulary, TokenizerReading& reading) {
-  if (vocabulary.object().empty())
-    vocabulary.fail("is empty, expected tokens and their ids; fetch the file again");
-  for (const auto& [name, id] : vocabulary.json().items()) {
-    const JsonPlace place = vocabulary.at(name);
-    if (name.empty())
-      place.fail("is a token without text; remove it");
-    reading.addToken(place, name, place.integer());
-  }
-  for (const auto& [name, id] : reading.ids)
-    if (!reading.byteLevel() || (reading.tables.ignoreMerges && byteLevelBytes(name)))
-      reading.tables.lookupIds.push_back(id);
-}
-
 /// A merge is written "a b" or ["a", "b"].
 std::pair<std::string, std::string> readPair(const JsonPlace& merge) {
   if (merge.json().is_array() && merge.json().size() == 2)
@@ -109,6 +95,9 @@ void readBpeModel(const JsonPlace& model, TokenizerReading& reading) {
   tables.ignoreMerges = model.flag("ignore_merges", false);
   tables.fuseUnknown = model.flag("fuse_unk", false);
   readVocabulary(model.at("vocab"), reading);
+  for (const auto& [name, id] : reading.ids)
+    if (!reading.byteLevel() || (reading.tables.ignoreMerges && byteLevelBytes(name)))
+      reading.tables.lookupIds.push_back(id);
   readMerges(model.at("merges"), reading);
   readByteTokens(model, reading);
   if (!suffix.empty() && reading.byteLevel())

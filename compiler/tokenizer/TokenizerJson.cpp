@@ -177,4 +177,15 @@ void readTokenizerJson(const JsonPlace& file, TokenizerTables& out) {
   out.sourceDescription = describe(out);
 }
 
+void readVocabulary(const JsonPlace& vocabulary, TokenizerReading& reading) {
+  if (vocabulary.object().empty())
+    vocabulary.fail("is empty, expected tokens and their ids; fetch the file again");
+  for (const auto& [name, id] : vocabulary.json().items()) {
+    const JsonPlace place = vocabulary.at(name);
+    if (name.empty())
+      place.fail("is a token without text; remove it");
+    reading.addToken(place, name, place.integer());
+  }
+}
+
 }  // namespace quantc::tokenizer_import

@@ -33,6 +33,8 @@ std::string describe(const TokenizerTables& tables);
 /// Reads a whole file. `file` is its root.
 void readTokenizerJson(const JsonPlace& file, TokenizerTables& out);
 
+/// The tokens of a "vocab" that names each one's id, at least one.
+void readVocabulary(const JsonPlace& vocabulary, TokenizerReading& reading);
 void readBpeModel(const JsonPlace& model, TokenizerReading& reading);
 /// The tokens of single bytes, where the kind or "byte_fallback" asks for them.
 void readByteTokens(const JsonPlace& model, TokenizerReading& reading);

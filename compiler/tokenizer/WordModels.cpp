@@ -6,16 +6,9 @@ namespace {
 
 /// The vocabulary, all of which text is looked up in, and the token of what it lacks.
 void readWords(const JsonPlace& model, TokenizerReading& reading) {
-  const JsonPlace vocabulary = model.at("vocab");
-  if (vocabulary.object().empty())
-    vocabulary.fail("is empty, expected tokens and their ids; fetch the file again");
-  for (const auto& [name, id] : vocabulary.json().items()) {
-    const JsonPlace place = vocabulary.at(name);
-    if (name.empty())
-      place.fail("is a token without text; remove it");
-    reading.addToken(place, name, place.integer());
-    reading.tables.lookupIds.push_back(reading.ids.at(name));
-  }
+  readVocabulary(model.at("vocab"), reading);
+  for (const auto& [name, id] : reading.ids)
+    reading.tables.lookupIds.push_back(id);
   readUnknownToken(model, reading);
   if (reading.tables.unknown < 0)
     model.fail("has no \"unk_token\", expected one for words that the vocabulary lacks; correct the file");

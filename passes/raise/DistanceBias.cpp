@@ -3,7 +3,6 @@
 
 #include "passes/raise/Mask.h"
 #include "passes/raise/Matching.h"
-#include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc::raise {
 
@@ -16,23 +15,15 @@ constexpr double kTolerance = 1e-6;
 
 /// The only lookup of rows of a weight [buckets, heads] that a value is computed from; null where there is none or several.
 tfm::GatherOp lookupOf(Value value, int64_t heads) {
-  tfm::GatherOp found;
-  SmallVector<Value> pending{value};
-  llvm::SmallPtrSet<Operation*, 32> seen;
-  while (!pending.empty()) {
-    Operation* op = pending.pop_back_val().getDefiningOp();
-    if (!op || !seen.insert(op).second)
-      continue;
-    pending.append(op->operand_begin(), op->operand_end());
+  SmallVector<tfm::GatherOp> found;
+  visitProducers(value, [&](Operation* op) {
     auto gather = dyn_cast<tfm::GatherOp>(op);
-    if (!gather || !weightExprOf(gather.getOperand()) || gather.getAxis() != 0 || typeOf(gather.getOperand()).getRank() != 2 ||
-        typeOf(gather.getOperand()).getDimSize(1) != heads || !isa<FloatType>(typeOf(gather.getOperand()).getElementType()))
-      continue;
-    if (found)
-      return {};
-    found = gather;
-  }
-  return found;
+    if (gather && weightExprOf(gather.getOperand()) && gather.getAxis() == 0 && typeOf(gather.getOperand()).getRank() == 2 &&
+        typeOf(gather.getOperand()).getDimSize(1) == heads && isa<FloatType>(typeOf(gather.getOperand()).getElementType()))
+      found.push_back(gather);
+    return true;
+  });
+  return found.size() == 1 ? found.front() : tfm::GatherOp();
 }
 
 /// The bucket of each distance from 1 - positions to positions - 1; nullopt where that depends on something else.

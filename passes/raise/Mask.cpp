@@ -16,21 +16,14 @@ namespace {
 /// Whether some constant that a term is computed with lies between the longest step that is always evaluated and the context: a window that only
 /// the whole context shows.
 bool mayHaveLongWindow(ArrayRef<MaskTerm> terms, Evaluator& evaluator) {
-  SmallVector<Value> pending;
-  for (const MaskTerm& term : terms)
-    pending.push_back(term.value);
-  llvm::SmallPtrSet<Operation*, 32> seen;
-  while (!pending.empty()) {
-    Operation* op = pending.pop_back_val().getDefiningOp();
-    if (!op || !seen.insert(op).second)
-      continue;
-    pending.append(op->operand_begin(), op->operand_end());
+  bool found = false;
+  visitProducers(llvm::map_to_vector(terms, [](const MaskTerm& term) { return term.value; }), [&](Operation* op) {
     auto value = op->getNumResults() == 1 ? scalarOf(op->getResult(0)) : std::nullopt;
-    if (value && std::fabs(*value) > static_cast<double>(Evaluator::kLongestUsualSquare) &&
-        std::fabs(*value) < static_cast<double>(evaluator.context()))
-      return true;
-  }
-  return false;
+    found |= value && std::fabs(*value) > static_cast<double>(Evaluator::kLongestUsualSquare) &&
+             std::fabs(*value) < static_cast<double>(evaluator.context());
+    return !found;
+  });
+  return found;
 }
 
 /// Leaves one head of [..., heads, rows, keys] where they are equal, or, `biased`, hide the same; false where they do not.

@@ -113,6 +113,16 @@ bool isPositional(Value value) {
   return true;
 }
 
+void visitProducers(ArrayRef<Value> values, llvm::function_ref<bool(Operation*)> visit) {
+  SmallVector<Value> pending(values);
+  llvm::SmallPtrSet<Operation*, 32> seen;
+  while (!pending.empty()) {
+    Operation* op = pending.pop_back_val().getDefiningOp();
+    if (op && seen.insert(op).second && visit(op))
+      pending.append(op->operand_begin(), op->operand_end());
+  }
+}
+
 std::array<OperandPair, 2> bothOrders(tfm::BinaryOp op) {
   return {OperandPair{op.getLhs(), op.getRhs()}, OperandPair{op.getRhs(), op.getLhs()}};
 }

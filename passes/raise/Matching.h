@@ -28,6 +28,9 @@ std::optional<int64_t> initialOf(mlir::Value value);
 /// Values computed from no argument but such whose caller may leave them alone: constants, weights, positions, masks.
 bool isPositional(mlir::Value value);
 
+/// Visits what `values` are computed from, every operation once, in no particular order. `visit` says whether to go on behind an operation.
+void visitProducers(llvm::ArrayRef<mlir::Value> values, llvm::function_ref<bool(mlir::Operation*)> visit);
+
 /// Operand pairs of a commutative operation in both orders.
 struct OperandPair {
   mlir::Value first, second;

@@ -6,7 +6,6 @@
 #include "passes/raise/Evaluation.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
-#include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc {
 #define GEN_PASS_DEF_RAISEROPEPASS
@@ -93,22 +92,15 @@ std::optional<Rotation> matchRotation(tfm::BinaryOp op) {
 
 /// The operand of the only cosine that a value is computed with: the angles.
 Value anglesOf(Value value) {
-  Value angles;
-  SmallVector<Value> pending{value};
-  llvm::SmallPtrSet<Operation*, 16> seen;
-  while (!pending.empty()) {
-    Operation* op = pending.pop_back_val().getDefiningOp();
-    if (!op || !seen.insert(op).second)
-      continue;
-    if (auto cosine = dyn_cast<tfm::UnaryOp>(op); cosine && cosine.getKind() == UnaryKind::cos) {
-      if (angles)
-        return {};
-      angles = cosine.getOperand();
-      continue;
-    }
-    pending.append(op->operand_begin(), op->operand_end());
-  }
-  return angles;
+  SmallVector<Value> angles;
+  visitProducers(value, [&](Operation* op) {
+    auto cosine = dyn_cast<tfm::UnaryOp>(op);
+    if (!cosine || cosine.getKind() != UnaryKind::cos)
+      return true;
+    angles.push_back(cosine.getOperand());
+    return false;
+  });
+  return angles.size() == 1 ? angles.front() : Value();
 }
 
 struct Frequencies {

@@ -10,8 +10,6 @@ using namespace mlir;
 
 namespace {
 
-constexpr const char* kDamaged = " that do not fit together; the model is damaged, export it again";
-
 /// Products of every group's channels with the weights [out, channels of a group, kernel...] of its outputs.
 Value groupProducts(Node& node, const Maker& make, Value rows, Value weight, int64_t groups) {
   SmallVector<AffineExpr> dims = make.dims(rows), shape = make.dims(weight);
@@ -42,7 +40,7 @@ void importConv(Node& node) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(type);
   int64_t out = weight.getDimSize(0), channels = weight.getDimSize(1);
   if (groups < 1 || out % groups != 0 || constantOf(dims[1]) != channels * groups)
-    node.fail(std::string("has channels, groups and weights") + kDamaged);
+    node.fail(std::string("has channels, groups and weights that do not fit together") + kDamaged);
   Window window = readWindow(node, dims, weight.getShape().drop_front(2));
   Value rows = patches(node, make, make.channelsLast(node.value(0)), window);
   Value product;

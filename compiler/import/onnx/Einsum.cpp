@@ -12,7 +12,6 @@ using tfm::ReduceKind;
 
 namespace {
 
-constexpr const char* kDamaged = "; the model is damaged, export it again";
 constexpr int kEllipsis = 256;  // dimensions behind "...", counted from the last
 
 /// Labels of dimensions: letters, or kEllipsis onwards.

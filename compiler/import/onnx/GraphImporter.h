@@ -11,6 +11,9 @@
 
 namespace quantc::onnx_import {
 
+/// Ends a sentence about what no exporter writes.
+constexpr const char* kDamaged = "; the model is damaged, export it again";
+
 /// What integers stand for that were made of floats while the model runs: they are `real` / `scale`, but for what rounding took away.
 struct Unrounded {
   mlir::Value real, scale;

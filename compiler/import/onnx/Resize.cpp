@@ -11,8 +11,6 @@ using namespace mlir;
 
 namespace {
 
-constexpr const char* kDamaged = " that do not fit together; the model is damaged, export it again";
-
 /// Where position `i` of a resized dimension lies in the original one (ONNX Resize, coordinate_transformation_mode).
 std::optional<double> original(const std::string& mode, double i, double scale, int64_t from, int64_t to) {
   if (mode == "asymmetric")
@@ -84,7 +82,7 @@ SmallVector<Resized> readSizes(Node& node, const Maker& make, ArrayRef<int64_t> 
   if (!bySizes && !factors)
     node.fail("has scales that are computed from the input; export the model with constant ones");
   if ((bySizes ? sizes.size() : static_cast<size_t>(factors->size())) != axes.size())
-    node.fail(std::string("has a size and scales") + kDamaged);
+    node.fail(std::string("has a size and scales that do not fit together") + kDamaged);
   SmallVector<Resized> result;
   for (size_t i = 0; i < axes.size(); ++i) {
     double factor = bySizes ? 0 : (*factors)[i];

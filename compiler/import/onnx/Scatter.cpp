@@ -13,7 +13,6 @@ using tfm::ReduceKind;
 
 namespace {
 
-constexpr const char* kDamaged = "; the model is damaged, export it again";
 constexpr int64_t kMostPairs = int64_t{1} << 24;
 
 SmallVector<int64_t> fixedDims(Node& node, unsigned input) {

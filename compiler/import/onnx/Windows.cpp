@@ -8,13 +8,12 @@ using namespace mlir;
 
 namespace {
 
-constexpr const char* kDamaged = " that do not fit together; the model is damaged, export it again";
 constexpr int64_t kLargest = int64_t{1} << 20;  // of a kernel, stride, dilation or padding
 
 SmallVector<int64_t> numbers(Node& node, const char* name, size_t count, int64_t absent, int64_t least) {
   SmallVector<int64_t> values = node.attributeInts(name).value_or(SmallVector<int64_t>(count, absent));
   if (values.size() != count || llvm::any_of(values, [&](int64_t value) { return value < least || value > kLargest; }))
-    node.fail(std::string("has ") + name + kDamaged);
+    node.fail(std::string("has ") + name + " that do not fit together" + kDamaged);
   return values;
 }
 
@@ -24,7 +23,7 @@ Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kerne
   size_t count = kernel.size();
   Window window;
   if (dims.size() != count + 2 || count == 0)
-    node.fail(std::string("has an image and a kernel") + kDamaged);
+    node.fail(std::string("has an image and a kernel that do not fit together") + kDamaged);
   for (AffineExpr dim : dims.drop_front(2)) {
     auto extent = constantOf(dim);
     if (!extent)
@@ -35,7 +34,7 @@ Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kerne
   }
   window.kernel.assign(kernel.begin(), kernel.end());
   if (llvm::any_of(kernel, [](int64_t size) { return size < 1 || size > kLargest; }))
-    node.fail(std::string("has a kernel") + kDamaged);
+    node.fail(std::string("has a kernel that does not fit") + kDamaged);
   window.strides = numbers(node, "strides", count, 1, 1);
   window.dilations = numbers(node, "dilations", count, 1, 1);
   SmallVector<int64_t> pads = numbers(node, "pads", 2 * count, 0, 0);
@@ -53,7 +52,7 @@ Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kerne
       window.after[i] = missing - window.before[i];
     }
     if (window.extents[i] + window.before[i] + window.after[i] < span)
-      node.fail(std::string("has an image, kernel and padding") + kDamaged);
+      node.fail(std::string("has an image, kernel and padding that do not fit together") + kDamaged);
     window.padding.push_back(window.after[i]);
     // One place more where it begins within the image or the padding before it.
     int64_t next = window.places(i) * window.strides[i], end = window.extents[i] + window.before[i];
@@ -71,7 +70,7 @@ Value patches(Node& node, const Maker& make, Value image, const Window& window) 
     dims[i + 1] = make.number(window.places(i));
     whole &= window.kernel[i] == 1 && window.strides[i] == 1 && window.before[i] == 0 && window.after[i] == 0;
     if (llvm::MulOverflow(elements, window.kernel[i], elements) || elements > kLargest)
-      node.fail(std::string("has a kernel") + kDamaged);
+      node.fail(std::string("has a kernel that does not fit") + kDamaged);
   }
   if (whole)
     return image;
