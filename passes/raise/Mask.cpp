@@ -47,7 +47,7 @@ bool keepOneHead(tfm::Array& array, bool biased) {
 std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator& evaluator, tfm::StepSize step, std::string& why,
                                             const Evaluator::Given* given = nullptr) {
   int64_t total = step.source ? step.source : step.sequence + (evaluator.hasPast() ? step.past : 0);
-  std::vector<bool> visible(step.sequence * total, true);
+  std::vector<bool> visible(step.sequence * total, true), multiplied(visible.size(), false);
   for (const MaskTerm& term : terms) {
     auto array = evaluator.evaluate(term.value, step, given);
     if (!array) {
@@ -67,16 +67,26 @@ std::optional<std::vector<bool>> visibility(ArrayRef<MaskTerm> terms, Evaluator&
       }
     array->shape = inner;
     tfm::Array full = tfm::interpret::strided(*array, 0, tfm::interpret::broadcastStrides(inner, shape), shape);
+    bool adds = term.use == MaskTerm::Use::added || term.use == MaskTerm::Use::subtracted;
     for (size_t i = 0; i < visible.size(); ++i) {
-      double value = full.values[i];
-      bool hides = term.use == MaskTerm::Use::added ? value <= kHidden : (value != 0) == (term.use == MaskTerm::Use::dropWhere);
-      if (term.use == MaskTerm::Use::added && !hides && value != 0 && !term.biased) {
+      double value = term.use == MaskTerm::Use::subtracted ? -full.values[i] : full.values[i];
+      if (term.use == MaskTerm::Use::multiplied) {
+        multiplied[i] = multiplied[i] || value != 1;
+        continue;
+      }
+      bool hides = adds ? value <= kHidden : (value != 0) == (term.use == MaskTerm::Use::dropWhere);
+      if (adds && !hides && value != 0 && !term.biased) {
         why = "mask adds " + std::to_string(value) + " to a score";
         return std::nullopt;
       }
       visible[i] = visible[i] && !hides;
     }
   }
+  for (size_t i = 0; i < visible.size(); ++i)
+    if (visible[i] && multiplied[i]) {
+      why = "mask multiplies a score that it does not hide";
+      return std::nullopt;
+    }
   return visible;
 }
 

@@ -16,10 +16,10 @@ struct MaskClass {
   mlir::Value padding{};  // of kind padding: the argument that has a 0 for every key that no query sees
 };
 
-/// A mask is added to the scores, or is a condition that keeps (keepWhere) or drops them.
+/// A mask is added to the scores or subtracted, or is a condition that keeps (keepWhere) or drops them. One that multiplies is 1 wherever no other hides.
 struct MaskTerm {
   mlir::Value value;
-  enum class Use { added, keepWhere, dropWhere } use;
+  enum class Use { added, subtracted, multiplied, keepWhere, dropWhere } use;
   double scale = 1;     // of what is added
   bool biased = false;  // besides hiding it adds what takeDistanceBias found
 };

@@ -68,12 +68,16 @@ std::optional<Scores> matchScores(Value value) {
       value = tanh.getOperand();
       continue;
     }
-    if (auto sum = binaryOf(value, BinaryKind::add)) {
-      auto pairs = bothOrders(sum);
+    if (auto op = value.getDefiningOp<tfm::BinaryOp>()) {
+      // Added, or score * mask - 10000 * (1 - mask).
+      auto pairs = bothOrders(op);
       auto* pair = llvm::find_if(pairs, [](const OperandPair& pair) { return isPositional(pair.second); });
-      if (pair == pairs.end() || scores.softcap != 0)
+      bool subtracts = op.getKind() == BinaryKind::sub, multiplies = op.getKind() == BinaryKind::mul;
+      if (pair == pairs.end() || (subtracts && pair != pairs.begin()) || scores.softcap != 0 ||
+          (!subtracts && !multiplies && op.getKind() != BinaryKind::add))
         return std::nullopt;
-      scores.mask.push_back({pair->second, MaskTerm::Use::added, scores.scale});
+      auto use = subtracts ? MaskTerm::Use::subtracted : multiplies ? MaskTerm::Use::multiplied : MaskTerm::Use::added;
+      scores.mask.push_back({pair->second, use, scores.scale});
       value = pair->first;
     } else if (auto select = value.getDefiningOp<tfm::SelectOp>(); select && isPositional(select.getCondition())) {
       auto whenTrue = scalarOf(select.getLhs()), whenFalse = scalarOf(select.getRhs());

@@ -210,5 +210,42 @@ TEST_F(OnnxPlaces, GroupQueryAttentionSeesAsManyKeysAsItsLengthsSay) {
   EXPECT_THAT(attend(0), ElementsAre(10, 10));
 }
 
+TEST_F(OnnxPlaces, NonZeroOfConstantsNamesTheirPlaces) {
+  OnnxBuilder builder;
+  give(builder, {"1"}, {0});
+  builder.ints("matrix", {0, 3, 5, 0, 0, -1});
+  builder.ints("shape", {2, 3});
+  builder.node("Reshape", {"matrix", "shape"}, {"m"});
+  tfm::Array places = evaluate(builder, "NonZero", {"m"});
+  EXPECT_THAT(places.shape, ElementsAre(2, 3));
+  EXPECT_THAT(places.values, ElementsAre(0, 0, 1, 1, 2, 2));
+  OnnxBuilder scalar;
+  give(scalar, {"1"}, {0});
+  scalar.initializer("s", onnx::TensorProto::INT64, {}).add_int64_data(1);
+  EXPECT_THAT(errorOf(scalar, "NonZero", {"s"}), HasSubstr("asks for the places of a scalar"));
+}
+
+/// PyTorch's arange of old: the places of ones, as many as there are tokens.
+TEST_F(OnnxPlaces, NonZeroOfOnesIsARange) {
+  auto range = [&](int64_t value) {
+    OnnxBuilder builder(11);
+    give(builder, {"1"}, {0});
+    builder.ints("one", {1});
+    builder.node("Shape", {"input_ids"}, {"s"});
+    builder.node("Gather", {"s", "one"}, {"n"});
+    onnx::AttributeProto* filling = builder.node("ConstantOfShape", {"n"}, {"filled"}).add_attribute();
+    filling->set_name("value");
+    filling->set_type(onnx::AttributeProto::TENSOR);
+    filling->mutable_t()->set_data_type(onnx::TensorProto::INT64);
+    filling->mutable_t()->add_dims(1);
+    filling->mutable_t()->add_int64_data(value);
+    builder.node("NonZero", {"filled"}, {"places"});
+    builder.node("Transpose", {"places"}, {"column"});
+    return evaluate(builder, "Squeeze", {"column"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axes", std::vector<int64_t>{1}); });
+  };
+  EXPECT_THAT(range(1).values, ElementsAre(0, 1, 2));
+  EXPECT_THAT(range(0).values, ElementsAre());
+}
+
 }  // namespace
 }  // namespace quantc

@@ -33,10 +33,16 @@ void importContribRotaryEmbedding(Node& node) {
 
 namespace {
 
-/// com.microsoft's mask_index: [b, t] of ones and zeros, [b, s, t] the same by query, or [b] lengths.
-Value contribMask(Node& node, const Maker& make, unsigned input, AffineExpr batch, AffineExpr keys, double hidden) {
+/// com.microsoft's mask_index: [b, t] of ones and zeros, [b, s, t] the same by query, [b, 1, positions, positions] by position, or [b] lengths.
+Value contribMask(Node& node, const Maker& make, unsigned input, Value q, Value k, AffineExpr past, double hidden) {
   Value mask = node.value(input);
   SmallVector<AffineExpr> d = make.dims(mask);
+  AffineExpr batch = make.dim(k, 0), rows = make.dim(q, 2), keys = make.dim(k, 2);
+  if (d.size() == 4 && d[1] == make.number(1)) {
+    mask = make.slice(make.slice(mask, 2, past, rows), 3, make.number(0), keys);
+    mask = make.reshape(mask, {d[0], rows, keys});
+    d = make.dims(mask);
+  }
   Value seen;
   if (d.size() == 1 && d[0] == batch) {
     Value length = make.reshape(mask, {batch, make.number(1)});
@@ -61,7 +67,7 @@ Scores contribScores(Node& node, Maker& make, Value q, Value k, unsigned mask, A
   scores.scale = scaleOf(node, make, q);
   scores.hidden = node.attribute("mask_filter_value", -10000.0f);
   if (node.has(mask))
-    scores.bias = contribMask(node, make, mask, make.dim(k, 0), make.dim(k, 2), scores.hidden);
+    scores.bias = contribMask(node, make, mask, q, k, past, scores.hidden);
   if (node.has(5))
     addBias(make, scores, node.value(5));
   if (node.attribute("unidirectional", int64_t(0)))

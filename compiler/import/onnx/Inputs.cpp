@@ -29,7 +29,7 @@ public:
     for (const onnx::ValueInfoProto* input : inputs_)
       hasPast_ |= roleOf(*input, ids) == InputRole::past;
     std::vector<Input> result;
-    for (InputRole role : {InputRole::ids, InputRole::past, InputRole::positions, InputRole::mask, InputRole::other})
+    for (InputRole role : {InputRole::ids, InputRole::past, InputRole::positions, InputRole::mask, InputRole::causal, InputRole::other})
       for (const onnx::ValueInfoProto* input : inputs_)
         if (roleOf(*input, ids) == role)
           result.push_back({input->name(), role, typeOf(*input, role)});
@@ -113,13 +113,23 @@ private:
     return candidates.empty() ? nullptr : candidates.front();
   }
 
+  /// [batch, keys], or [batch, 1, positions, positions] as Megatron has it, of which graphs with past cut what a step needs.
+  static bool isMask(const onnx::ValueInfoProto& input) {
+    const Shape& shape = shapeOf(input);
+    auto fixed = [&](int axis) { return isFixed(shape.dim(axis)) ? shape.dim(axis).dim_value() : -1; };
+    return input.name() == "attention_mask" &&
+           (rankOf(input) == 2 || (rankOf(input) == 4 && fixed(1) == 1 && fixed(2) >= 1 && fixed(2) == fixed(3)));
+  }
+
   InputRole roleOf(const onnx::ValueInfoProto& input, const onnx::ValueInfoProto* ids) const {
     if (&input == ids)
       return InputRole::ids;
     if (!ids)
       return InputRole::other;
     if (isInteger(input) && rankOf(input) == 2)
-      return input.name() == "position_ids" ? InputRole::positions : input.name() == "attention_mask" ? InputRole::mask : InputRole::other;
+      return input.name() == "position_ids" ? InputRole::positions : isMask(input) ? InputRole::mask : InputRole::other;
+    if (hasPast_ && isMask(input))  // old exporters' masks are floats
+      return rankOf(input) == 2 ? InputRole::mask : InputRole::causal;
     // A float tensor with a dynamic dimension that is neither batch nor sequence holds what earlier steps left.
     if (!isInteger(input) && rankOf(input) >= 3)
       for (const auto& dim : input.type().tensor_type().shape().dim())
@@ -160,6 +170,7 @@ private:
     case InputRole::positions: return sequence;
     case InputRole::mask: return hasPast_ ? sequence + past : sequence;
     case InputRole::past: return past;
+    case InputRole::causal:
     case InputRole::other: break;
     }
     // Without tokens, the only dynamic dimension besides the batch is what a step has any number of: rows, which nothing comes before.

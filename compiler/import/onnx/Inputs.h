@@ -9,7 +9,8 @@
 
 namespace quantc::onnx_import {
 
-enum class InputRole { ids, mask, positions, past, other };
+/// `causal` is a mask of positions by positions, which is given none: it lets a position see itself and those before it.
+enum class InputRole { ids, mask, positions, past, causal, other };
 
 struct Input {
   std::string name;

@@ -17,7 +17,7 @@ using tfm::Symbol;
 
 namespace {
 
-bool isArgument(InputRole role) { return role != InputRole::positions; }
+bool isArgument(InputRole role) { return role != InputRole::positions && role != InputRole::causal; }
 
 /// Callers see f32 and i32, whatever the graph computes with.
 RankedTensorType portType(RankedTensorType type) {
@@ -47,14 +47,22 @@ Value stack(OpBuilder& builder, Location loc, const Input& input, Value keys, Va
   return builder.create<tfm::ConcatOp>(loc, input.type, parts, 0);
 }
 
-/// The graph's view of positions, which are no argument: they count from `past`.
+/// The graph's view of what is no argument: positions, which count from `past`, and a causal mask.
 Value derivedInput(OpBuilder& builder, Location loc, const Input& input) {
   MLIRContext* context = builder.getContext();
-  Type element = input.type.getElementType();
-  auto vector = tfm::makeTensorType(tfm::dimsOf(input.type).back(), element);
-  auto start = AffineMapAttr::get(tfm::symbolicMap(symbolExpr(Symbol::past, context), context));
-  Value positions = builder.create<tfm::IotaOp>(loc, vector, start, builder.getI64IntegerAttr(1));
-  return builder.create<tfm::ReshapeOp>(loc, input.type, positions);
+  bool isMask = input.role == InputRole::causal;
+  AffineExpr length = tfm::dimsOf(input.type).back(), one = constantExpr(1, context);
+  Type element = isMask ? Type(builder.getI64Type()) : input.type.getElementType();
+  auto count = [&](AffineExpr start, RankedTensorType type) -> Value {
+    auto map = AffineMapAttr::get(tfm::symbolicMap(start, context));
+    Value numbers = builder.create<tfm::IotaOp>(loc, tfm::makeTensorType(length, element), map, builder.getI64IntegerAttr(1));
+    return builder.create<tfm::ReshapeOp>(loc, type, numbers);
+  };
+  if (!isMask)
+    return count(symbolExpr(Symbol::past, context), input.type);
+  Value query = count(constantExpr(0, context), tfm::makeTensorType({one, one, length, one}, element));
+  Value key = count(constantExpr(0, context), tfm::makeTensorType({one, one, one, length}, element));
+  return builder.create<tfm::BinaryOp>(loc, tfm::withElement(input.type, builder.getI1Type()), tfm::BinaryKind::less_equal, key, query);
 }
 
 void defineInputs(GraphImporter& importer, OpBuilder& builder, func::FuncOp main, ArrayRef<Input> inputs) {

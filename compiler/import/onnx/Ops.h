@@ -81,6 +81,7 @@ void importIf(Node& node);
 void importGlobalNormalization(Node& node);
 void importLayerNormalization(Node& node);
 void importMatMul(Node& node);
+void importNonZero(Node& node);
 void importQuickGelu(Node& node);
 void importRange(Node& node);
 void importReduceProd(Node& node);

@@ -139,9 +139,10 @@ void importTranspose(Node& node) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(type), result;
   for (int64_t axis : order)
     result.push_back(dims[axis]);
-  if (const Known* known = node.known(0); known && type.getRank() <= 1)
-    return node.set(0, type, *known);
-  node.set(0, node.create<tfm::TransposeOp>(node.tensorType(result, type.getElementType()), node.value(0), order));
+  RankedTensorType to = node.tensorType(result, type.getElementType());
+  if (const Known* known = node.known(0); known && llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) <= 1)
+    return node.set(0, to, *known);
+  node.set(0, node.create<tfm::TransposeOp>(to, node.value(0), order));
 }
 
 void importExpand(Node& node) {

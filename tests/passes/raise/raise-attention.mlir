@@ -315,3 +315,49 @@ func.func @capped_with_slopes(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf3
   %o = tfm.matmul %s9, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
   return %o : tensor<2x?x4xf32, #heads>
 }
+
+// -----
+
+#row = affine_map<()[s0, s1, s2] -> (s0)>
+#col = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#square = affine_map<()[s0, s1, s2] -> (s0, s0)>
+#heads = affine_map<()[s0, s1, s2] -> (2, s0, 4)>
+#turned = affine_map<()[s0, s1, s2] -> (2, 4, s0)>
+#scores = affine_map<()[s0, s1, s2] -> (2, s0, s0)>
+
+// Megatron's mask: score * mask - 10000 * (1 - mask).
+// CHECK-LABEL: func.func @multiplied_mask
+// CHECK: tfm.attention
+// CHECK-SAME: causal
+func.func @multiplied_mask(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf32, #turned>, %v: tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads> {
+  %i = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xi64, #row>
+  %j = tfm.reshape %i : (tensor<?xi64, #row>) -> tensor<?x1xi64, #col>
+  %one = tfm.constant dense<1.0> : tensor<f32> -> tensor<f32>
+  %large = tfm.constant dense<10000.0> : tensor<f32> -> tensor<f32>
+  %c = tfm.binary less_equal %i, %j : (tensor<?xi64, #row>, tensor<?x1xi64, #col>) -> tensor<?x?xi1, #square>
+  %mask = tfm.cast %c : (tensor<?x?xi1, #square>) -> tensor<?x?xf32, #square>
+  %rest = tfm.binary sub %one, %mask : (tensor<f32>, tensor<?x?xf32, #square>) -> tensor<?x?xf32, #square>
+  %hidden = tfm.binary mul %rest, %large : (tensor<?x?xf32, #square>, tensor<f32>) -> tensor<?x?xf32, #square>
+  %s0 = tfm.matmul %q, %k : (tensor<2x?x4xf32, #heads>, tensor<2x4x?xf32, #turned>) -> tensor<2x?x?xf32, #scores>
+  %s1 = tfm.binary mul %s0, %mask : (tensor<2x?x?xf32, #scores>, tensor<?x?xf32, #square>) -> tensor<2x?x?xf32, #scores>
+  %s2 = tfm.binary sub %s1, %hidden : (tensor<2x?x?xf32, #scores>, tensor<?x?xf32, #square>) -> tensor<2x?x?xf32, #scores>
+  %p = tfm.softmax %s2 {axis = 2 : i64} : (tensor<2x?x?xf32, #scores>) -> tensor<2x?x?xf32, #scores>
+  %o = tfm.matmul %p, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
+  return %o : tensor<2x?x4xf32, #heads>
+}
+
+// What a mask multiplies and does not hide is no attention: a score of 0 counts.
+// CHECK-LABEL: func.func @scores_of_zero
+// CHECK-NOT: tfm.attention
+// CHECK: tfm.softmax
+func.func @scores_of_zero(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf32, #turned>, %v: tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads> {
+  %i = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xi64, #row>
+  %j = tfm.reshape %i : (tensor<?xi64, #row>) -> tensor<?x1xi64, #col>
+  %c = tfm.binary less_equal %i, %j : (tensor<?xi64, #row>, tensor<?x1xi64, #col>) -> tensor<?x?xi1, #square>
+  %mask = tfm.cast %c : (tensor<?x?xi1, #square>) -> tensor<?x?xf32, #square>
+  %s0 = tfm.matmul %q, %k : (tensor<2x?x4xf32, #heads>, tensor<2x4x?xf32, #turned>) -> tensor<2x?x?xf32, #scores>
+  %s1 = tfm.binary mul %s0, %mask : (tensor<2x?x?xf32, #scores>, tensor<?x?xf32, #square>) -> tensor<2x?x?xf32, #scores>
+  %p = tfm.softmax %s1 {axis = 2 : i64} : (tensor<2x?x?xf32, #scores>) -> tensor<2x?x?xf32, #scores>
+  %o = tfm.matmul %p, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
+  return %o : tensor<2x?x4xf32, #heads>
+}
