@@ -9,7 +9,7 @@ const quantc::fuzz::Harness& harness() { return quantc::fuzz::QUANTC_HARNESS; }
 }  // namespace
 
 /// LLVM's own libraries are not instrumented: containers and pools that its headers share with ours would be reported.
-extern "C" const char* __asan_default_options() { return "detect_leaks=0:detect_container_overflow=0:allow_user_poisoning=0"; }
+extern "C" const char* __asan_default_options() { return "detect_container_overflow=0:allow_user_poisoning=0"; }
 
 extern "C" int LLVMFuzzerInitialize(int* count, char*** words) {
   for (int i = 1; i < *count; ++i) {
