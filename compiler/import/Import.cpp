@@ -78,10 +78,10 @@ fs::path onnxFileOf(const fs::path& folder) {
 
 OwningOpRef<ModuleOp> importFolder(MLIRContext& context, const fs::path& folder, const ImportOptions& options) {
 #ifdef QUANTC_HAS_ONNX_IMPORT
-  if (holdsEncoderDecoder(folder) && !fs::exists(folder / "model.safetensors")) {
-    OwningOpRef<ModuleOp> module = importOnnxEncoderDecoder(context, folder, options);
-    (*module)->setAttr("tfm.name", StringAttr::get(&context, folderName(folder)));
-    describeFolder(*module, folder);
+  if (auto files = fs::exists(folder / "model.safetensors") ? std::nullopt : findEncoderDecoder(folder)) {
+    OwningOpRef<ModuleOp> module = importOnnxEncoderDecoder(context, *files, options);
+    (*module)->setAttr("tfm.name", StringAttr::get(&context, folderName(files->config)));
+    describeFolder(*module, files->config);
     return module;
   }
 #endif

@@ -48,6 +48,16 @@ Value withoutUnitReshape(Value value) {
   return ones && ArrayRef(longer).drop_front(added) == ArrayRef(shorter) ? reshape.getOperand() : value;
 }
 
+/// The weights of a softmax before those that are not a number, of a row whose keys are all hidden, were replaced: no row is so in a mask that is
+/// recognised.
+Value withoutNanGuard(Value value) {
+  auto select = value.getDefiningOp<tfm::SelectOp>();
+  auto isNan = select ? unaryOf(select.getCondition(), tfm::UnaryKind::not_) : tfm::UnaryOp();
+  auto equal = isNan ? binaryOf(isNan.getOperand(), BinaryKind::equal) : tfm::BinaryOp();
+  bool guards = equal && equal.getLhs() == select.getRhs() && equal.getRhs() == select.getRhs() && scalarOf(select.getLhs()) == 0;
+  return guards && select.getRhs().getType() == value.getType() ? select.getRhs() : value;
+}
+
 struct Scores {
   tfm::MatmulOp product;
   double scale = 1;
@@ -162,7 +172,7 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
   ProductToAttention(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
 
   LogicalResult matchAndRewrite(tfm::MatmulOp op, PatternRewriter& rewriter) const override {
-    auto softmax = withoutUnitReshape(op.getLhs()).getDefiningOp<tfm::SoftmaxOp>();
+    auto softmax = withoutUnitReshape(withoutNanGuard(op.getLhs())).getDefiningOp<tfm::SoftmaxOp>();
     if (!softmax || static_cast<int64_t>(softmax.getAxis()) != typeOf(softmax).getRank() - 1)
       return rewriter.notifyMatchFailure(op, "left operand is not a softmax over keys");
     auto scores = matchScores(softmax.getOperand());

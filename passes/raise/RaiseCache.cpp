@@ -86,6 +86,11 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
       else
         for (auto [layer, attention] : llvm::enumerate(attentions))
           forBoth(attention, layer, [&](Value operand, const Twine& name) { return replacePast(operand, name, attention); });
+      if (forgets(main, attentions)) {
+        main.emitError("keys and values of earlier steps cannot be kept, because a row depends on later ones or on something else than "
+                       "attention; export a decoder that is causal");
+        return signalPassFailure();
+      }
       dropReturnedCaches(main);
       (void)runRegionDCE(rewriter, main->getRegions());
       dropUnusedArguments(main);
@@ -119,6 +124,13 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
   /// through attention alone, and positions count from `past` in rope and position_rows.
   bool canDeriveCaches(func::FuncOp main, ArrayRef<tfm::AttentionOp> attentions) {
     return !attentions.empty() && !Evaluator(getOperation()).hasPast() && llvm::all_of(main.getOps(), isCausal);
+  }
+
+  /// The steps behind an encoder go on from earlier ones: all of their own tokens must be kept.
+  bool forgets(func::FuncOp main, ArrayRef<tfm::AttentionOp> attentions) {
+    return main.getName() == "main" && getOperation().lookupSymbol("encode") && llvm::any_of(attentions, [](tfm::AttentionOp attention) {
+             return !attention.getKey().getDefiningOp<tfm::CacheAppendOp>() || !attention.getValue().getDefiningOp<tfm::CacheAppendOp>();
+           });
   }
 
   /// What was appended to, or such put together.

@@ -105,8 +105,7 @@ private:
     weight("b" + layer, {3 * kModel});
     if (isContrib()) {
       const std::string mask = form_ == Form::contribMask ? "mask_of_ints" : "";
-      onnx::NodeProto& node =
-          builder_.node("Attention", {x, "w" + layer, "b" + layer, mask, past}, {"joined" + layer, "present_" + layer});
+      onnx::NodeProto& node = builder_.node("Attention", {x, "w" + layer, "b" + layer, mask, past}, {"joined" + layer, "present_" + layer});
       node.set_domain("com.microsoft");
       OnnxBuilder::set(node, "num_heads", kHeads);
       OnnxBuilder::set(node, "unidirectional", int64_t(form_ == Form::contribUnidirectional));

@@ -1,16 +1,10 @@
 #include "compiler/import/onnx/EncoderDecoder.h"
 
-#include <algorithm>
-#include <optional>
-
+#include "compiler/import/onnx/EncoderCut.h"
 #include "compiler/import/onnx/FolderConfig.h"
-#include "compiler/import/onnx/GraphImporter.h"
-#include "compiler/import/onnx/Ops.h"
+#include "compiler/import/onnx/SequenceInputs.h"
 #include "compiler/support/Error.h"
-#include "compiler/weights/OnnxFile.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
-#include "llvm/ADT/SmallPtrSet.h"
 
 namespace quantc {
 
@@ -21,178 +15,68 @@ using tfm::Symbol;
 namespace {
 
 constexpr const char* kEncoderFile = "encoder_model.onnx";
-constexpr const char* kDecoderFile = "decoder_model_merged.onnx";
-constexpr const char* kExport = "; export it with Optimum as a merged decoder";
-constexpr int64_t kSamplesPerSecond = 16000, kSecondsHeard = 30, kUsualContext = 448, kUsualSource = 512;
-constexpr int32_t kUsualStart = 1;
-
-int rankOf(const onnx::ValueInfoProto& input) { return input.type().tensor_type().shape().dim_size(); }
-bool isFloat(const onnx::ValueInfoProto& input) { return input.type().tensor_type().elem_type() == onnx::TensorProto::FLOAT; }
-
-/// A cache of keys or values [batch, heads, positions, head_dim], by Optimum's names.
-struct Cache {
-  std::string layer;
-  bool keys, cross;
-  int64_t heads, headDim;
-};
-
-std::optional<Cache> cacheOf(const onnx::ValueInfoProto& input) {
-  StringRef name = input.name();
-  const auto& shape = input.type().tensor_type().shape();
-  if (!name.consume_front("past_key_values.") || rankOf(input) != 4 || !shape.dim(1).has_dim_value() || !shape.dim(3).has_dim_value())
-    return std::nullopt;
-  auto [layer, kind] = name.split('.');
-  bool cross = kind.consume_front("encoder.");
-  if ((!cross && !kind.consume_front("decoder.")) || (kind != "key" && kind != "value"))
-    return std::nullopt;
-  return Cache{layer.str(), kind == "key", cross, shape.dim(1).dim_value(), shape.dim(3).dim_value()};
-}
+constexpr const char* kDecoderFiles[] = {"decoder_model_merged.onnx", "decoder_model.onnx"};  // the first that is there
+constexpr const char* kStepFile = "decoder_with_past_model.onnx";
+constexpr int64_t kSamplesPerSecond = 16000, kSecondsHeard = 30, kUsualTranscript = 448, kUsualText = 512;
 
 class EncoderDecoderImport {
 public:
-  EncoderDecoderImport(MLIRContext& context, const std::filesystem::path& folder, const ImportOptions& options)
-      : context_(context), builder_(&context), folder_(folder), options_(options), encoder_(readOnnxModel(folder / kEncoderFile)),
-        decoder_(readOnnxModel(folder / kDecoderFile)) {}
+  EncoderDecoderImport(MLIRContext& context, const EncoderDecoderFiles& files, const ImportOptions& options)
+      : builder_(&context), files_(files), options_(options), encoder_(readOnnxModel(files.encoder)),
+        decoder_(readOnnxModel(files.decoder)), one_(constantExpr(1, &context)), source_(tfm::symbolExpr(Symbol::source, &context)),
+        sequence_(tfm::symbolExpr(Symbol::sequence, &context)) {}
 
   OwningOpRef<ModuleOp> run() {
-    findBranches();
-    Location loc = NameLoc::get(builder_.getStringAttr(kDecoderFile));
+    Location loc = NameLoc::get(builder_.getStringAttr(files_.decoder.filename().string()));
     OwningOpRef<ModuleOp> module(ModuleOp::create(loc));
     builder_.setInsertionPointToEnd(module->getBody());
-    importSteps(builder_.create<func::FuncOp>(loc, "main", builder_.getFunctionType({}, {})));
-    builder_.setInsertionPointToEnd(module->getBody());
-    importEncoder(
-        builder_.create<func::FuncOp>(NameLoc::get(builder_.getStringAttr(kEncoderFile)), "encode", builder_.getFunctionType({}, {})));
-    describe(*module);
+    const onnx::ValueInfoProto& input = encoderInput();
+    auto main = builder_.create<func::FuncOp>(loc, "main", builder_.getFunctionType({idsType(sequence_), encoderType(input)}, {}));
+    main.setArgAttr(0, "tfm.name", builder_.getStringAttr("decoder_input_ids"));
+    main.setArgAttr(1, "tfm.name", builder_.getStringAttr(isFloat(input) ? input.name() : "input_ids"));
+    builder_.setInsertionPointToStart(main.addEntryBlock());
+    const Tensor hidden = importEncoder(input, main.getArgument(1));
+    GraphImporter importer(builder_, decoder_, decoder_.proto.graph(), "", 1);
+    for (const onnx::ValueInfoProto* each : inputsOf(decoder_))
+      defineDecoderInput(importer, *each, main.getArgument(0), hidden);
+    const int64_t vocabulary = returnLogits(importer, builder_, main);
+    cutEncoder(main, files_.decoder);
+    describe(*module, vocabulary);
     if (failed(verify(*module)))
-      throw UserError(folder_.string(), "could not be imported; export the model again");
+      throw UserError(files_.decoder.string(), "could not be imported; export the model again");
     return module;
   }
 
 private:
-  [[noreturn]] void fail(const OnnxModel& model, const std::string& what) const { throw UserError(model.path.string(), what); }
+  [[noreturn]] static void fail(const OnnxModel& model, const onnx::ValueInfoProto& input, const std::string& what) {
+    throw UserError(model.path.string() + ":" + input.name(), what);
+  }
 
-  /// The only If of the decoder's graph, by whether there is a past.
-  void findBranches() {
-    for (const onnx::NodeProto& node : decoder_.proto.graph().node()) {
-      if (node.op_type() != "If")
+  // The encoder
+
+  /// The only one besides masks.
+  const onnx::ValueInfoProto& encoderInput() const {
+    const onnx::ValueInfoProto* found = nullptr;
+    for (const onnx::ValueInfoProto* input : inputsOf(encoder_)) {
+      if (isMask(*input))
         continue;
-      if (branches_)
-        fail(decoder_, std::string("has several If nodes, expected the one that tells a first step from later ones") + kExport);
-      branches_ = &node;
+      if (found || (!holdsIds(*input) && !(isFloat(*input) && rankOf(*input) == 2)))
+        fail(encoder_, *input,
+             "is an input, expected token ids [batch, sequence] or sound [batch, samples], and attention_mask; export it without");
+      checkDynamic(encoder_, *input);
+      found = input;
     }
-    for (const char* name : {"then_branch", "else_branch"}) {
-      const onnx::AttributeProto* found = nullptr;
-      for (int i = 0; branches_ && i < branches_->attribute_size(); ++i)
-        if (branches_->attribute(i).name() == name)
-          found = &branches_->attribute(i);
-      if (!found)
-        fail(decoder_, std::string("has no If node with two branches, expected one that tells a first step from later ones") + kExport);
-      (std::string(name) == "then_branch" ? later_ : first_) = &found->g();
-    }
-    if (branches_->output_size() == 0 || later_->output_size() != branches_->output_size() ||
-        first_->output_size() != later_->output_size())
-      fail(decoder_, std::string("has branches that give different outputs") + kExport);
+    if (!found)
+      throw UserError(files_.encoder.string(), "has no input of tokens or sound; the model is damaged, export it again");
+    return *found;
   }
 
-  std::string scopeOf(const char* branch) const { return subgraphScope(branches_->output(0), branch); }
-
-  Value addArgument(func::FuncOp function, const std::string& name, RankedTensorType type) {
-    unsigned index = function.getNumArguments();
-    Location loc = NameLoc::get(builder_.getStringAttr(name));
-    function.insertArgument(index, type, builder_.getDictionaryAttr(builder_.getNamedAttr("tfm.name", builder_.getStringAttr(name))), loc);
-    return function.getArgument(index);
+  RankedTensorType encoderType(const onnx::ValueInfoProto& input) {
+    if (!isFloat(input))
+      return idsType(source_);
+    samples_ = samplesFor(source_);
+    return tfm::makeTensorType({one_, samples_}, builder_.getF32Type());
   }
-
-  AffineExpr symbol(Symbol symbol) { return tfm::symbolExpr(symbol, &context_); }
-  AffineExpr number(int64_t value) { return constantExpr(value, &context_); }
-
-  void define(GraphImporter& importer, const std::string& name, Value value) {
-    importer.define(name, Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt, std::nullopt});
-  }
-
-  Value idsArgument(func::FuncOp function, const std::string& name, int64_t bits) {
-    Value ids = addArgument(function, name, tfm::makeTensorType({number(1), symbol(Symbol::sequence)}, builder_.getI32Type()));
-    auto type = tfm::withElement(cast<RankedTensorType>(ids.getType()), builder_.getIntegerType(static_cast<unsigned>(bits)));
-    return bits == 32 ? ids : builder_.create<tfm::CastOp>(ids.getLoc(), type, ids).getResult();
-  }
-
-  static int64_t bitsOf(const onnx::ValueInfoProto& input) {
-    return input.type().tensor_type().elem_type() == onnx::TensorProto::INT32 ? 32 : 64;
-  }
-
-  // Steps: the branch with a past
-
-  void importSteps(func::FuncOp main) {
-    builder_.setInsertionPointToStart(main.addEntryBlock());
-    std::vector<std::pair<std::string, Value>> inputs;
-    for (const onnx::ValueInfoProto& input : decoder_.proto.graph().input()) {
-      if (decoder_.weights->find(input.name()))
-        continue;
-      if (auto cache = cacheOf(input)) {
-        inputs.push_back({input.name(), cache->cross ? readSource(*cache) : addArgument(main, input.name(), pastType(*cache))});
-        if (cache->cross)
-          crosses_.push_back({*cache, "present." + cache->layer + ".encoder." + (cache->keys ? "key" : "value")});
-      } else if (!isFloat(input) && rankOf(input) == 2) {
-        inputs.push_back({input.name(), idsArgument(main, "decoder_input_ids", bitsOf(input))});
-      }
-    }
-    if (crosses_.empty())
-      fail(decoder_, std::string("has no inputs past_key_values.N.encoder.key and value") + kExport);
-    // Built behind the arguments, which those inputs that are none may depend on.
-    GraphImporter importer(builder_, decoder_, *later_, scopeOf("then_branch"), 1);
-    for (auto& [name, value] : inputs)
-      define(importer, name, value);
-    const std::string logits = later_->output(0).name();
-    SmallVector<std::string> wanted;
-    for (const onnx::ValueInfoProto& output : later_->output())
-      if (!StringRef(output.name()).contains(".encoder."))
-        wanted.push_back(output.name());
-    importer.importNodes(wanted);
-    builder_.setInsertionPointToEnd(&main.getBody().front());
-    SmallVector<Value> results;
-    SmallVector<Type> types;
-    for (const std::string& name : wanted) {
-      Tensor* tensor = importer.find(name);
-      if (!tensor)
-        fail(decoder_, "computes no '" + name + "'; the model is damaged, export it again");
-      results.push_back(importer.materialize(*tensor, main.getLoc()));
-      types.push_back(results.back().getType());
-    }
-    builder_.create<func::ReturnOp>(main.getLoc(), results);
-    main.setType(builder_.getFunctionType(main.getArgumentTypes(), types));
-    for (auto [i, name] : llvm::enumerate(wanted))
-      main.setResultAttr(static_cast<unsigned>(i), "tfm.name", builder_.getStringAttr(name == logits ? "logits" : name));
-    vocabularyOf(types.front());
-  }
-
-  void vocabularyOf(Type logits) {
-    auto type = cast<RankedTensorType>(logits);
-    if (type.getRank() != 3 || type.isDynamicDim(2))
-      fail(decoder_, std::string("gives no logits [batch, sequence, vocabulary] as its first output") + kExport);
-    vocabulary_ = type.getDimSize(2);
-  }
-
-  RankedTensorType pastType(const Cache& cache) {
-    return tfm::makeTensorType({number(1), number(cache.heads), symbol(Symbol::past), number(cache.headDim)}, builder_.getF32Type());
-  }
-
-  std::string nameOf(const Cache& cache) const { return "layers." + cache.layer + ".cross." + (cache.keys ? "key" : "value"); }
-
-  /// [1, heads, source, head_dim]
-  Value readSource(const Cache& cache) {
-    Location loc = NameLoc::get(builder_.getStringAttr(nameOf(cache)));
-    Type element = builder_.getF32Type();
-    AffineExpr source = symbol(Symbol::source), heads = number(cache.heads), headDim = number(cache.headDim);
-    Value rows = builder_.create<tfm::SourceReadOp>(
-        loc, tfm::makeTensorType({number(1), source, number(cache.heads * cache.headDim)}, element), nameOf(cache), cache.keys,
-        static_cast<uint64_t>(cache.heads), static_cast<uint64_t>(cache.headDim));
-    Value split = builder_.create<tfm::ReshapeOp>(loc, tfm::makeTensorType({number(1), source, heads, headDim}, element), rows);
-    return builder_.create<tfm::TransposeOp>(loc, tfm::makeTensorType({number(1), heads, source, headDim}, element), split,
-                                             ArrayRef<int64_t>{0, 2, 1, 3});
-  }
-
-  // The encoder, and what the first branch of the decoder makes of its result
 
   /// Samples for so many positions: each convolution of the chain takes whole strides, and its kernel.
   AffineExpr samplesFor(AffineExpr positions) const {
@@ -209,159 +93,109 @@ private:
           padding += pad;
       }
       if (!weight || weight->shape.size() != 3 || stride < 1 || stride > 1 << 20 || padding < 0 || padding > 1 << 20)
-        fail(encoder_, "has a convolution of its sound that is not along one dimension; export the model again");
+        throw UserError(files_.encoder.string(), "has a convolution of its sound that is not along one dimension; export the model again");
       positions = (positions - 1) * stride + (weight->shape[2] - padding);
     }
     return simplifyAffineExpr(positions, 0, tfm::kMostSymbols);
   }
 
-  void importEncoder(func::FuncOp encode) {
-    builder_.setInsertionPointToStart(encode.addEntryBlock());
-    std::vector<std::pair<std::string, Value>> inputs;
-    AffineExpr sequence = symbol(Symbol::sequence);
-    for (const onnx::ValueInfoProto& input : encoder_.proto.graph().input()) {
-      if (encoder_.weights->find(input.name()))
-        continue;
-      if (!isFloat(input) && rankOf(input) == 2 && input.name() != "attention_mask") {
-        inputs.push_back({input.name(), idsArgument(encode, "input_ids", bitsOf(input))});
-      } else if (isFloat(input) && rankOf(input) == 2) {
-        sound_ = input.name();
-        samples_ = samplesFor(sequence);
-        inputs.push_back(
-            {input.name(), addArgument(encode, input.name(), tfm::makeTensorType({number(1), samples_}, builder_.getF32Type()))});
-      } else {
-        fail(encoder_,
-             "has input '" + input.name() + "', expected token ids [batch, sequence] or sound [batch, samples]; export it without");
-      }
-    }
+  /// The encoder's rows, over `source`.
+  Tensor importEncoder(const onnx::ValueInfoProto& input, Value argument) {
     GraphImporter importer(builder_, encoder_);
-    for (auto& [name, value] : inputs)
-      define(importer, name, value);
-    importer.importNodes();
-    Tensor* hidden = importer.find(encoder_.proto.graph().output(0).name());
-    if (!hidden)
-      fail(encoder_, "computes no output; the model is damaged, export it again");
-    builder_.setInsertionPointToEnd(&encode.getBody().front());
-    Value rows = importer.materialize(*hidden, encode.getLoc());
-    if (tfm::dimsOf(hidden->type).size() != 3 || tfm::dimsOf(hidden->type)[1] != sequence)
-      fail(encoder_, "gives no row for every position of its sequence as its first output; export the model again");
-
-    GraphImporter first(builder_, decoder_, *first_, scopeOf("else_branch"), 1);
-    for (const onnx::ValueInfoProto& input : decoder_.proto.graph().input())
-      if (isFloat(input) && rankOf(input) == 3 && !decoder_.weights->find(input.name()))
-        define(first, input.name(), rows);
-    // Only the shape of the decoder's own tokens may matter: they do not exist yet.
-    for (const onnx::ValueInfoProto& input : decoder_.proto.graph().input())
-      if (!isFloat(input) && rankOf(input) == 2 && !decoder_.weights->find(input.name()))
-        define(first, input.name(), noTokens(bitsOf(input)));
-    SmallVector<std::string> wanted;
-    for (auto& [cache, output] : crosses_)
-      wanted.push_back(branchOutput(output));
-    first.importNodes(wanted);
-    builder_.setInsertionPointToEnd(&encode.getBody().front());
-    for (auto [cross, name] : llvm::zip(crosses_, wanted)) {
-      Tensor* tensor = first.find(name);
-      if (!tensor)
-        fail(decoder_, "computes no '" + name + "'; the model is damaged, export it again");
-      Value heads = first.materialize(*tensor, encode.getLoc());
-      if (dependsOnTokens(heads))
-        fail(decoder_, "computes " + nameOf(cross.first) + " from the decoder's tokens, expected the encoder's output alone" + kExport);
-      writeSource(cross.first, heads);
-    }
-    builder_.create<func::ReturnOp>(encode.getLoc());
+    for (const onnx::ValueInfoProto* each : inputsOf(encoder_))
+      if (each == &input)
+        defineIds(importer, builder_, input, argument);
+      else
+        defineOnes(importer, builder_, *each, {one_, samples_ ? samples_ : source_});
+    const std::string output = encoder_.proto.graph().output(0).name();
+    importer.importNodes({output});
+    Tensor* hidden = importer.find(output);
+    if (!hidden || !hidden->value || hidden->type.getRank() != 3 || tfm::dimsOf(hidden->type)[1] != source_)
+      throw UserError(files_.encoder.string(),
+                      "gives no row for every position of its sequence as its first output; export the model again");
+    return *hidden;
   }
 
-  /// [1, past], which nothing can be computed with in an encoder.
-  Value noTokens(int64_t bits) {
-    Location loc = NameLoc::get(builder_.getStringAttr("no_tokens"));
-    Type element = builder_.getIntegerType(static_cast<unsigned>(bits));
-    AffineExpr past = symbol(Symbol::past);
-    noTokens_ = builder_.create<tfm::IotaOp>(loc, tfm::makeTensorType(past, element), AffineMapAttr::get(tfm::symbolicMap(past, &context_)),
-                                             builder_.getI64IntegerAttr(1));
-    return builder_.create<tfm::ReshapeOp>(loc, tfm::makeTensorType({number(1), past}, element), noTokens_);
+  // The decoder
+
+  void defineDecoderInput(GraphImporter& importer, const onnx::ValueInfoProto& input, Value ids, const Tensor& hidden) {
+    const StringRef name = input.name();
+    if (isMask(input))
+      return defineOnes(importer, builder_, input, {one_, isOfEncoder(input) ? source_ : sequence_});
+    if (isFloat(input) && rankOf(input) == 3)
+      return importer.define(input.name(), hidden);
+    if (input.type().tensor_type().elem_type() == onnx::TensorProto::BOOL && rankOf(input) <= 1)  // whether there is a past
+      return importer.define(input.name(), Tensor{RankedTensorType::get(SmallVector<int64_t>(rankOf(input), 1), builder_.getI1Type()),
+                                                  {},
+                                                  Known{constantExpr(0, builder_.getContext())},
+                                                  std::nullopt});
+    if (name.starts_with("past_key_values") || name.starts_with("past_"))  // of a branch that is not taken
+      return;
+    if (!isFloat(input) && name.contains("position") && (rankOf(input) == 1 || rankOf(input) == 2))
+      return definePositions(importer, builder_, input, sequence_);
+    if (!holdsIds(input) || ids_)
+      fail(decoder_, input,
+           "is an input, expected token ids [batch, sequence], encoder_hidden_states, masks, positions and, where the decoder is merged, "
+           "past_key_values and use_cache_branch; export it with these");
+    checkDynamic(decoder_, input);
+    ids_ = &input;
+    defineIds(importer, builder_, input, ids);
   }
 
-  bool dependsOnTokens(Value value) const {
-    SmallVector<Value> pending{value};
-    llvm::SmallPtrSet<Operation*, 32> seen;
-    while (!pending.empty()) {
-      Value next = pending.pop_back_val();
-      if (next == noTokens_)
-        return true;
-      if (Operation* op = next.getDefiningOp(); op && seen.insert(op).second)
-        pending.append(op->operand_begin(), op->operand_end());
-    }
-    return false;
-  }
-
-  /// What the first branch calls an output of the decoder.
-  std::string branchOutput(const std::string& output) const {
-    for (int i = 0; i < branches_->output_size(); ++i)
-      if (branches_->output(i) == output)
-        return first_->output(i).name();
-    fail(decoder_, "has no output '" + output + "'" + kExport);
-  }
-
-  void writeSource(const Cache& cache, Value heads) {
-    Location loc = NameLoc::get(builder_.getStringAttr(nameOf(cache)));
-    auto type = cast<RankedTensorType>(heads.getType());
-    AffineExpr sequence = symbol(Symbol::sequence), count = number(cache.heads), headDim = number(cache.headDim);
-    SmallVector<AffineExpr> expected = {number(1), count, sequence, headDim};
-    if (tfm::dimsOf(type) != expected || !type.getElementType().isF32())
-      fail(decoder_, "computes " + nameOf(cache) + " of another shape than it takes; export the model again");
-    Value split = builder_.create<tfm::TransposeOp>(loc, tfm::makeTensorType({number(1), sequence, count, headDim}, builder_.getF32Type()),
-                                                    heads, ArrayRef<int64_t>{0, 2, 1, 3});
-    Value rows = builder_.create<tfm::ReshapeOp>(
-        loc, tfm::makeTensorType({number(1), sequence, number(cache.heads * cache.headDim)}, builder_.getF32Type()), split);
-    builder_.create<tfm::SourceWriteOp>(loc, rows, nameOf(cache), cache.keys, static_cast<uint64_t>(cache.heads),
-                                        static_cast<uint64_t>(cache.headDim));
+  /// Whether a mask of the decoder's graph hides what the encoder made: by its name or, where that says nothing, by that of its length.
+  static bool isOfEncoder(const onnx::ValueInfoProto& input) {
+    const std::string& length = input.type().tensor_type().shape().dim(1).dim_param();
+    return StringRef(input.name()).starts_with("encoder_") ||
+           (input.name() == "attention_mask" && StringRef(length).starts_with("encoder_"));
   }
 
   // Limits, files and what configuration files say
 
-  void describe(ModuleOp module) {
-    int64_t context =
-        options_.context ? options_.context : configuredNumber(folder_, "max_position_embeddings", {"config.json"}).value_or(kUsualContext);
-    int64_t rate = configuredNumber(folder_, "sampling_rate", {"preprocessor_config.json"}).value_or(kSamplesPerSecond),
-            source = kUsualSource;
+  void describe(ModuleOp module, int64_t vocabulary) {
+    const int64_t positions = configuredPositions(files_.config, samples_ ? kUsualTranscript : kUsualText);
+    int64_t source = positions;
     if (samples_) {
+      const int64_t rate = configuredNumber(files_.config, "sampling_rate", {"preprocessor_config.json"}).value_or(kSamplesPerSecond);
       // As many positions as so many seconds give.
+      AffineExpr samples = samples_;
       source = 1;
-      while (tfm::evaluate(samples_, source, 0, 0) < kSecondsHeard * rate && source < kDefaultContext)
+      while (tfm::evaluate(samples, 0, 0, 0, source) < kSecondsHeard * rate && source < kDefaultContext)
         ++source;
-    }
-    module->setAttr("tfm.context", builder_.getI64IntegerAttr(context));
-    module->setAttr("tfm.source", builder_.getI64IntegerAttr(options_.source ? options_.source : source));
-    module->setAttr("tfm.start", builder_.getDenseI32ArrayAttr({startToken(folder_, vocabulary_, kUsualStart)}));
-    module->setAttr("tfm.files", builder_.getStrArrayAttr({(folder_ / kEncoderFile).string(), (folder_ / kDecoderFile).string()}));
-    if (!sound_.empty()) {
-      module->setAttr("tfm.audio", builder_.getStringAttr(sound_));
+      auto encode = module.lookupSymbol<func::FuncOp>("encode");
+      module->setAttr("tfm.audio", encode.getArgAttr(0, "tfm.name"));
       module->setAttr("tfm.sample_rate", builder_.getI64IntegerAttr(rate));
     }
+    setLimits(module, files_.config, options_, vocabulary, {positions, source, samples_ ? 1 : 0});
+    module->setAttr("tfm.files", builder_.getStrArrayAttr({files_.encoder.string(), files_.decoder.string()}));
   }
 
-  MLIRContext& context_;
   OpBuilder builder_;
-  const std::filesystem::path folder_;
+  const EncoderDecoderFiles files_;
   const ImportOptions options_;
   const OnnxModel encoder_, decoder_;
-  const onnx::NodeProto* branches_ = nullptr;
-  const onnx::GraphProto *later_ = nullptr, *first_ = nullptr;
-  std::vector<std::pair<Cache, std::string>> crosses_;  // and the decoder's output that first holds it
-  std::string sound_;                                   // the input; empty: none
-  AffineExpr samples_;
-  Value noTokens_;
-  int64_t vocabulary_ = 0;
+  const AffineExpr one_, source_, sequence_;
+  AffineExpr samples_;  // of sound; null: tokens
+  const onnx::ValueInfoProto* ids_ = nullptr;
 };
 
 }  // namespace
 
-bool holdsEncoderDecoder(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / kEncoderFile) && std::filesystem::exists(folder / kDecoderFile);
+std::optional<EncoderDecoderFiles> findEncoderDecoder(const std::filesystem::path& folder) {
+  for (const std::filesystem::path& graphs : {folder, folder / kHubFolder}) {
+    const bool encoder = std::filesystem::exists(graphs / kEncoderFile);
+    for (const char* decoder : kDecoderFiles)
+      if (encoder && std::filesystem::exists(graphs / decoder))
+        return EncoderDecoderFiles{graphs / kEncoderFile, graphs / decoder, graphs == folder ? configFolder(graphs) : folder};
+    for (const char* decoder : {kDecoderFiles[0], kDecoderFiles[1], kStepFile})
+      if (std::filesystem::exists(graphs / decoder))
+        throw UserError(graphs.string(), std::string("has ") + decoder + ", expected " + kEncoderFile + " and " + kDecoderFiles[0] +
+                                             " or " + kDecoderFiles[1] + "; put the files together that Optimum wrote");
+  }
+  return std::nullopt;
 }
 
-OwningOpRef<ModuleOp> importOnnxEncoderDecoder(MLIRContext& context, const std::filesystem::path& folder, const ImportOptions& options) {
-  return EncoderDecoderImport(context, folder, options).run();
+OwningOpRef<ModuleOp> importOnnxEncoderDecoder(MLIRContext& context, const EncoderDecoderFiles& files, const ImportOptions& options) {
+  return EncoderDecoderImport(context, files, options).run();
 }
 
 }  // namespace quantc

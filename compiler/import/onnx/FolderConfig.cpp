@@ -18,6 +18,21 @@ std::optional<int64_t> configuredNumber(const std::filesystem::path& folder, con
   return std::nullopt;
 }
 
+int64_t configuredPositions(const std::filesystem::path& folder, int64_t usual) {
+  for (const char* key : {"max_position_embeddings", "n_positions"})
+    if (auto positions = configuredNumber(folder, key, {"config.json"}); positions && *positions > 0)
+      return *positions;
+  return usual;
+}
+
+std::filesystem::path configFolder(const std::filesystem::path& graphs) {
+  const std::filesystem::path around = graphs.parent_path();
+  return graphs.filename() == kHubFolder && !std::filesystem::exists(graphs / "config.json") &&
+                 std::filesystem::exists(around / "config.json")
+             ? around
+             : graphs;
+}
+
 int32_t startToken(const std::filesystem::path& folder, int64_t vocabulary, int32_t usual) {
   int64_t start = configuredNumber(folder, "decoder_start_token_id", {"generation_config.json", "config.json"}).value_or(usual);
   if (start >= vocabulary)

@@ -11,9 +11,8 @@ namespace quantc::onnx_import {
 /// Whether the graph takes `decoder_input_ids` [batch, sequence] besides other token ids.
 bool holdsEncoderToo(const OnnxModel& model);
 
-/// Cuts the graph where the decoder reads what is computed from the encoder's ids alone, keys and values of cross attention. `@encode`: what these are
-/// computed from, over `sequence`. `@main`: the rest, which reads them over `source`. Padding masks are full of ones: one sequence has no padding.
-/// Batch is 1. Throws UserError.
+/// `@encode` and `@main` of the graph, as cutEncoder makes them. Padding masks are full of ones: one sequence has no padding. Batch is 1. Throws
+/// UserError.
 mlir::OwningOpRef<mlir::ModuleOp> importJointGraph(mlir::MLIRContext& context, const OnnxModel& model, const ImportOptions& options);
 
 }  // namespace quantc::onnx_import

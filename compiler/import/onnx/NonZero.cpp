@@ -41,7 +41,8 @@ std::optional<bool> isFilled(Value value) {
   auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
   if (!elements || !elements.isSplat())
     return std::nullopt;
-  return isa<FloatType>(elements.getElementType()) ? !elements.getSplatValue<APFloat>().isZero() : !elements.getSplatValue<APInt>().isZero();
+  return isa<FloatType>(elements.getElementType()) ? !elements.getSplatValue<APFloat>().isZero()
+                                                   : !elements.getSplatValue<APInt>().isZero();
 }
 
 void setPlaces(Node& node, ArrayRef<int64_t> shape, ArrayRef<bool> mask) {
