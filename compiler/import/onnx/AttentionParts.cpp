@@ -34,7 +34,46 @@ Value causalBias(const Maker& make, const Scores& scores, AffineExpr rows, Affin
   return make.select(seen, make.like(0, zero), scores.hidden);
 }
 
+/// com.microsoft's mask_index: [b, t] of ones and zeros, [b, s, t] the same by query, [b, 1, positions, positions] by position, or [b] lengths.
+Value contribMask(Node& node, const Maker& make, unsigned input, Value q, Value k, AffineExpr past, double hidden) {
+  Value mask = node.value(input);
+  SmallVector<AffineExpr> d = make.dims(mask);
+  AffineExpr batch = make.dim(k, 0), rows = make.dim(q, 2), keys = make.dim(k, 2);
+  if (d.size() == 4 && d[1] == make.number(1)) {
+    mask = make.slice(make.slice(mask, 2, past, rows), 3, make.number(0), keys);
+    mask = make.reshape(mask, {d[0], rows, keys});
+    d = make.dims(mask);
+  }
+  Value seen;
+  if (d.size() == 1 && d[0] == batch) {
+    Value length = make.reshape(mask, {batch, make.number(1)});
+    Value places = make.cast(make.iota(keys, make.number(0)), make.type(mask).getElementType());
+    seen = make.binary(BinaryKind::less, make.reshape(places, {make.number(1), keys}), length);
+  } else if (d.size() == 2 || d.size() == 3) {
+    seen = make.cast(mask, node.builder().getI1Type());
+  } else {
+    node.fail("has a mask of a form that is not supported; export the model with a mask of ones and zeros [batch, keys]");
+  }
+  d = make.dims(seen);
+  Value wide = d.size() == 2 ? make.reshape(seen, {d[0], make.number(1), make.number(1), d[1]})
+                             : make.reshape(seen, {d[0], make.number(1), d[1], d[2]});
+  return make.select(wide, node.scalar(0, make.f32()), hidden);
+}
+
 }  // namespace
+
+void addBias(const Maker& make, Scores& scores, Value bias) { scores.bias = scores.bias ? make.add(scores.bias, bias) : bias; }
+
+Scores contribScores(Node& node, const Maker& make, Value q, Value k, MaskInputs inputs, AffineExpr past) {
+  Scores scores;
+  scores.scale = scaleOf(node, make, q);
+  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
+  if (node.has(inputs.mask))
+    scores.bias = contribMask(node, make, inputs.mask, q, k, past, scores.hidden);
+  if (node.has(inputs.bias))
+    addBias(make, scores, node.value(inputs.bias));
+  return scores;
+}
 
 Value splitHeads(Node& node, const Maker& make, Value x, int64_t heads) {
   auto width = constantOf(make.dim(x, -1));

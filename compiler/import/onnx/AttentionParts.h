@@ -26,6 +26,14 @@ struct AttentionValues {
   Value result, scaled, masked, capped, weights;
 };
 
+void addBias(const Maker& make, Scores& scores, mlir::Value bias);
+
+/// How attention of com.microsoft scores but for what is causal: numbers of the inputs that are a mask of padding and a bias, either of which may lack.
+struct MaskInputs {
+  unsigned mask, bias;
+};
+Scores contribScores(Node& node, const Maker& make, Value q, Value k, MaskInputs inputs, AffineExpr past);
+
 /// [batch, rows, heads * d] as [batch, heads, rows, d], and back.
 Value splitHeads(Node& node, const Maker& make, Value x, int64_t heads);
 Value joinHeads(Node& node, const Maker& make, Value x);

@@ -1,4 +1,4 @@
-// Attention and rotary embeddings of com.microsoft, imported as what they mean.
+// Attention and rotary embeddings of com.microsoft but MultiHeadAttention, imported as what they mean.
 #include "compiler/import/onnx/AttentionParts.h"
 #include "compiler/import/onnx/Ops.h"
 
@@ -30,52 +30,6 @@ void importContribRotaryEmbedding(Node& node) {
   rotated = make.transpose(rotated, {0, 2, 1, 3});
   node.set(0, flat ? joinHeads(node, make, rotated) : rotated);
 }
-
-namespace {
-
-/// com.microsoft's mask_index: [b, t] of ones and zeros, [b, s, t] the same by query, [b, 1, positions, positions] by position, or [b] lengths.
-Value contribMask(Node& node, const Maker& make, unsigned input, Value q, Value k, AffineExpr past, double hidden) {
-  Value mask = node.value(input);
-  SmallVector<AffineExpr> d = make.dims(mask);
-  AffineExpr batch = make.dim(k, 0), rows = make.dim(q, 2), keys = make.dim(k, 2);
-  if (d.size() == 4 && d[1] == make.number(1)) {
-    mask = make.slice(make.slice(mask, 2, past, rows), 3, make.number(0), keys);
-    mask = make.reshape(mask, {d[0], rows, keys});
-    d = make.dims(mask);
-  }
-  Value seen;
-  if (d.size() == 1 && d[0] == batch) {
-    Value length = make.reshape(mask, {batch, make.number(1)});
-    Value places = make.cast(make.iota(keys, make.number(0)), make.type(mask).getElementType());
-    seen = make.binary(BinaryKind::less, make.reshape(places, {make.number(1), keys}), length);
-  } else if (d.size() == 2 || d.size() == 3) {
-    seen = make.cast(mask, node.builder().getI1Type());
-  } else {
-    node.fail("has a mask of a form that is not supported; export the model with a mask of ones and zeros [batch, keys]");
-  }
-  d = make.dims(seen);
-  Value wide = d.size() == 2 ? make.reshape(seen, {d[0], make.number(1), make.number(1), d[1]})
-                             : make.reshape(seen, {d[0], make.number(1), d[1], d[2]});
-  return make.select(wide, node.scalar(0, make.f32()), hidden);
-}
-
-void addBias(const Maker& make, Scores& scores, Value bias) { scores.bias = scores.bias ? make.add(scores.bias, bias) : bias; }
-
-/// How com.microsoft's Attention and MultiHeadAttention score: a padding mask as input `mask`, a bias as input 5, causal where unidirectional.
-Scores contribScores(Node& node, Maker& make, Value q, Value k, unsigned mask, AffineExpr past) {
-  Scores scores;
-  scores.scale = scaleOf(node, make, q);
-  scores.hidden = node.attribute("mask_filter_value", -10000.0f);
-  if (node.has(mask))
-    scores.bias = contribMask(node, make, mask, q, k, past, scores.hidden);
-  if (node.has(5))
-    addBias(make, scores, node.value(5));
-  if (node.attribute("unidirectional", int64_t(0)))
-    scores.diagonal = past;
-  return scores;
-}
-
-}  // namespace
 
 /// com.microsoft: input, weights, bias, mask_index, past, attention_bias.
 void importContribAttention(Node& node) {
@@ -113,64 +67,10 @@ void importContribAttention(Node& node) {
     };
     node.set(1, make.concat({stacked(k), stacked(v)}, 0));
   }
-  const Scores scores = contribScores(node, make, q, k, 3, past);
+  Scores scores = contribScores(node, make, q, k, {3, 5}, past);
+  if (node.attribute("unidirectional", int64_t(0)))
+    scores.diagonal = past;
   node.set(0, joinHeads(node, make, attention(node, make, q, k, v, scores).result));
-}
-
-/// com.microsoft: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value.
-void importMultiHeadAttention(Node& node) {
-  Maker make(node);
-  int64_t heads = node.attribute("num_heads", int64_t(0));
-  Value q = node.value(0), k, v;
-  SmallVector<Value> biases(3);
-  if (make.type(q).getRank() == 5) {  // [b, s, heads, 3, d]
-    SmallVector<AffineExpr> d = make.dims(q);
-    AffineExpr width = foldBinary(BinaryKind::mul, d[2], d[4]);
-    auto part = [&](int64_t i) { return make.reshape(make.slice(q, 3, i, 1), {d[0], d[1], width}); };
-    k = part(1);
-    v = part(2);
-    q = part(0);
-  } else if (node.has(1) && make.type(node.value(1)).getRank() == 5) {  // [b, t, heads, 2, d]
-    Value both = node.value(1);
-    SmallVector<AffineExpr> d = make.dims(both);
-    AffineExpr width = foldBinary(BinaryKind::mul, d[2], d[4]);
-    k = make.reshape(make.slice(both, 3, 0, 1), {d[0], d[1], width});
-    v = make.reshape(make.slice(both, 3, 1, 1), {d[0], d[1], width});
-  } else {
-    k = node.value(1);
-    v = node.value(2);
-  }
-  if (node.has(3)) {
-    auto width = constantOf(make.dim(node.value(3), 0)), own = constantOf(make.dim(q, -1));
-    if (!width || !own || *width < 2 * *own)
-      node.fail("has a bias that is not those of queries, keys and values; the model is damaged, export it again");
-    biases[0] = make.slice(node.value(3), 0, 0, *own);
-    biases[1] = make.slice(node.value(3), 0, *own, *own);
-    biases[2] = make.slice(node.value(3), 0, 2 * *own, *width - 2 * *own);
-  }
-  auto headsOf = [&](Value x, Value bias) {
-    if (make.type(x).getRank() == 4)  // keys and values of a cross-attention, by heads already
-      return x;
-    return splitHeads(node, make, bias ? make.add(x, bias) : x, heads);
-  };
-  q = headsOf(q, biases[0]);
-  k = headsOf(k, biases[1]);
-  v = headsOf(v, biases[2]);
-  AffineExpr past = make.number(0);
-  if (node.has(6) && node.has(7)) {
-    past = make.dim(node.value(6), 2);
-    k = make.concat({node.value(6), k}, 2);
-    v = make.concat({node.value(7), v}, 2);
-  }
-  if (wanted(node, 1))
-    node.set(1, k);
-  if (wanted(node, 2))
-    node.set(2, v);
-  const Scores scores = contribScores(node, make, q, k, 4, past);
-  AttentionValues values = attention(node, make, q, k, v, scores);
-  node.set(0, joinHeads(node, make, values.result));
-  if (wanted(node, 3))
-    node.set(3, values.scaled);
 }
 
 namespace {

@@ -118,6 +118,7 @@ void importAttention(Node& node);
 void importRotaryEmbedding(Node& node);
 void importContribRotaryEmbedding(Node& node);
 void importMultiHeadAttention(Node& node);
+void importDecoderMaskedMultiHeadAttention(Node& node);
 void importGroupQueryAttention(Node& node);
 void importSkipLayerNormalization(Node& node);
 void importSkipSimplifiedLayerNormalization(Node& node);
