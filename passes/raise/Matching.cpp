@@ -32,6 +32,12 @@ bool isOne(AffineExpr dim) {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
+RankedTensorType withLastDim(RankedTensorType type, int64_t size) {
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+  dims.back() = getAffineConstantExpr(size, type.getContext());
+  return tfm::makeTensorType(dims, type.getElementType());
+}
+
 std::optional<double> scalarOf(Value value) {
   Operation* op = value.getDefiningOp();
   if (isa_and_nonnull<tfm::BroadcastOp, tfm::ReshapeOp>(op))

@@ -9,6 +9,7 @@
 namespace quantc::raise {
 
 mlir::RankedTensorType typeOf(mlir::Value value);
+mlir::RankedTensorType withLastDim(mlir::RankedTensorType type, int64_t size);
 
 /// The one value of a constant or of a broadcast, cast or reshaped one.
 std::optional<double> scalarOf(mlir::Value value);

@@ -27,6 +27,14 @@ def RaiseLinearPass : RaisePass<"raise-linear"> {
   }];
 }
 
+def SplitHeadsPass : RaisePass<"split-heads"> {
+  let summary = "queries, keys and values that lie head by head in one product become products of their own";
+  let description = [{
+    Slices of a `tfm.linear` whose rows a reshape splits into heads take the weight's rows apart instead. Behind `raise-rope`, which wants heads whole
+    where only a part of each is turned.
+  }];
+}
+
 def RaiseNormPass : RaisePass<"raise-norm"> {
   let summary = "recognize RMS norm and layer norm";
   let description = [{

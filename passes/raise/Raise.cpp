@@ -17,6 +17,7 @@ void buildRaisePipeline(mlir::OpPassManager& manager) {
   manager.addPass(createRaiseAttentionPass());
   manager.addPass(createSimplifyPass());
   manager.addPass(createRaiseCachePass());
+  manager.addPass(createSplitHeadsPass());
   manager.addPass(createRaiseLinearPass());  // slices and reshapes that stood between
   manager.addPass(createSimplifyPass());
   manager.addPass(createRaiseOutputsPass());

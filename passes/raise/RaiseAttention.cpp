@@ -78,7 +78,9 @@ std::optional<Scores> matchScores(Value value) {
       value = tanh.getOperand();
       continue;
     }
-    if (auto op = value.getDefiningOp<tfm::BinaryOp>()) {
+    if (auto bound = binaryOf(value, BinaryKind::max); bound && scalarOf(bound.getRhs()).value_or(0) <= kHidden && scores.softcap == 0) {
+      value = bound.getLhs();  // what is hidden stays hidden
+    } else if (auto op = value.getDefiningOp<tfm::BinaryOp>()) {
       // Added, or score * mask - 10000 * (1 - mask).
       auto pairs = bothOrders(op);
       auto* pair = llvm::find_if(pairs, [](const OperandPair& pair) { return isPositional(pair.second); });

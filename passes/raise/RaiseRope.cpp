@@ -1,11 +1,9 @@
-#include <cmath>
-
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
-#include "passes/raise/Evaluation.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
+#include "passes/raise/RotaryFrequencies.h"
 
 namespace quantc {
 #define GEN_PASS_DEF_RAISEROPEPASS
@@ -18,8 +16,6 @@ using tfm::UnaryKind;
 
 namespace {
 
-constexpr double kTolerance = 1e-6;
-
 /// A slice [begin, begin + size) along the last axis.
 bool isLastSlice(Value value, Value of, int64_t begin, int64_t size) {
   auto slice = value.getDefiningOp<tfm::SliceOp>();
@@ -28,14 +24,16 @@ bool isLastSlice(Value value, Value of, int64_t begin, int64_t size) {
          start.getValue() == begin && typeOf(value).getShape().back() == size;
 }
 
-/// concat(-x[half:], x[:half]) along the last axis.
-bool isRotatedHalf(Value value, Value x) {
+/// concat(-x[half:], x[:half]) along the last axis; `backwards`, concat(x[half:], -x[:half]).
+bool isRotatedHalf(Value value, Value x, bool backwards = false) {
   auto concat = value.getDefiningOp<tfm::ConcatOp>();
   int64_t dim = typeOf(x).getShape().back(), half = dim / 2;
   if (!concat || dim % 2 != 0 || concat.getOperands().size() != 2 || static_cast<int64_t>(concat.getAxis()) != typeOf(value).getRank() - 1)
     return false;
-  auto neg = unaryOf(concat.getOperands()[0], UnaryKind::neg);
-  return neg && isLastSlice(neg.getOperand(), x, half, half) && isLastSlice(concat.getOperands()[1], x, 0, half);
+  auto neg = unaryOf(concat.getOperands()[backwards], UnaryKind::neg);
+  Value kept = concat.getOperands()[!backwards];
+  return neg && isLastSlice(backwards ? kept : neg.getOperand(), x, half, half) &&
+         isLastSlice(backwards ? neg.getOperand() : kept, x, 0, half);
 }
 
 /// A slice of every second element along the last axis, from `begin` on.
@@ -65,11 +63,6 @@ bool isRotatedPairs(Value value, Value x) {
   return neg && isEverySecond(neg.getOperand(), x, 1) && isEverySecond(parts[1], x, 0);
 }
 
-struct Rotation {
-  Value x, cosine, sine;
-  bool interleaved = false;  ///< pairs are neighbours, not half a head apart
-};
-
 /// x * cosine + rotated(x) * sine, operands in any order.
 std::optional<Rotation> matchRotation(tfm::BinaryOp op) {
   if (op.getKind() != BinaryKind::add)
@@ -85,71 +78,11 @@ std::optional<Rotation> matchRotation(tfm::BinaryOp op) {
             return Rotation{x, cosine, sine};
           if (isRotatedPairs(rotated, x))
             return Rotation{x, cosine, sine, true};
+          if (isRotatedHalf(rotated, x, true))
+            return Rotation{x, cosine, sine, false, true};
         }
   }
   return std::nullopt;
-}
-
-/// The operand of the only cosine that a value is computed with: the angles.
-Value anglesOf(Value value) {
-  SmallVector<Value> angles;
-  visitProducers(value, [&](Operation* op) {
-    auto cosine = dyn_cast<tfm::UnaryOp>(op);
-    if (!cosine || cosine.getKind() != UnaryKind::cos)
-      return true;
-    angles.push_back(cosine.getOperand());
-    return false;
-  });
-  return angles.size() == 1 ? angles.front() : Value();
-}
-
-struct Frequencies {
-  SmallVector<float> perPosition;  // float32(position * perPosition[j]) is the angle
-  double scale;
-};
-
-/// Reads the frequencies at position 1 and the scale at position 0, and checks them at every small step. A reason in `why` otherwise.
-std::optional<Frequencies> readFrequencies(const Rotation& rotation, bool inEncoder, Evaluator& evaluator, std::string& why) {
-  int64_t dim = typeOf(rotation.x).getShape().back(), half = dim / 2;
-  Value angleValue = anglesOf(rotation.cosine);
-  if (!angleValue) {
-    why = "factors are not computed with one cosine";
-    return std::nullopt;
-  }
-  std::optional<Frequencies> found;
-  for (tfm::StepSize step : evaluator.smallSteps()) {
-    if (inEncoder && step.past > 0)
-      continue;  // it takes a whole sequence
-    auto angles = evaluator.evaluate(angleValue, step), cosine = evaluator.evaluate(rotation.cosine, step),
-         sine = evaluator.evaluate(rotation.sine, step);
-    if (!angles || !cosine || !sine) {
-      why = "factors cannot be evaluated: " + evaluator.reason();
-      return std::nullopt;
-    }
-    int64_t stride = angles->size() / step.sequence;
-    if (cosine->size() != step.sequence * dim || sine->size() != cosine->size() || (stride != half && stride != dim)) {
-      why = "factors do not have head_dim entries per position";
-      return std::nullopt;
-    }
-    if (!found) {  // the first step has positions 0 and 1
-      found = Frequencies{{}, cosine->values[0]};
-      // One angle per pair, or one per element.
-      int64_t step = rotation.interleaved && stride == dim ? 2 : 1;
-      for (int64_t j = 0; j < half; ++j)
-        found->perPosition.push_back(static_cast<float>(angles->values[stride + j * step]));
-    }
-    for (int64_t row = 0; row < step.sequence; ++row)
-      for (int64_t j = 0; j < dim; ++j) {
-        float angle = static_cast<float>(step.past + row) * found->perPosition[rotation.interleaved ? j / 2 : j % half];
-        bool same = std::fabs(cosine->values[row * dim + j] - std::cos(static_cast<double>(angle)) * found->scale) <= kTolerance &&
-                    std::fabs(sine->values[row * dim + j] - std::sin(static_cast<double>(angle)) * found->scale) <= kTolerance;
-        if (!same) {
-          why = "factors are not cosine and sine of position times frequency, at position " + std::to_string(step.past + row);
-          return std::nullopt;
-        }
-      }
-  }
-  return found;
 }
 
 /// The axis of x along which the factors change with the position.
@@ -179,6 +112,9 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
     auto frequencies = readFrequencies(*rotation, inEncoder, evaluator, why);
     if (!frequencies)
       return rewriter.notifyMatchFailure(op, why);
+    if (rotation->backwards)
+      for (float& frequency : frequencies->perPosition)
+        frequency = -frequency;
     int64_t headDim = type.getShape().back();
     Value flat = toRows(rewriter, op.getLoc(), rotation->x, rowAxis);
     Value rope = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, headDim, rotation->interleaved,

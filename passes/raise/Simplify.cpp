@@ -171,6 +171,23 @@ struct SliceOfConcat : OpRewritePattern<tfm::SliceOp> {
   }
 };
 
+/// transpose(slice(transpose(x))) = slice(x) where the transposes undo each other.
+struct SliceBetweenTransposes : OpRewritePattern<tfm::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::TransposeOp op, PatternRewriter& rewriter) const override {
+    auto slice = op.getOperand().getDefiningOp<tfm::SliceOp>();
+    auto inner = slice ? slice.getOperand().getDefiningOp<tfm::TransposeOp>() : tfm::TransposeOp();
+    if (!inner)
+      return rewriter.notifyMatchFailure(op, "no slice of a transposed tensor in front");
+    for (auto [to, from] : llvm::enumerate(op.getOrder()))
+      if (inner.getOrder()[from] != static_cast<int64_t>(to))
+        return rewriter.notifyMatchFailure(op, "does not undo the transpose in front");
+    rewriter.replaceOpWithNewOp<tfm::SliceOp>(op, op.getType(), inner.getOperand(), inner.getOrder()[slice.getAxis()], slice.getBegin(),
+                                              slice.getStep());
+    return success();
+  }
+};
+
 /// A lookup of one place that is known is a slice.
 struct GatherToSlice : OpRewritePattern<tfm::GatherOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -313,9 +330,9 @@ struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
                  DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, ConcatBehindTransposedArgument, DropSlice, SliceOfConcat,
-                 GatherToSlice, FoldConstants, SinkReshapeBelowUnary, SinkReshapeBelowBinary, SinkReshapeBelowRows<tfm::LinearOp>,
-                 SinkReshapeBelowRows<tfm::RmsNormOp>, SinkReshapeBelowRows<tfm::LayerNormOp>, SinkTransposeBelowRows<tfm::RmsNormOp>,
-                 SinkTransposeBelowRows<tfm::LayerNormOp>>(&getContext());
+                 SliceBetweenTransposes, GatherToSlice, FoldConstants, SinkReshapeBelowUnary, SinkReshapeBelowBinary,
+                 SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>, SinkReshapeBelowRows<tfm::LayerNormOp>,
+                 SinkTransposeBelowRows<tfm::RmsNormOp>, SinkTransposeBelowRows<tfm::LayerNormOp>>(&getContext());
     addSinkTransposePatterns(patterns);
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -62,6 +62,38 @@ TEST_F(OnnxOperators, SliceCountsFromTheEndAndSteps) {
   EXPECT_THAT(y.values, ElementsAre(1, 3, 6, 8));
 }
 
+TEST_F(OnnxOperators, SliceBackwards) {
+  OnnxBuilder builder;
+  give(builder, {"2", "5"}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  builder.ints("begin", {-1, 3});
+  builder.ints("end", {INT64_MIN, 0});
+  builder.ints("axes", {0, 1});
+  builder.ints("steps", {-1, -2});
+  tfm::Array y = evaluate(builder, "Slice", {"x", "begin", "end", "axes", "steps"});
+  EXPECT_THAT(y.shape, ElementsAre(2, 2));
+  EXPECT_THAT(y.values, ElementsAre(8, 6, 3, 1));
+}
+
+/// As PyTorch writes pads: pairs from the last dimension on, put in ONNX's order.
+TEST_F(OnnxOperators, PadsThatAreTurnedAndTransposed) {
+  OnnxBuilder builder;
+  give(builder, {"1", "2"}, {1, 2});
+  builder.ints("pairs", {0, 1, 2, 0});
+  builder.ints("two", {2, 2});
+  builder.ints("last", {-1});
+  builder.ints("first", {INT64_MIN});
+  builder.ints("rows", {0});
+  builder.ints("back", {-1});
+  builder.ints("flat", {-1});
+  builder.node("Reshape", {"pairs", "two"}, {"table"});
+  builder.node("Slice", {"table", "last", "first", "rows", "back"}, {"turned"});
+  OnnxBuilder::set(builder.node("Transpose", {"turned"}, {"columns"}), "perm", std::vector<int64_t>{1, 0});
+  builder.node("Reshape", {"columns", "flat"}, {"pads"});
+  tfm::Array y = evaluate(builder, "Pad", {"x", "pads"});
+  EXPECT_THAT(y.shape, ElementsAre(3, 3));
+  EXPECT_THAT(y.values, ElementsAre(0, 0, 0, 0, 0, 0, 1, 2, 0));
+}
+
 TEST_F(OnnxOperators, SplitByInputAttributeAndEvenly) {
   OnnxBuilder byInput;
   give(byInput, {"4"}, {1, 2, 3, 4});

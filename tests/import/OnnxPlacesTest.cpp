@@ -151,6 +151,22 @@ TEST_F(OnnxPlaces, GatherElementsOfSeveralLines) {
   EXPECT_THAT(y.values, ElementsAre(1, 1, 4, 3));
 }
 
+/// As GPT-J looks up its table of sines: the same places for all columns, of a sequence of any length.
+TEST_F(OnnxPlaces, GatherElementsOfEqualLines) {
+  OnnxBuilder builder;
+  give(builder, {"1", "sequence"}, {2, 0, 2});
+  builder.floats("table", {1, 3, 2}, {1, 2, 3, 4, 5, 6});
+  builder.ints("axis", {-1});
+  builder.ints("repeats", {1, 1, 2});
+  OnnxBuilder::set(builder.node("Cast", {"x"}, {"ids"}), "to", int64_t(onnx::TensorProto::INT64));
+  builder.node("Unsqueeze", {"ids", "axis"}, {"column"});
+  builder.node("Tile", {"column", "repeats"}, {"places"});
+  tfm::Array y =
+      evaluate(builder, "GatherElements", {"table", "places"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axis", int64_t(1)); });
+  EXPECT_THAT(y.shape, ElementsAre(1, 3, 2));
+  EXPECT_THAT(y.values, ElementsAre(5, 6, 1, 2, 5, 6));
+}
+
 TEST_F(OnnxPlaces, TopKOrdersEqualOnesByTheirPlace) {
   OnnxBuilder builder = withoutTokens();
   give(builder, {"2", "4"}, {1, 3, 3, 2, -1, -4, -1, -5});

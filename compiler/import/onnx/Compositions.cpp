@@ -205,6 +205,7 @@ void importLogSoftmax(Node& node) {
 void importTile(Node& node) {
   Maker make(node);
   SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0)), apart, repeated, result;
+  bool broadcasts = true;
   SmallVector<int64_t> repeats = node.constants(1, "repeats");
   if (repeats.size() != dims.size())
     node.fail("has " + std::to_string(repeats.size()) + " repeats, its tensor " + std::to_string(dims.size()) +
@@ -214,12 +215,14 @@ void importTile(Node& node) {
       node.fail("has a negative repeat; the model is damaged, export it again");
     apart.append({make.number(1), dim});
     repeated.append({make.number(count), dim});
+    broadcasts &= count == 1 || constantOf(dim) == 1;
     AffineExpr whole = foldBinary(BinaryKind::mul, dim, make.number(count));
     if (!whole)
       node.fail("makes a tensor that is too large; the model is damaged, export it again");
     result.push_back(whole);
   }
-  node.set(0, make.reshape(make.broadcast(make.reshape(node.value(0), apart), repeated), result));
+  node.set(0, broadcasts ? make.broadcast(node.value(0), result)
+                         : make.reshape(make.broadcast(make.reshape(node.value(0), apart), repeated), result));
 }
 
 /// [n, c, h, w] with blocks of pixels moved between channels and image.

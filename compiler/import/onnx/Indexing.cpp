@@ -33,6 +33,39 @@ Value slice(Node& node, Value value, int64_t axis, AffineExpr begin, AffineExpr 
                                    step);
 }
 
+/// The places along a dimension that a slice with constant ends takes.
+SmallVector<int64_t> placesOf(Node& node, int64_t extent, int64_t begin, int64_t end, int64_t step) {
+  if (step == 0 || step < -kToTheEnd)
+    node.fail("has step " + std::to_string(step) + "; the model is damaged, export it again");
+  auto clamped = [&](int64_t at) {
+    at = at < 0 ? std::max(at, -kToTheEnd) + extent : at;
+    return step > 0 ? std::clamp<int64_t>(at, 0, extent) : std::clamp<int64_t>(at, -1, extent - 1);
+  };
+  SmallVector<int64_t> places;
+  for (int64_t at = clamped(begin), last = clamped(end); step > 0 ? at < last : at > last; at += step)
+    places.push_back(at);
+  return places;
+}
+
+/// Lookup of places that are known along an axis.
+Value taken(Node& node, Value value, int64_t axis, ArrayRef<int64_t> places) {
+  auto type = cast<RankedTensorType>(value.getType()), listType = RankedTensorType::get(places.size(), node.builder().getI64Type());
+  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
+  dims[axis] = constantExpr(static_cast<int64_t>(places.size()), node.context());
+  Value list = node.create<tfm::ConstantOp>(listType, DenseElementsAttr::get(listType, places));
+  return node.create<tfm::GatherOp>(node.tensorType(dims, type.getElementType()), value, list, axis);
+}
+
+/// The same of elements [outer, extent, inner] that are known.
+Known takenKnown(const Known& elements, size_t extent, size_t inner, ArrayRef<int64_t> places) {
+  Known kept;
+  for (size_t outer = 0; outer * extent * inner < elements.size(); ++outer)
+    for (int64_t place : places)
+      for (size_t i = 0; i < inner; ++i)
+        kept.push_back(elements[(outer * extent + static_cast<size_t>(place)) * inner + i]);
+  return kept;
+}
+
 }  // namespace
 
 void importGather(Node& node) {
@@ -52,7 +85,24 @@ void importGather(Node& node) {
   node.set(0, type, gathered);
 }
 
-/// With one line along the axis this is a Gather from that line; exporters look up buffered ids of a batch of one so.
+namespace {
+
+/// The places [n] of indices that are the same for all lines along `axis`; null for others.
+Value placesOfAllLines(Node& node, int64_t axis) {
+  Value indices = node.value(1);
+  while (auto broadcast = indices.getDefiningOp<tfm::BroadcastOp>())
+    indices = broadcast.getOperand();
+  SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(1)), from = tfm::dimsOf(cast<RankedTensorType>(indices.getType()));
+  const size_t added = dims.size() - from.size();
+  for (size_t i = added; i < dims.size(); ++i)
+    if (static_cast<int64_t>(i) == axis ? from[i - added] != dims[i] : constantOf(from[i - added]) != 1)
+      return {};
+  return axis < static_cast<int64_t>(added) ? Value() : node.reshape(indices, {dims[axis]});
+}
+
+}  // namespace
+
+/// With one line along the axis, or the same places for all, this is a Gather; exporters look up buffered ids and tables of positions so.
 void importGatherElements(Node& node) {
   RankedTensorType data = node.type(0), indices = node.type(1);
   int64_t axis = node.axis(node.attribute("axis", int64_t(0)), data.getRank());
@@ -60,11 +110,11 @@ void importGatherElements(Node& node) {
   if (dims.size() != wanted.size())
     node.fail("has data and indices of different ranks; the model is damaged, export it again");
   for (size_t i = 0; i < dims.size(); ++i)
-    if (static_cast<int64_t>(i) != axis && (constantOf(dims[i]) != 1 || constantOf(wanted[i]) != 1))
+    if (static_cast<int64_t>(i) != axis && dims[i] != wanted[i])
       return importGatherLines(node);
-  Value line = node.reshape(node.value(0), {dims[axis]}), places = node.reshape(node.value(1), {wanted[axis]});
-  auto type = node.tensorType({wanted[axis]}, data.getElementType());
-  node.set(0, node.reshape(node.create<tfm::GatherOp>(type, line, places, 0), wanted));
+  if (Value places = placesOfAllLines(node, axis))
+    return node.set(0, node.create<tfm::GatherOp>(node.tensorType(wanted, data.getElementType()), node.value(0), places, axis));
+  importGatherLines(node);
 }
 
 void importConcat(Node& node) {
@@ -125,8 +175,23 @@ void importSlice(Node& node) {
   for (size_t i = 0; i < axes.size(); ++i) {
     int64_t axis = node.axis(axes[i], type.getRank());
     AffineExpr extent = tfm::dimsOf(value ? cast<RankedTensorType>(value.getType()) : type)[axis];
+    auto from = constantOf((*begins)[i]), to = constantOf((*ends)[i]), whole = constantOf(extent);
+    if (from && to && whole && (steps[i] <= 0 || (elements && axes.size() == 1))) {
+      const SmallVector<int64_t> places = placesOf(node, *whole, *from, *to, steps[i]);
+      if (elements && axes.size() == 1 && type.hasStaticShape()) {
+        SmallVector<int64_t> shape(type.getShape());
+        size_t inner = 1;
+        for (int64_t dim : ArrayRef(shape).drop_front(axis + 1))
+          inner *= static_cast<size_t>(dim);
+        shape[axis] = static_cast<int64_t>(places.size());
+        return node.set(0, RankedTensorType::get(shape, type.getElementType()), takenKnown(*elements, *whole, inner, places));
+      }
+      value = taken(node, value ? value : node.value(0), axis, places);
+      continue;
+    }
     if (steps[i] <= 0)
-      node.fail("has step " + std::to_string(steps[i]) + ", only positive ones are supported; export the model without it");
+      node.fail("has step " + std::to_string(steps[i]) +
+                " along a dimension or between ends that are not constant; export the model without it");
     AffineExpr begin = sliceEnd(node, (*begins)[i], extent), end = sliceEnd(node, (*ends)[i], extent);
     AffineExpr span =
         begin && end ? foldBinary(BinaryKind::max, foldBinary(BinaryKind::sub, end, begin), constantExpr(0, node.context())) : AffineExpr();
@@ -134,13 +199,6 @@ void importSlice(Node& node) {
         !span || steps[i] == 1 ? span : foldBinary(BinaryKind::div, span + (steps[i] - 1), constantExpr(steps[i], node.context()));
     if (!count)
       node.fail("has ends whose order depends on the lengths of the sequence; export the model again");
-    auto first = constantOf(begin), size = constantOf(count);
-    if (elements && type.getRank() == 1 && first && size && axes.size() == 1) {
-      Known kept;
-      for (int64_t k = 0; k < *size; ++k)
-        kept.push_back((*elements)[*first + k * steps[i]]);
-      return node.set(0, RankedTensorType::get({*size}, type.getElementType()), kept);
-    }
     if (!value)
       value = node.value(0);
     if (count != extent)

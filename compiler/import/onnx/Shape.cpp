@@ -121,6 +121,25 @@ void importUnsqueeze(Node& node) {
   setReshaped(node, result);
 }
 
+/// The elements of a tensor [shape...] in the order of its transposed form.
+static Known permuted(const Known& elements, ArrayRef<int64_t> shape, ArrayRef<int64_t> order) {
+  SmallVector<size_t> strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;)
+    strides[i - 1] = strides[i] * static_cast<size_t>(shape[i]);
+  SmallVector<size_t> places{0};
+  for (int64_t axis : order) {
+    SmallVector<size_t> longer;
+    for (size_t place : places)
+      for (int64_t k = 0; k < shape[axis]; ++k)
+        longer.push_back(place + strides[axis] * static_cast<size_t>(k));
+    places = longer;
+  }
+  Known result;
+  for (size_t place : places)
+    result.push_back(elements[place]);
+  return result;
+}
+
 void importTranspose(Node& node) {
   RankedTensorType type = node.type(0);
   SmallVector<int64_t> order;
@@ -140,8 +159,8 @@ void importTranspose(Node& node) {
   for (int64_t axis : order)
     result.push_back(dims[axis]);
   RankedTensorType to = node.tensorType(result, type.getElementType());
-  if (const Known* known = node.known(0); known && llvm::count_if(type.getShape(), [](int64_t size) { return size != 1; }) <= 1)
-    return node.set(0, to, *known);
+  if (const Known* known = node.known(0); known && type.hasStaticShape())
+    return node.set(0, to, permuted(*known, type.getShape(), order));
   node.set(0, node.create<tfm::TransposeOp>(to, node.value(0), order));
 }
 

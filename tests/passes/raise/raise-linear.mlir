@@ -1,4 +1,4 @@
-// RUN: quantc-opt %s --raise-linear --simplify | FileCheck %s
+// RUN: quantc-opt %s --raise-linear --split-heads --simplify | FileCheck %s
 
 #rows = affine_map<()[s0, s1, s2] -> (1, s0, 4)>
 #flat = affine_map<()[s0, s1, s2] -> (s0, 4)>

@@ -119,3 +119,36 @@ func.func @main(%x: tensor<1x?x2x6xf32, #x>) -> tensor<1x2x?x6xf32, #heads> {
   %y = tfm.concat %sum, %rest {axis = 3 : i64} : (tensor<1x2x?x4xf32, #turned>, tensor<1x2x?x2xf32, #half>) -> tensor<1x2x?x6xf32, #heads>
   return %y : tensor<1x2x?x6xf32, #heads>
 }
+
+// -----
+
+// Cosines and sines of a table: their frequencies are found out from it. Turned backwards, concat(x[half:], -x[:half]), they are negative.
+
+#ids = affine_map<()[s0, s1, s2] -> (s0)>
+#rows = affine_map<()[s0, s1, s2] -> (s0, 4)>
+#pair = affine_map<()[s0, s1, s2] -> (s0, 2)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#halves = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2)>
+
+// CHECK-LABEL: func.func @main
+// CHECK: tfm.rope {{.*}}inv_freq = array<f32: -1.000000e+00, -2.500000e-01>, rotary_dim = 4 : i64
+func.func @main(%h: tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads> {
+  %table = tfm.constant dense<[[1.0, 1.0, 0.0, 0.0], [0.540302277, 0.968912423, 0.841470957, 0.247403964],
+    [-0.416146845, 0.87758255, 0.909297407, 0.47942555], [-0.989992499, 0.731688857, 0.141120002, 0.681638777],
+    [-0.653643608, 0.540302277, -0.756802499, 0.841470957], [0.2836622, 0.315322369, -0.958924294, 0.948984623],
+    [0.960170269, 0.070737198, -0.279415488, 0.997494996], [0.753902256, -0.178246051, 0.656986594, 0.98398596]]> : tensor<8x4xf32> -> tensor<8x4xf32>
+  %positions = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xi64, #ids>
+  %factors = tfm.gather %table, %positions {axis = 0 : i64} : (tensor<8x4xf32>, tensor<?xi64, #ids>) -> tensor<?x4xf32, #rows>
+  %c = tfm.slice %factors {axis = 1 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<?x4xf32, #rows>) -> tensor<?x2xf32, #pair>
+  %s = tfm.slice %factors {axis = 1 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<?x4xf32, #rows>) -> tensor<?x2xf32, #pair>
+  %cosine = tfm.concat %c, %c {axis = 1 : i64} : (tensor<?x2xf32, #pair>, tensor<?x2xf32, #pair>) -> tensor<?x4xf32, #rows>
+  %sine = tfm.concat %s, %s {axis = 1 : i64} : (tensor<?x2xf32, #pair>, tensor<?x2xf32, #pair>) -> tensor<?x4xf32, #rows>
+  %first = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %second = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %neg = tfm.unary neg %first : (tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %rotated = tfm.concat %second, %neg {axis = 3 : i64} : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x4xf32, #heads>
+  %0 = tfm.binary mul %h, %cosine : (tensor<1x2x?x4xf32, #heads>, tensor<?x4xf32, #rows>) -> tensor<1x2x?x4xf32, #heads>
+  %1 = tfm.binary mul %rotated, %sine : (tensor<1x2x?x4xf32, #heads>, tensor<?x4xf32, #rows>) -> tensor<1x2x?x4xf32, #heads>
+  %2 = tfm.binary add %0, %1 : (tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads>
+  return %2 : tensor<1x2x?x4xf32, #heads>
+}

@@ -34,6 +34,16 @@ func.func @views_of_weights() -> tensor<6xf32> {
 }
 
 // Constants are evaluated: 1 / sqrt(16) = 0.25; x * 1 is x; the broadcast is implied.
+// CHECK-LABEL: func.func @slice_between_transposes
+// CHECK: %[[Y:.*]] = tfm.slice %arg0 {axis = 0 : i64
+// CHECK-NEXT: return %[[Y]]
+func.func @slice_between_transposes(%x: tensor<4x3xf32>) -> tensor<2x3xf32> {
+  %0 = tfm.transpose %x [1, 0] : (tensor<4x3xf32>) -> tensor<3x4xf32>
+  %1 = tfm.slice %0 {axis = 1 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<3x4xf32>) -> tensor<3x2xf32>
+  %2 = tfm.transpose %1 [1, 0] : (tensor<3x2xf32>) -> tensor<2x3xf32>
+  return %2 : tensor<2x3xf32>
+}
+
 // CHECK-LABEL: func.func @constants
 // CHECK-DAG: %[[C:.*]] = tfm.constant dense<2.500000e-01>
 // CHECK: %[[Y:.*]] = tfm.binary mul %arg0, %[[C]]
