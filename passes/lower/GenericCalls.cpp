@@ -38,7 +38,8 @@ std::optional<StridedTensor> Lowering::stridedStorage(const Storage& storage, Ar
     return std::nullopt;
   StridedTensor tensor{storage.buffer, storage.element};
   tensor.extents.assign(dims.begin(), dims.end());
-  bool hasColumns = storage.element.isF32() && !dims.empty();
+  // As Lowering::matrixOf tells rows and columns.
+  bool hasColumns = storage.element.isF32() && !dims.empty() && isa<AffineConstantExpr>(dims.back());
   auto rows = denseStrides(hasColumns ? dims.drop_back() : dims);
   if (!rows)
     return std::nullopt;

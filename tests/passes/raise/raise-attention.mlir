@@ -325,7 +325,7 @@ func.func @capped_with_slopes(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf3
 #turned = affine_map<()[s0, s1, s2] -> (2, 4, s0)>
 #scores = affine_map<()[s0, s1, s2] -> (2, s0, s0)>
 
-// Megatron's mask: score * mask - 10000 * (1 - mask), held above the least number as older exporters do.
+// Megatron's mask: score * mask - 10000 * (1 - mask), held above the least number as older exporters do, and guarded against rows that hide all as newer ones.
 // CHECK-LABEL: func.func @multiplied_mask
 // CHECK: tfm.attention
 // CHECK-SAME: causal
@@ -344,7 +344,11 @@ func.func @multiplied_mask(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf32, 
   %least = tfm.constant dense<-3.40282347E+38> : tensor<f32> -> tensor<f32>
   %s3 = tfm.binary max %s2, %least : (tensor<2x?x?xf32, #scores>, tensor<f32>) -> tensor<2x?x?xf32, #scores>
   %p = tfm.softmax %s3 {axis = 2 : i64} : (tensor<2x?x?xf32, #scores>) -> tensor<2x?x?xf32, #scores>
-  %o = tfm.matmul %p, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
+  %zero = tfm.constant dense<0.0> : tensor<f32> -> tensor<f32>
+  %same = tfm.binary equal %p, %p : (tensor<2x?x?xf32, #scores>, tensor<2x?x?xf32, #scores>) -> tensor<2x?x?xi1, #scores>
+  %nan = tfm.unary not %same : (tensor<2x?x?xi1, #scores>) -> tensor<2x?x?xi1, #scores>
+  %guarded = tfm.select %nan, %zero, %p : (tensor<2x?x?xi1, #scores>, tensor<f32>, tensor<2x?x?xf32, #scores>) -> tensor<2x?x?xf32, #scores>
+  %o = tfm.matmul %guarded, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
   return %o : tensor<2x?x4xf32, #heads>
 }
 
