@@ -20,6 +20,11 @@ SmallVector<StridedTensor*> pointersTo(MutableArrayRef<StridedTensor> tensors) {
   return pointers;
 }
 
+/// The dimensions of a tensor's rows, as Lowering::matrixOf tells them from its columns.
+ArrayRef<AffineExpr> rowDimsOf(Type element, ArrayRef<AffineExpr> dims) {
+  return element.isF32() && !dims.empty() && isa<AffineConstantExpr>(dims.back()) ? dims.drop_back() : dims;
+}
+
 }  // namespace
 
 std::optional<StridedTensor> Lowering::stridedOf(Value value) {
@@ -38,14 +43,13 @@ std::optional<StridedTensor> Lowering::stridedStorage(const Storage& storage, Ar
     return std::nullopt;
   StridedTensor tensor{storage.buffer, storage.element};
   tensor.extents.assign(dims.begin(), dims.end());
-  // As Lowering::matrixOf tells rows and columns.
-  bool hasColumns = storage.element.isF32() && !dims.empty() && isa<AffineConstantExpr>(dims.back());
-  auto rows = denseStrides(hasColumns ? dims.drop_back() : dims);
+  const ArrayRef<AffineExpr> rowDims = rowDimsOf(storage.element, dims);
+  auto rows = denseStrides(rowDims);
   if (!rows)
     return std::nullopt;
   for (int64_t stride : *rows)
     tensor.strides.push_back(stride * storage.rowStride);
-  if (hasColumns)
+  if (rowDims.size() < dims.size())
     tensor.strides.push_back(1);
   if (auto first = dyn_cast<AffineConstantExpr>(storage.firstRow))
     tensor.offset = first.getValue() * storage.rowStride;
@@ -108,7 +112,7 @@ std::optional<StridedTensor> Lowering::createStrided(Value value, Operation* op)
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(value));
   if (!element)
     return std::nullopt;
-  if (std::optional<Matrix> matrix = matrixOf(value)) {
+  if (std::optional<Matrix> matrix = matrixOf(value); matrix && denseStrides(rowDimsOf(element, dims))) {
     auto space = isResult(value) && element.isF32() ? kern::Space::output : kern::Space::arena;
     Storage storage = kb.createStorage(nameOf(op), element, matrix->rows, matrix->width, space, true);
     if (auto tensor = stridedStorage(storage, dims)) {

@@ -1,0 +1,23 @@
+// RUN: quantc-opt %s --lower-to-kern="targets=x86_64" | FileCheck %s
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#split = affine_map<()[s0, s1, s2] -> (1, s0, 2, 4)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#largest = affine_map<()[s0, s1, s2] -> (1, 2, s0)>
+#result = affine_map<()[s0, s1, s2] -> (1, s0, 2)>
+
+// A tensor [2, sequence]: its rows lie as far apart as in the longest step.
+// CHECK: %[[X:.*]] = kern.buffer "x"
+// CHECK: %[[LARGEST:.*]] = kern.buffer "reduce"
+// CHECK-NEXT: %[[FROM:.*]] = kern.view %[[X]] {{.*}}strides = array<i64: 1, 8, 4>}
+// CHECK-NEXT: %[[TO:.*]] = kern.view %[[LARGEST]] {{.*}}strides = array<i64: 1, 16>}
+// CHECK-NEXT: kern.call @reduce_0(%[[FROM]], %[[TO]])
+module attributes {tfm.context = 16 : i64} {
+  func.func @main(%x: tensor<1x?x8xf32, #rows> {tfm.name = "x"}) -> (tensor<1x?x2xf32, #result> {tfm.name = "y"}) {
+    %0 = tfm.reshape %x : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x2x4xf32, #split>
+    %1 = tfm.transpose %0 [0, 2, 1, 3] : (tensor<1x?x2x4xf32, #split>) -> tensor<1x2x?x4xf32, #heads>
+    %2 = tfm.reduce max %1 {axes = array<i64: 3>, keep_dims = false} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?xf32, #largest>
+    %3 = tfm.transpose %2 [0, 2, 1] : (tensor<1x2x?xf32, #largest>) -> tensor<1x?x2xf32, #result>
+    return %3 : tensor<1x?x2xf32, #result>
+  }
+}
