@@ -146,12 +146,12 @@ std::optional<Operands> collectOperands(OpBuilder& builder, const Scores& scores
     why = "queries, keys and values differ in rank";
     return std::nullopt;
   }
-  SmallVector<int64_t> lastTwoSwapped;
-  for (int64_t i = 0; i < rank; ++i)
-    lastTwoSwapped.push_back(i < rank - 2 ? i : 2 * rank - 3 - i);
   Operands found{{}, {}, {}, scores.scale};
   found.query = withBatch(withoutScale(product.getLhs(), found.scale));
-  Value key = makeTranspose(builder, value.getLoc(), withoutScale(product.getRhs(), found.scale), lastTwoSwapped);
+  Value columns = withBatch(withoutScale(product.getRhs(), found.scale));
+  auto lastTwoSwapped = llvm::to_vector(llvm::seq<int64_t>(0, typeOf(columns).getRank()));
+  std::swap(lastTwoSwapped.end()[-1], lastTwoSwapped.end()[-2]);
+  Value key = makeTranspose(builder, value.getLoc(), columns, lastTwoSwapped);
   key = withoutRepetition(builder, withoutScale(key, found.scale));
   found.key = withBatch(withoutScale(key, found.scale));
   found.value = withBatch(withoutRepetition(builder, value));

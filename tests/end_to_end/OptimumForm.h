@@ -193,6 +193,8 @@ private:
         kept->set_output(0, node.output(0) + ".raw");
         nodes.addNanGuard(node.output(0));
       }
+      if (node.op_type() == "MatMul" && form_ == MaskForm::filled && producer(node.input(1)))
+        nodes.joinBatchAndHeads(*kept);
     }
   }
 

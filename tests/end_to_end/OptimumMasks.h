@@ -13,7 +13,7 @@ namespace quantc::test {
 enum class MaskForm {
   conditions,  ///< conditions of every pair, as transformers 5 has them
   floats,      ///< (1 - mask) * lowest, and the decoder's own mask takes part in the causal one
-  filled,      ///< 1 - mask of every pair, its ones replaced by the lowest
+  filled,      ///< 1 - mask of every pair, its ones replaced by the lowest; batch and heads are one dimension in products, as in BART
   booleans     ///< where mask, 0, -infinity; weights that are not a number are replaced
 };
 
@@ -77,7 +77,8 @@ public:
     edit_.integers("mask.inner", {1, 2});
     edit_.integers("mask.0", {0}, true);
     edit_.integers("mask.1", {1}, true);
-    edit_.integers("mask.[1]", {1});
+    for (int64_t i : {-1, 0, 1, 2, 3, 4})
+      edit_.integers("mask.[" + std::to_string(i) + "]", {i});
     edit_.add("Shape", {ids}, "mask.shape");
     edit_.add("Gather", {"mask.shape", "mask.1"}, "mask.length");
   }
@@ -144,6 +145,25 @@ public:
   void addNanGuard(const std::string& weights) {
     edit_.add("IsNaN", {weights + ".raw"}, weights + ".nan");
     edit_.add("Where", {weights + ".nan", "mask.zero", weights + ".raw"}, weights);
+  }
+
+  /// A product of [batch, heads, ...] becomes one of [batch * heads, ...].
+  void joinBatchAndHeads(onnx::NodeProto& product) {
+    const std::string result = product.output(0);
+    product.set_output(0, result + ".joined");
+    for (int i : {0, 1}) {
+      const std::string whole = product.input(i), joined = result + ".joined" + std::to_string(i);
+      edit_.add("Shape", {whole}, joined + ".shape");
+      edit_.add("Slice", {joined + ".shape", "mask.[2]", "mask.[4]"}, joined + ".last");
+      edit_.set(edit_.add("Concat", {"mask.[-1]", joined + ".last"}, joined + ".to"), "axis", 0);
+      edit_.add("Reshape", {whole, joined + ".to"}, joined);
+      product.set_input(i, joined);
+      edit_.add("Slice", {joined + ".shape", "mask.[0]", "mask.[2]"}, joined + ".first");
+    }
+    edit_.add("Shape", {result + ".joined"}, result + ".shape");
+    edit_.add("Slice", {result + ".shape", "mask.[1]", "mask.[3]"}, result + ".last");
+    edit_.set(edit_.add("Concat", {result + ".joined0.first", result + ".last"}, result + ".to"), "axis", 0);
+    edit_.add("Reshape", {result + ".joined", result + ".to"}, result);
   }
 
 private:
