@@ -94,6 +94,18 @@ TEST_F(OnnxOperators, PadsThatAreTurnedAndTransposed) {
   EXPECT_THAT(y.values, ElementsAre(0, 0, 0, 0, 0, 0, 1, 2, 0));
 }
 
+/// As DINOv2 takes the square root of its number of patches.
+TEST_F(OnnxOperators, SizesThatFloatsOfConstantsGive) {
+  OnnxBuilder builder;
+  give(builder, {"1", "4"}, {1, 2, 3, 4});
+  builder.floats("patches", {1}, {4});
+  builder.floats("half", {1}, {0.5});
+  builder.node("Pow", {"patches", "half"}, {"root"});
+  OnnxBuilder::set(builder.node("Cast", {"root"}, {"side"}), "to", int64_t(onnx::TensorProto::INT64));
+  OnnxBuilder::set(builder.node("Concat", {"side", "side"}, {"shape"}), "axis", int64_t(0));
+  EXPECT_THAT(evaluate(builder, "Reshape", {"x", "shape"}).shape, ElementsAre(2, 2));
+}
+
 TEST_F(OnnxOperators, SplitByInputAttributeAndEvenly) {
   OnnxBuilder byInput;
   give(byInput, {"4"}, {1, 2, 3, 4});

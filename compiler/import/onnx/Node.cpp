@@ -1,6 +1,8 @@
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/support/Error.h"
 #include "compiler/weights/OnnxFile.h"
+#include "dialects/tfm/Interpreter.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace quantc::onnx_import {
@@ -18,6 +20,35 @@ std::string textOf(RankedTensorType type) {
   llvm::interleaveComma(tfm::dimsOf(type), stream);
   stream << "]";
   return text;
+}
+
+/// Elements of a small integer tensor that floats or other operations on constants alone gave, as a square root of a number of patches.
+std::optional<Known> evaluated(Value value, MLIRContext* context) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.getElementType().isSignlessInteger() || !type.hasStaticShape() || !isSmall(type))
+    return std::nullopt;
+  bool constant = true;
+  SmallVector<Value> pending{value};
+  llvm::SmallPtrSet<Operation*, 16> seen;
+  while (constant && !pending.empty()) {
+    Operation* op = pending.pop_back_val().getDefiningOp();
+    constant = op && isa<tfm::ConstantOp, tfm::UnaryOp, tfm::BinaryOp, tfm::CastOp, tfm::ReshapeOp, tfm::BroadcastOp, tfm::TransposeOp,
+                         tfm::ConcatOp, tfm::GatherOp, tfm::SelectOp, tfm::ReduceOp>(op);
+    auto result = constant ? cast<RankedTensorType>(op->getResult(0).getType()) : RankedTensorType();
+    constant = constant && result.hasStaticShape() && result.getNumElements() <= kMostKnown;
+    if (constant && seen.insert(op).second)
+      pending.append(op->operand_begin(), op->operand_end());
+  }
+  if (!constant)
+    return std::nullopt;
+  tfm::Interpreter interpreter(tfm::StepSize{});
+  const tfm::Array* array = interpreter.evaluate(value);
+  if (!array)
+    return std::nullopt;
+  Known elements;
+  for (double element : array->values)
+    elements.push_back(constantExpr(static_cast<int64_t>(element), context));
+  return elements;
 }
 
 }  // namespace
@@ -53,6 +84,8 @@ Value Node::value(unsigned i) const { return importer_.materialize(input(i), loc
 
 const Known* Node::known(unsigned i) const {
   Tensor& tensor = input(i);
+  if (!tensor.known && tensor.value)
+    tensor.known = evaluated(tensor.value, context());
   return tensor.known ? &*tensor.known : nullptr;
 }
 
