@@ -33,17 +33,13 @@ void importAttention(Node& node) {
     k = splitHeads(node, make, k, kvHeads);
     v = splitHeads(node, make, v, kvHeads);
   }
-  AffineExpr past = make.number(0);
-  if (node.has(4) && node.has(5)) {
-    past = make.dim(node.value(4), 2);
-    k = make.concat({make.toFloat(node.value(4)), k}, 2);
-    v = make.concat({make.toFloat(node.value(5)), v}, 2);
-  }
+  const AffineExpr past = pastPositions(node, make, 4);
+  prependPast(node, make, 4, k, v);
   if (node.has(6))
     node.fail("has lengths of keys that are computed from the input, which is not supported; export the model with a mask");
-  if (wanted(node, 1))
+  if (node.wants(1))
     node.set(1, make.cast(k, node.type(1).getElementType()));
-  if (wanted(node, 2))
+  if (node.wants(2))
     node.set(2, make.cast(v, node.type(2).getElementType()));
   Scores scores;
   scores.scale = scaleOf(node, make, q);
@@ -55,7 +51,7 @@ void importAttention(Node& node) {
   AttentionValues values = attention(node, make, q, k, v, scores);
   Type element = node.type(0).getElementType();
   node.set(0, make.cast(flat ? joinHeads(node, make, values.result) : values.result, element));
-  if (wanted(node, 3)) {
+  if (node.wants(3)) {
     Value stages[] = {values.scaled, values.masked, values.capped, values.weights};
     int64_t mode = node.attribute("qk_matmul_output_mode", int64_t(0));
     if (mode < 0 || mode > 3)

@@ -121,7 +121,26 @@ double scaleOf(Node& node, const Maker& make, Value q) {
   return given != 0 ? given : 1 / std::sqrt(static_cast<double>(*width));
 }
 
-bool wanted(Node& node, unsigned output) { return output < node.outputs() && !node.outputName(output).empty(); }
+bool hasPast(const Node& node, unsigned input) { return node.has(input) && node.has(input + 1); }
+
+AffineExpr pastPositions(Node& node, const Maker& make, unsigned input) {
+  return hasPast(node, input) ? make.dim(node.value(input), 2) : make.number(0);
+}
+
+void prependPast(Node& node, const Maker& make, unsigned input, Value& keys, Value& values) {
+  if (!hasPast(node, input))
+    return;
+  auto before = [&](Value past, Value fresh) { return make.concat({make.cast(past, make.type(fresh).getElementType()), fresh}, 2); };
+  keys = before(node.value(input), keys);
+  values = before(node.value(input + 1), values);
+}
+
+void setPresent(Node& node, Value keys, Value values) {
+  if (node.wants(1))
+    node.set(1, keys);
+  if (node.wants(2))
+    node.set(2, values);
+}
 
 Value rotate(Node& node, const Maker& make, Value x, Value cosines, Value sines, bool interleaved) {
   auto half = constantOf(make.dim(cosines, -1)), width = constantOf(make.dim(x, -1));

@@ -44,8 +44,14 @@ AttentionValues attention(Node& node, const Maker& make, Value q, Value k, Value
 /// The attribute, or 1 / sqrt(width of a head).
 double scaleOf(Node& node, const Maker& make, Value q);
 
-/// Whether somebody reads an output.
-bool wanted(Node& node, unsigned output);
+/// Whether there are keys of earlier steps, input `input`, with their values, the next one.
+bool hasPast(const Node& node, unsigned input);
+/// How many positions they have: 0 where they are absent.
+AffineExpr pastPositions(Node& node, const Maker& make, unsigned input);
+/// Puts them before the new ones, where they are.
+void prependPast(Node& node, const Maker& make, unsigned input, Value& keys, Value& values);
+/// Keys and values for later steps, outputs 1 and 2.
+void setPresent(Node& node, Value keys, Value values);
 
 /// x rotated by tables [b or 1, rows, 1, rotary / 2]; x is [b, rows, heads, d].
 Value rotate(Node& node, const Maker& make, Value x, Value cosines, Value sines, bool interleaved);

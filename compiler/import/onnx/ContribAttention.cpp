@@ -59,7 +59,7 @@ void importContribAttention(Node& node) {
     k = make.concat({make.reshape(make.slice(both, 0, 0, 1), inner), k}, 2);
     v = make.concat({make.reshape(make.slice(both, 0, 1, 1), inner), v}, 2);
   }
-  if (wanted(node, 1)) {
+  if (node.wants(1)) {
     auto stacked = [&](Value value) {
       SmallVector<AffineExpr> d = make.dims(value);
       d.insert(d.begin(), make.number(1));
@@ -116,7 +116,7 @@ void importGroupQueryAttention(Node& node) {
   q = splitHeads(node, make, q, heads);
   k = splitHeads(node, make, k, kvHeads);
   v = splitHeads(node, make, v, kvHeads);
-  AffineExpr past = node.has(3) ? make.dim(node.value(3), 2) : make.number(0), rows = make.dim(q, 2);
+  const AffineExpr past = pastPositions(node, make, 3), rows = make.dim(q, 2);
   if (node.attribute("do_rotary", int64_t(0))) {
     bool interleaved = node.attribute("rotary_interleaved", int64_t(0)) != 0;
     Value positions = node.has(9) ? node.value(9) : make.reshape(make.iota(rows, past), {make.number(1), rows});
@@ -127,14 +127,8 @@ void importGroupQueryAttention(Node& node) {
     q = turn(q);
     k = turn(k);
   }
-  if (node.has(3) && node.has(4)) {
-    k = make.concat({node.value(3), k}, 2);
-    v = make.concat({node.value(4), v}, 2);
-  }
-  if (wanted(node, 1))
-    node.set(1, k);
-  if (wanted(node, 2))
-    node.set(2, v);
+  prependPast(node, make, 3, k, v);
+  setPresent(node, k, v);
   Scores scores;
   scores.scale = scaleOf(node, make, q);
   scores.softcap = node.attribute("softcap", 0.0f);

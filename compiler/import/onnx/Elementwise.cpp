@@ -140,7 +140,7 @@ void importCastLike(Node& node) { castTo(node, node.type(1).getElementType()); }
 void importIdentity(Node& node) {
   if (node.has(2) && constantOf(node.knownScalar(2)) != 0)  // training_mode of Dropout
     node.fail("may be in training mode; export the model for inference");
-  if (node.outputs() > 1 && !node.outputName(1).empty()) {  // the mask of Dropout, which drops nothing
+  if (node.wants(1)) {  // the mask of Dropout, which drops nothing
     Maker make(node);
     node.set(1, make.broadcast(node.scalar(1, node.builder().getI1Type()), tfm::dimsOf(node.type(0))));
   }

@@ -43,6 +43,8 @@ public:
   unsigned inputs() const { return static_cast<unsigned>(proto_.input_size()); }
   unsigned outputs() const { return static_cast<unsigned>(proto_.output_size()); }
   bool has(unsigned input) const { return input < inputs() && !proto_.input(static_cast<int>(input)).empty(); }
+  /// Whether somebody may read an output.
+  bool wants(unsigned output) const { return output < outputs() && !outputName(output).empty(); }
   /// Inputs must exist: a missing one is the user's error.
   mlir::RankedTensorType type(unsigned input) const;
   mlir::Value value(unsigned input) const;

@@ -98,22 +98,18 @@ void importHeads(Node& node, const Inputs& inputs, bool causal, bool shares) {
   Parts parts = partsOf(node, make);
   addBiases(node, make, parts, inputs.bias, heads);
   auto& [q, k, v] = parts;
-  AffineExpr past = make.number(0);
+  const AffineExpr past = pastPositions(node, make, inputs.past);
   Value begin;
-  if (node.has(inputs.past) && node.has(inputs.past + 1)) {
-    Value keys = node.value(inputs.past), values = node.value(inputs.past + 1);
-    past = make.dim(keys, 2);
-    if (shares && node.has(inputs.length) && constantOf(past))
-      begin = node.value(inputs.length);
-    if (begin && (!make.type(begin).hasStaticShape() || make.type(begin).getNumElements() != 1))
+  if (shares && hasPast(node, inputs.past) && node.has(inputs.length) && constantOf(past)) {
+    begin = node.value(inputs.length);
+    if (!make.type(begin).hasStaticShape() || make.type(begin).getNumElements() != 1)
       node.fail("has a length of the past that is not one number; the model is damaged, export it again");
-    k = begin ? placed(node, make, keys, k, begin) : make.concat({keys, k}, 2);
-    v = begin ? placed(node, make, values, v, begin) : make.concat({values, v}, 2);
+    k = placed(node, make, node.value(inputs.past), k, begin);
+    v = placed(node, make, node.value(inputs.past + 1), v, begin);
+  } else {
+    prependPast(node, make, inputs.past, k, v);
   }
-  if (wanted(node, 1))
-    node.set(1, k);
-  if (wanted(node, 2))
-    node.set(2, v);
+  setPresent(node, k, v);
   Scores scores = contribScores(node, make, q, k, inputs.masks, past);
   if (begin)
     addBias(make, scores, bufferBias(node, make, make.dim(q, 2), past, begin, causal, scores.hidden));
@@ -121,7 +117,7 @@ void importHeads(Node& node, const Inputs& inputs, bool causal, bool shares) {
     scores.diagonal = past;
   AttentionValues values = attention(node, make, q, k, v, scores);
   node.set(0, joinHeads(node, make, values.result));
-  if (wanted(node, 3))
+  if (node.wants(3))
     node.set(3, values.scaled);
 }
 

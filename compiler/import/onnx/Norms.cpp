@@ -10,8 +10,6 @@ using tfm::UnaryKind;
 
 namespace {
 
-bool wanted(Node& node, unsigned output) { return output < node.outputs() && !node.outputName(output).empty(); }
-
 /// `x` as a vector as long as the last dimension of `like`; null when it is none.
 Value asVector(const Maker& make, Node& node, Value x, Value like) {
   AffineExpr width = make.dims(like).back();
@@ -54,7 +52,7 @@ Normalized normalize(Node& node, const Maker& make, Value x, int64_t axis, Value
 void setNorm(Node& node, const Maker& make, Value x, int64_t axis, Value weight, Value bias, bool centered, int meanOutput,
              int inverseOutput) {
   float epsilon = node.attribute("epsilon", 1e-5f);
-  bool mean = meanOutput >= 0 && wanted(node, meanOutput), inverse = inverseOutput >= 0 && wanted(node, inverseOutput);
+  bool mean = meanOutput >= 0 && node.wants(meanOutput), inverse = inverseOutput >= 0 && node.wants(inverseOutput);
   bool last = axis == make.type(x).getRank() - 1 && !mean && !inverse && make.type(x).getElementType().isF32();
   Value vector = last && weight ? asVector(make, node, weight, x) : Value(), shift = last && bias ? asVector(make, node, bias, x) : Value();
   if (last && !ShapedType::isDynamic(make.type(x).getShape().back()) && (vector || !weight) && (shift || !bias)) {
@@ -98,7 +96,7 @@ static void importSkipNorm(Node& node, Value weight, Value shift, Value bias, bo
   Value sum = make.add(node.value(0), node.value(1));
   if (bias)
     sum = make.add(sum, bias);
-  if (wanted(node, 3))
+  if (node.wants(3))
     node.set(3, sum);
   setNorm(node, make, sum, make.type(sum).getRank() - 1, weight, shift, centered, 1, 2);
 }
@@ -120,9 +118,9 @@ void importEmbedLayerNormalization(Node& node) {
   }
   if (node.has(1) && node.has(4))
     sum = make.add(sum, make.gather(node.value(4), node.value(1), 0));
-  if (wanted(node, 2))
+  if (node.wants(2))
     node.set(2, sum);
-  if (wanted(node, 1)) {  // how many tokens every sequence has
+  if (node.wants(1)) {  // how many tokens every sequence has
     Type i32 = IntegerType::get(node.context(), 32);
     if (node.has(7)) {
       node.set(1, make.reduce(ReduceKind::sum, make.cast(node.value(7), i32), 1, false));

@@ -140,7 +140,7 @@ void importMaxPool(Node& node) {
   Value elements = elementsOf(node, make, image, window);
   int64_t axis = elementAxis(make, elements);
   Value largest = make.reduce(ReduceKind::max, elements, axis);
-  if (node.outputs() > 1 && !node.outputName(1).empty())
+  if (node.wants(1))
     node.set(1, make.channelsFirst(indicesOf(node, make, elements, largest, plain)));
   SmallVector<AffineExpr> dims = make.dims(largest);
   dims.erase(dims.end() - 2);

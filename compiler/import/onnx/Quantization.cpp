@@ -137,9 +137,9 @@ void importDynamicQuantizeLinear(Node& node) {
   node.set(0, encode(make, x, scale, zero, codes));
   if (node.outputs() > 2)
     node.setUnrounded(0, {x, scale, node.outputName(2)});
-  if (node.outputs() > 1 && !node.outputName(1).empty())
+  if (node.wants(1))
     node.set(1, scale);
-  if (node.outputs() > 2 && !node.outputName(2).empty())
+  if (node.wants(2))
     node.set(2, make.cast(zero, codes));
 }
 

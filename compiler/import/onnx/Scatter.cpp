@@ -215,7 +215,7 @@ void importTopK(Node& node) {
   Value here = make.binary(BinaryKind::equal, make.reshape(places, row), wanted);
   auto chosen = [&](Value from) { return make.transpose(make.reduce(ReduceKind::sum, make.select(here, from, 0.0), rank, false), order); };
   node.set(0, chosen(other));
-  if (node.outputs() > 1 && !node.outputName(1).empty())
+  if (node.wants(1))
     node.set(1, chosen(numbers));
 }
 
