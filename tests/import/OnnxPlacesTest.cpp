@@ -1,4 +1,6 @@
 // Pooling, Einsum, lookups and updates at computed places, and orders of elements, against values worked out by hand.
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -241,6 +243,50 @@ TEST_F(OnnxPlaces, NonZeroOfConstantsNamesTheirPlaces) {
   EXPECT_THAT(errorOf(scalar, "NonZero", {"s"}), HasSubstr("asks for the places of a scalar"));
 }
 
+/// `filled`, a ConstantOfShape whose one element is still to be added to the tensor.
+onnx::TensorProto& filled(OnnxBuilder& builder, const char* shape, onnx::TensorProto::DataType type) {
+  onnx::AttributeProto* value = builder.node("ConstantOfShape", {shape}, {"filled"}).add_attribute();
+  value->set_name("value");
+  value->set_type(onnx::AttributeProto::TENSOR);
+  value->mutable_t()->set_data_type(type);
+  value->mutable_t()->add_dims(1);
+  return *value->mutable_t();
+}
+
+/// Each type has fields of its own for its elements; integers stay what they are where doubles cannot hold them.
+TEST_F(OnnxPlaces, ConstantOfShapeTakesElementsOfEveryField) {
+  using Tensor = onnx::TensorProto;
+  auto valueOf = [&](Tensor::DataType type, const std::function<void(Tensor&)>& fill) {
+    OnnxBuilder builder;
+    give(builder, {"1"}, {0});
+    builder.ints("n", {2});
+    fill(filled(builder, "n", type));
+    return evaluate(builder, "Identity", {"filled"}).values;
+  };
+  EXPECT_THAT(valueOf(Tensor::UINT8, [](Tensor& t) { t.set_raw_data("\xff"); }), ElementsAre(255, 255));
+  EXPECT_THAT(valueOf(Tensor::INT8, [](Tensor& t) { t.set_raw_data("\xff"); }), ElementsAre(-1, -1));
+  EXPECT_THAT(valueOf(Tensor::UINT32, [](Tensor& t) { t.add_uint64_data(0xffffffff); }), ElementsAre(4294967295.0, 4294967295.0));
+  EXPECT_THAT(valueOf(Tensor::BOOL, [](Tensor& t) { t.add_int32_data(1); }), ElementsAre(1, 1));
+  EXPECT_THAT(valueOf(Tensor::FLOAT, [](Tensor& t) { t.add_float_data(0.5); }), ElementsAre(0.5, 0.5));
+  EXPECT_THAT(valueOf(Tensor::DOUBLE, [](Tensor& t) { t.add_double_data(0.5); }), ElementsAre(0.5, 0.5));
+  EXPECT_THAT(valueOf(Tensor::FLOAT16, [](Tensor& t) { t.add_int32_data(0x3800); }), ElementsAre(0.5, 0.5));
+  EXPECT_THAT(valueOf(Tensor::BFLOAT16, [](Tensor& t) { t.set_raw_data(std::string("\0\x3f", 2)); }), ElementsAre(0.5, 0.5));
+  // 2^63 - 1, which as a double is 2^63.
+  OnnxBuilder largest;
+  give(largest, {"1"}, {0});
+  largest.ints("n", {1});
+  largest.ints("least", {-std::numeric_limits<int64_t>::max()});
+  filled(largest, "n", Tensor::INT64).add_int64_data(std::numeric_limits<int64_t>::max());
+  EXPECT_THAT(evaluate(largest, "Add", {"filled", "least"}).values, ElementsAre(0));
+  OnnxBuilder two;
+  give(two, {"1"}, {0});
+  two.ints("n", {1});
+  Tensor& elements = filled(two, "n", Tensor::FLOAT);
+  elements.add_float_data(1);
+  elements.add_float_data(2);
+  EXPECT_THAT(errorOf(two, "Identity", {"filled"}), HasSubstr("has a value that is not one element"));
+}
+
 /// PyTorch's arange of old: the places of ones, as many as there are tokens.
 TEST_F(OnnxPlaces, NonZeroOfOnesIsARange) {
   auto range = [&](int64_t value) {
@@ -249,12 +295,8 @@ TEST_F(OnnxPlaces, NonZeroOfOnesIsARange) {
     builder.ints("one", {1});
     builder.node("Shape", {"input_ids"}, {"s"});
     builder.node("Gather", {"s", "one"}, {"n"});
-    onnx::AttributeProto* filling = builder.node("ConstantOfShape", {"n"}, {"filled"}).add_attribute();
-    filling->set_name("value");
-    filling->set_type(onnx::AttributeProto::TENSOR);
-    filling->mutable_t()->set_data_type(onnx::TensorProto::INT64);
-    filling->mutable_t()->add_dims(1);
-    filling->mutable_t()->add_int64_data(value);
+    onnx::TensorProto& filling = filled(builder, "n", onnx::TensorProto::INT64);
+    filling.add_int64_data(value);
     builder.node("NonZero", {"filled"}, {"places"});
     builder.node("Transpose", {"places"}, {"column"});
     return evaluate(builder, "Squeeze", {"column"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axes", std::vector<int64_t>{1}); });

@@ -1,6 +1,10 @@
 // Operators that make tensors of nothing but shapes.
+#include <algorithm>
+#include <cstring>
+
 #include "compiler/import/onnx/Ops.h"
 #include "compiler/weights/ElementType.h"
+#include "llvm/ADT/bit.h"
 
 namespace quantc::onnx_import {
 
@@ -52,23 +56,34 @@ void importConstant(Node& node) {
   node.fail("holds a kind of value that is not supported; export the model again");
 }
 
-/// The element of a tensor that holds one; nullopt where it does not.
-static std::optional<double> onlyElement(const onnx::TensorProto& tensor, Type element) {
-  const std::string& raw = tensor.raw_data();
-  if (element.isInteger(1) && raw.size() == 1)
-    return raw[0] != 0;
-  if (!element.isInteger(1) && raw.size() == element.getIntOrFloatBitWidth() / 8) {
-    auto dense = DenseElementsAttr::getFromRawBuffer(RankedTensorType::get({1}, element), ArrayRef(raw.data(), raw.size()));
-    return isa<FloatType>(element) ? dense.getSplatValue<APFloat>().convertToDouble()
-                                   : static_cast<double>(dense.getSplatValue<APInt>().getSExtValue());
+/// The element of a tensor that holds one, of a type that has any; null where it does not.
+static TypedAttr onlyElement(const onnx::TensorProto& tensor, Type element) {
+  const unsigned width = element.getIntOrFloatBitWidth();
+  uint64_t bits = 0;
+  if (tensor.has_raw_data()) {
+    const std::string& raw = tensor.raw_data();
+    if (raw.size() != std::max(1u, width / 8))
+      return {};
+    std::memcpy(&bits, raw.data(), raw.size());
+  } else if (element.isF32() && tensor.float_data_size() == 1) {
+    bits = llvm::bit_cast<uint32_t>(tensor.float_data(0));
+  } else if (element.isF64() && tensor.double_data_size() == 1) {
+    bits = llvm::bit_cast<uint64_t>(tensor.double_data(0));
+  } else if (element.isF32() || element.isF64()) {
+    return {};
+  } else if (tensor.int64_data_size() == 1) {
+    bits = static_cast<uint64_t>(tensor.int64_data(0));
+  } else if (tensor.uint64_data_size() == 1) {
+    bits = tensor.uint64_data(0);
+  } else if (tensor.int32_data_size() == 1) {  // of 16-bit floats their bits
+    bits = static_cast<uint64_t>(tensor.int32_data(0));
+  } else {
+    return {};
   }
-  if (tensor.float_data_size() == 1)
-    return tensor.float_data(0);
-  if (tensor.int64_data_size() == 1)
-    return static_cast<double>(tensor.int64_data(0));
-  if (tensor.int32_data_size() == 1)
-    return tensor.int32_data(0);
-  return std::nullopt;
+  const APInt value = element.isInteger(1) ? APInt(1, bits != 0) : APInt(64, bits).trunc(width);
+  if (auto number = dyn_cast<FloatType>(element))
+    return FloatAttr::get(element, APFloat(number.getFloatSemantics(), value));
+  return IntegerAttr::get(element, value);
 }
 
 void importConstantOfShape(Node& node) {
@@ -76,7 +91,7 @@ void importConstantOfShape(Node& node) {
   if (!dims)
     node.fail("has a shape that depends on the values of tensors; export the model with constant shapes");
   Type element = Float32Type::get(node.context());
-  std::optional<double> value = 0;
+  TypedAttr value = FloatAttr::get(element, 0.0);
   if (const onnx::AttributeProto* attribute = node.find("value")) {
     element = elementOf(attribute->t().data_type(), node.context());
     if (!element)
@@ -89,9 +104,14 @@ void importConstantOfShape(Node& node) {
     if (boundsOf(dim).least.value_or(-1) < 0)
       node.fail("can have a negative dimension; the model is damaged, export it again");
   RankedTensorType type = node.tensorType(*dims, element);
-  if (!isa<FloatType>(element) && isSmall(type))
-    return node.set(0, type, Known(type.getNumElements(), constantExpr(static_cast<int64_t>(*value), node.context())));
-  Value scalar = node.scalar(*value, element);
+  if (auto integer = dyn_cast<IntegerAttr>(value); integer && isSmall(type)) {
+    const bool isSigned = element.isSignlessInteger() && !element.isInteger(1);
+    const APInt bits = integer.getValue();
+    const int64_t number = isSigned ? bits.getSExtValue() : static_cast<int64_t>(bits.getZExtValue());
+    return node.set(0, type, Known(type.getNumElements(), constantExpr(number, node.context())));
+  }
+  const auto one = RankedTensorType::get({}, element);
+  Value scalar = node.create<tfm::ConstantOp>(one, DenseElementsAttr::get(one, value));
   node.set(0, type.getRank() == 0 ? scalar : node.create<tfm::BroadcastOp>(type, scalar));
 }
 

@@ -34,10 +34,9 @@ std::optional<SmallVector<bool>> constantMask(Node& node) {
 
 /// Whether all elements are not 0 or all are, of one constant that is repeated.
 std::optional<bool> isFilled(Value value) {
-  Operation* op = value.getDefiningOp();
-  if (isa_and_nonnull<tfm::BroadcastOp, tfm::ReshapeOp, tfm::CastOp, tfm::TransposeOp>(op))
-    return isFilled(op->getOperand(0));
-  auto constant = dyn_cast_or_null<tfm::ConstantOp>(op);
+  while (isa_and_nonnull<tfm::BroadcastOp, tfm::ReshapeOp, tfm::CastOp, tfm::TransposeOp>(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  auto constant = value.getDefiningOp<tfm::ConstantOp>();
   auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
   if (!elements || !elements.isSplat())
     return std::nullopt;
