@@ -4,6 +4,7 @@
 #include <set>
 
 #include "compiler/import/Import.h"
+#include "compiler/import/Warnings.h"
 #include "compiler/pipeline/Pipeline.h"
 #include "compiler/support/Error.h"
 #include "compiler/weights/WeightReader.h"
@@ -87,6 +88,8 @@ public:
     import.source = options.source;
     import.dims = parseDims(options.dims);
     module_ = importModel(context_, options.model, import);
+    for (const std::string& warning : takeWarnings(*module_))
+      progress_.warn(warning);
     pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;
     pipeline_.head = options.head;
     pipeline_.cache = options.kvCache;

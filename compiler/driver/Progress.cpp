@@ -40,6 +40,12 @@ void Progress::update(const std::string& what, double share) {
   std::fprintf(stderr, terminal_ ? "\r\x1b[K%s: %.60s %3d %%" : "%s: %.60s %3d %%\n", phase_.c_str(), what.c_str(), percent);
 }
 
+void Progress::warn(const std::string& text) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  clearLine();
+  std::fprintf(stderr, "warning: %s\n", text.c_str());
+}
+
 void Progress::finish() {
   std::lock_guard<std::mutex> lock(mutex_);
   endPhase();

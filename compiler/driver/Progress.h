@@ -21,6 +21,8 @@ public:
   /// `share` of the present phase is done, 0 to 1.
   void update(const std::string& what, double share);
   void finish();
+  /// Prints a warning, also where it is quiet.
+  void warn(const std::string& text);
 
   /// Seconds of every finished phase, in order.
   const std::vector<std::pair<std::string, double>>& seconds() const { return seconds_; }

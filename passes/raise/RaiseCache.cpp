@@ -68,6 +68,8 @@ bool isCausal(Operation& op) {
     return isConstantDim(slice.getOperand(), slice.getAxis());
   if (auto concat = dyn_cast<tfm::ConcatOp>(op))
     return isConstantDim(concat, concat.getAxis());
+  if (auto numbers = dyn_cast<tfm::IotaOp>(op))
+    return typeOf(numbers).hasStaticShape() && isa<AffineConstantExpr>(numbers.getStart().getResult(0));
   return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
              tfm::RopeOp, tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp,
              func::ReturnOp>(op);

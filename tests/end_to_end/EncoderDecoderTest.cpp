@@ -50,7 +50,9 @@ INSTANTIATE_TEST_SUITE_P(Zoo, ZooEncoderDecoder,
                          testing::Values(ZooCase{"zoo/t5", "f32", "f32", 1e-4}, ZooCase{"zoo/t5", "f32", "int8", 5e-2},
                                          ZooCase{"zoo/t5", "int8", "f16", 5e-2}, ZooCase{"zoo/whisper", "f32", "f32", 1e-4},
                                          ZooCase{"zoo/whisper", "f32", "int8", 5e-2}, ZooCase{"zoo/whisper", "int8", "f16", 5e-2},
-                                         ZooCase{"zoo/switch", "f32", "f32", 1e-4}, ZooCase{"zoo/t5/model.onnx", "f32", "f32", 1e-4},
+                                         ZooCase{"zoo/switch", "f32", "f32", 1e-4}, ZooCase{"zoo/switch/model.onnx", "f32", "f32", 1e-4},
+                                         ZooCase{"zoo/switch/model.onnx", "int8", "f16", 5e-2},
+                                         ZooCase{"zoo/t5/model.onnx", "f32", "f32", 1e-4},
                                          ZooCase{"zoo/t5/model.onnx", "f32", "int8", 5e-2},
                                          ZooCase{"zoo/t5/model.onnx", "int8", "f16", 5e-2}),
                          nameOf);
@@ -88,8 +90,21 @@ TEST_P(EncoderDecoderBits, AreTheSameEverywhere) {
 INSTANTIATE_TEST_SUITE_P(Zoo, EncoderDecoderBits,
                          testing::Values(ZooCase{"zoo/t5", "int8", "f16", 0}, ZooCase{"zoo/t5", "int8", "int8", 0},
                                          ZooCase{"zoo/switch", "f32", "f32", 0}, ZooCase{"zoo/switch", "int8", "f16", 0},
+                                         ZooCase{"zoo/switch/model.onnx", "f32", "f32", 0},
+                                         ZooCase{"zoo/switch/model.onnx", "int8", "f16", 0},
                                          ZooCase{"zoo/t5/model.onnx", "int8", "f16", 0}),
                          nameOf);
+
+TEST(EncoderDecoder, AGraphThatLacksExpertsSaysWhich) {
+  QUANTC_NEED_SHARED("zoo/switch/model.onnx");
+  TemporaryFolder temporary;
+  const std::filesystem::path model = sharedFolder() / "zoo/switch/model.onnx";
+  ProcessResult result = runProcess({builtProgram("quantc"), model.string(), "--quant=f32", "--quiet", "--compile-to=import", "-o",
+                                     (temporary.path() / "x.mlir").string()});
+  EXPECT_EQ(result.exitCode, 0);
+  EXPECT_EQ(result.err.rfind("warning: " + model.string() + ":", 0), 0u) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("has no experts 1 of 4"));
+}
 
 TEST(EncoderDecoder, AStepNeedsAnEncodedSequence) {
   QUANTC_NEED_SHARED("zoo/t5");

@@ -97,8 +97,19 @@ void GraphImporter::importNodes(ArrayRef<std::string> outputs) {
     for (const std::string& output : proto->output())
       if (!output.empty() && !computed.insert(output).second)
         node.fail("computes tensor '" + output + "', which another node computes too; the model is damaged, export it again");
-    findRow(*proto)->import(node);
+    auto isSelected = [&](const std::string& input) {
+      const Tensor* tensor = input.empty() ? nullptr : find(input);
+      return tensor && tensor->selected;
+    };
+    if (llvm::any_of(proto->input(), isSelected))
+      importWithSelectedRows(node, findRow(*proto)->import);
+    else
+      findRow(*proto)->import(node);
   }
+  for (const std::string& output : outputs)
+    if (const Tensor* tensor = find(output); tensor && tensor->selected)
+      throw UserError(model_.path.string() + ":" + output,
+                      "is an output with as many rows as NonZero finds, which is not supported; export the model without it");
 }
 
 Tensor* GraphImporter::find(const std::string& name) {

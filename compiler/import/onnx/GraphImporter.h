@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "compiler/import/onnx/OnnxModel.h"
+#include "compiler/import/onnx/SelectedRows.h"
 #include "compiler/import/onnx/Symbolic.h"
 #include "mlir/IR/Builders.h"
 
@@ -26,6 +27,7 @@ struct Tensor {
   mlir::Value value;
   std::optional<Known> known;
   std::optional<Unrounded> unrounded;
+  std::optional<SelectedRows> selected = std::nullopt;
 };
 
 class GraphImporter;
@@ -53,6 +55,11 @@ public:
   /// nullptr where nothing is known of what an input stands for.
   const Unrounded* unrounded(unsigned input) const;
   void setUnrounded(unsigned output, Unrounded unrounded) const;
+  /// nullptr for an input without rows that NonZero chose.
+  const SelectedRows* selected(unsigned input) const;
+  void setSelected(unsigned output, SelectedRows rows) const;
+  /// The tensor that is an input, with each row as often as `rows` has it, for all that read it.
+  void replaceInput(unsigned input, mlir::Value value, SelectedRows rows) const;
   const std::string& inputName(unsigned input) const { return proto_.input(static_cast<int>(input)); }
   /// The tensor of the file that is an input; nullptr for others.
   const StoredTensor* storedInput(unsigned input) const;
@@ -80,9 +87,17 @@ public:
   /// The output is the tensor of this initializer or Constant node.
   void setStored(unsigned output, const StoredTensor& tensor) const;
   const StoredTensor* stored(const std::string& name) const;
+  /// Of an output that was set.
+  mlir::RankedTensorType outputType(unsigned output) const;
+  llvm::StringRef op() const { return proto_.op_type(); }
+  /// That of the first output where the node has none.
+  const std::string& name() const { return proto_.name().empty() && proto_.output_size() > 0 ? proto_.output(0) : proto_.name(); }
+  const onnx::GraphProto& graph() const;
   const std::string& outputName(unsigned output) const { return proto_.output(static_cast<int>(output)); }
 
   [[noreturn]] void fail(const std::string& what) const;
+  /// Tells the user, who gets what was asked for all the same.
+  void warn(const std::string& what) const;
 
   template <typename Op, typename... Args> mlir::Value create(mlir::RankedTensorType type, Args&&... args) const {
     return builder().create<Op>(loc(), type, std::forward<Args>(args)...);

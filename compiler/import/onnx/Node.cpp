@@ -1,7 +1,9 @@
+#include "compiler/import/Warnings.h"
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/support/Error.h"
 #include "compiler/weights/OnnxFile.h"
 #include "dialects/tfm/Interpreter.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -57,15 +59,18 @@ OpBuilder& Node::builder() const { return importer_.builder_; }
 MLIRContext* Node::context() const { return importer_.builder_.getContext(); }
 int64_t Node::opset() const { return importer_.model_.opset; }
 
-Location Node::loc() const {
-  const std::string& name = proto_.name().empty() && proto_.output_size() > 0 ? proto_.output(0) : proto_.name();
-  return NameLoc::get(StringAttr::get(context(), name));
-}
+Location Node::loc() const { return NameLoc::get(StringAttr::get(context(), name())); }
 
 void Node::fail(const std::string& what) const {
-  const std::string& name = proto_.name().empty() && proto_.output_size() > 0 ? proto_.output(0) : proto_.name();
-  throw UserError(importer_.model_.path.string() + ":" + name, proto_.op_type() + " " + what);
+  throw UserError(importer_.model_.path.string() + ":" + name(), proto_.op_type() + " " + what);
 }
+
+void Node::warn(const std::string& what) const {
+  auto module = builder().getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+  addWarning(module, importer_.model_.path.string() + ":" + name() + ": " + proto_.op_type() + " " + what);
+}
+
+const onnx::GraphProto& Node::graph() const { return importer_.graph_; }
 
 Tensor& Node::input(unsigned i) const {
   if (!has(i))
@@ -102,6 +107,19 @@ const Unrounded* Node::unrounded(unsigned i) const {
 void Node::setUnrounded(unsigned output, Unrounded unrounded) const {
   importer_.find(outputName(output))->unrounded = std::move(unrounded);
 }
+
+const SelectedRows* Node::selected(unsigned i) const {
+  Tensor& tensor = input(i);
+  return tensor.selected ? &*tensor.selected : nullptr;
+}
+
+void Node::setSelected(unsigned output, SelectedRows rows) const { importer_.find(outputName(output))->selected = std::move(rows); }
+
+void Node::replaceInput(unsigned i, Value value, SelectedRows rows) const {
+  input(i) = Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt, std::nullopt, std::move(rows)};
+}
+
+RankedTensorType Node::outputType(unsigned output) const { return importer_.find(outputName(output))->type; }
 
 const StoredTensor* Node::storedInput(unsigned i) const { return has(i) ? stored(proto_.input(static_cast<int>(i))) : nullptr; }
 

@@ -21,6 +21,14 @@ inline void reduceOfLogSum(Node& node) { importReduceOf(node, "LogSum"); }
 inline void reduceOfLogSumExp(Node& node) { importReduceOf(node, "LogSumExp"); }
 inline void reduceOfSumSquare(Node& node) { importReduceOf(node, "SumSquare"); }
 
+// Arrangements.cpp
+void importDepthToSpace(Node& node);
+void importEyeLike(Node& node);
+void importOneHot(Node& node);
+void importPad(Node& node);
+void importSpaceToDepth(Node& node);
+void importTile(Node& node);
+
 // Compositions.cpp
 void importAcosh(Node& node);
 void importArgMax(Node& node);
@@ -30,9 +38,7 @@ void importAtanh(Node& node);
 void importCelu(Node& node);
 void importCosh(Node& node);
 void importCumSum(Node& node);
-void importDepthToSpace(Node& node);
 void importElu(Node& node);
-void importEyeLike(Node& node);
 void importHardSigmoid(Node& node);
 void importHardSwish(Node& node);
 void importIsInf(Node& node);
@@ -42,20 +48,16 @@ void importLogSoftmax(Node& node);
 void importMean(Node& node);
 void importMish(Node& node);
 void importMod(Node& node);
-void importOneHot(Node& node);
 void importPRelu(Node& node);
-void importPad(Node& node);
 void importSelu(Node& node);
 void importShrink(Node& node);
 void importSign(Node& node);
 void importSinh(Node& node);
 void importSoftplus(Node& node);
 void importSoftsign(Node& node);
-void importSpaceToDepth(Node& node);
 void importSwish(Node& node);
 void importTan(Node& node);
 void importThresholdedRelu(Node& node);
-void importTile(Node& node);
 
 void importCast(Node& node);
 void importCastLike(Node& node);
