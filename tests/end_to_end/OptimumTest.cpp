@@ -83,10 +83,13 @@ TEST_P(Optimum, HasTheBitsOfOneGraphEverywhere) {
   ASSERT_NO_FATAL_FAILURE(compile(zooT5() / "model.onnx", "int8", "host", artifact));
   const std::string expected = hashOf({builtProgram("quantc-run")}, artifact);
   ASSERT_NO_FATAL_FAILURE(compile(merged, "int8", "x86_64,arm64,riscv64", artifact));
-  for (Architecture architecture : {Architecture::x86_64, Architecture::arm64, Architecture::riscv64})
-    if (const std::vector<std::string> runner = runnerOf(architecture, ""); !runner.empty())
-      for (const char* threads : {"1", "3"})
+  for (Architecture architecture : {Architecture::x86_64, Architecture::arm64, Architecture::riscv64}) {
+    const std::vector<std::string> runner = runnerOf(architecture, "");
+    for (const char* threads : {"1", "3"})
+      if (!runner.empty()) {
         EXPECT_EQ(hashOf(runner, artifact, threads), expected) << architectureName(architecture) << " " << threads;
+      }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Masks, Optimum, testing::Values(MaskForm::conditions, MaskForm::floats, MaskForm::filled, MaskForm::booleans),
