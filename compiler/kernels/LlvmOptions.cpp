@@ -38,11 +38,23 @@ void initialise() {
   });
 }
 
+/// Halide numbers the values of all kernels of a process, and orders some by name. Numbers of equally many digits keep the order in which they were
+/// given, so that a kernel is the same bytes whatever was generated before it.
+void widenNames() {
+  constexpr int kSevenDigits = 1000000;
+  static std::once_flag once;
+  std::call_once(once, [] {
+    for (int i = 0; i < kSevenDigits; ++i)
+      Halide::Internal::unique_name('t');
+  });
+}
+
 }  // namespace
 
 CodeGeneration::CodeGeneration() {
   optionsMutex.lock_shared();
   initialise();
+  widenNames();
 }
 CodeGeneration::~CodeGeneration() { optionsMutex.unlock_shared(); }
 

@@ -89,8 +89,8 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
         for (auto [layer, attention] : llvm::enumerate(attentions))
           forBoth(attention, layer, [&](Value operand, const Twine& name) { return replacePast(operand, name, attention); });
       if (forgets(main, attentions)) {
-        main.emitError("keys and values of earlier steps cannot be kept, because a row depends on later ones or on something else than "
-                       "attention; export a decoder that is causal");
+        main.emitError("keys and values of earlier steps cannot be kept, because a row depends on others by something else than causal "
+                       "attention of a form that is recognized; export a decoder that is causal, or compile its checkpoint");
         return signalPassFailure();
       }
       dropReturnedCaches(main);

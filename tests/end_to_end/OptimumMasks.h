@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/weights/OnnxProto.h"
+#include "tests/import/OnnxBuilder.h"
 
 namespace quantc::test {
 
@@ -32,15 +33,8 @@ public:
     return *node;
   }
 
-  static void set(onnx::NodeProto& node, const std::string& name, int64_t value) {
-    onnx::AttributeProto* attribute = node.add_attribute();
-    attribute->set_name(name);
-    attribute->set_type(onnx::AttributeProto::INT);
-    attribute->set_i(value);
-  }
-
   std::string cast(const std::string& input, int type, const std::string& output) {
-    set(add("Cast", {input}, output), "to", type);
+    OnnxBuilder::set(add("Cast", {input}, output), "to", int64_t(type));
     return output;
   }
 
@@ -98,7 +92,8 @@ public:
         edit_.add("Reshape", {mask + ".dim" + axis, "mask.[1]"}, mask + ".[dim" + axis + "]");
       }
       edit_.add("Reshape", {"mask.length", "mask.[1]"}, mask + ".[rows]");
-      edit_.set(edit_.add("Concat", {mask + ".[dim0]", "mask.[1]", mask + ".[rows]", mask + ".[dim1]"}, mask + ".pairs"), "axis", 0);
+      OnnxBuilder::set(edit_.add("Concat", {mask + ".[dim0]", "mask.[1]", mask + ".[rows]", mask + ".[dim1]"}, mask + ".pairs"), "axis",
+                       int64_t(0));
       edit_.add("Expand", {keys, mask + ".pairs"}, mask + ".expanded");
       keys = mask + ".expanded";
     }
@@ -126,7 +121,7 @@ public:
       return;
     }
     edit_.add("Reshape", {"mask.length", "mask.[1]"}, mask + ".[rows]");
-    edit_.set(edit_.add("Concat", {mask + ".[rows]", mask + ".[rows]"}, mask + ".square"), "axis", 0);
+    OnnxBuilder::set(edit_.add("Concat", {mask + ".[rows]", mask + ".[rows]"}, mask + ".square"), "axis", int64_t(0));
     const bool filled = form_ == MaskForm::filled;
     edit_.add("Expand", {filled ? "mask.lowest" : "mask.one", mask + ".square"}, mask + ".full");
     if (filled) {
@@ -134,7 +129,7 @@ public:
       edit_.add("Less", {mask + ".keys", mask + ".next"}, mask + ".seen");
       edit_.add("Where", {mask + ".seen", "mask.zero", mask + ".full"}, mask + ".square_mask");
     } else {
-      edit_.set(edit_.add("Trilu", {mask + ".full"}, mask + ".lower"), "upper", 0);
+      OnnxBuilder::set(edit_.add("Trilu", {mask + ".full"}, mask + ".lower"), "upper", int64_t(0));
       edit_.cast(mask + ".lower", onnx::TensorProto::BOOL, mask + ".seen");
       edit_.add("Where", {mask + ".seen", "mask.zero", "mask.infinity"}, mask + ".square_mask");
     }
@@ -155,14 +150,14 @@ public:
       const std::string whole = product.input(i), joined = result + ".joined" + std::to_string(i);
       edit_.add("Shape", {whole}, joined + ".shape");
       edit_.add("Slice", {joined + ".shape", "mask.[2]", "mask.[4]"}, joined + ".last");
-      edit_.set(edit_.add("Concat", {"mask.[-1]", joined + ".last"}, joined + ".to"), "axis", 0);
+      OnnxBuilder::set(edit_.add("Concat", {"mask.[-1]", joined + ".last"}, joined + ".to"), "axis", int64_t(0));
       edit_.add("Reshape", {whole, joined + ".to"}, joined);
       product.set_input(i, joined);
       edit_.add("Slice", {joined + ".shape", "mask.[0]", "mask.[2]"}, joined + ".first");
     }
     edit_.add("Shape", {result + ".joined"}, result + ".shape");
     edit_.add("Slice", {result + ".shape", "mask.[1]", "mask.[3]"}, result + ".last");
-    edit_.set(edit_.add("Concat", {result + ".joined0.first", result + ".last"}, result + ".to"), "axis", 0);
+    OnnxBuilder::set(edit_.add("Concat", {result + ".joined0.first", result + ".last"}, result + ".to"), "axis", int64_t(0));
     edit_.add("Reshape", {result + ".joined", result + ".to"}, result);
   }
 

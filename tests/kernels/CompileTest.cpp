@@ -79,6 +79,17 @@ TEST(Compile, GivesTheSameBytesInAnyOrderAndFromManyThreads) {
   }
 }
 
+TEST(Compile, GivesTheSameBytesHoweverManyWereCompiledBefore) {
+  for (const char* scheme : {"int8", "int4"}) {
+    const KernelSpec spec = {
+        "matmul", {{"scheme", scheme}, {"tokens", "one"}, {"products", "1"}, {"finish", "plain"}, {"groups", "2"}}, {}};
+    const TargetVariant variant = variantsOf(Architecture::x86_64)[1];
+    const std::vector<char> first = kernels::compileKernel(spec, variant, "").elf;
+    for (int before = 1; before < 12; ++before)
+      EXPECT_EQ(kernels::compileKernel(spec, variant, "").elf, first) << scheme << " after " << before;
+  }
+}
+
 TEST(Compile, KeepsObjectsInTheCache) {
   const std::string folder = emptyFolder("cache");
   const TargetVariant& variant = allVariants().front();
