@@ -66,15 +66,16 @@ void Evaluator::bindArguments(tfm::Interpreter& interpreter, const Given* given)
     if (function.isExternal())
       continue;
     for (Value argument : function.getArguments()) {
+      const bool isGiven = given && given->argument == argument;
       auto initial = initialOf(argument);
-      if (!initial)
+      if (!initial && !isGiven)
         continue;
       RankedTensorType type = typeOf(argument);
       tfm::Array array{type.getElementType(), interpreter.shapeOf(type), {}};
       auto count = tfm::elementCount(array.shape);
       if (!count)
         continue;
-      if (given && given->argument == argument)
+      if (isGiven)
         array.values = given->elements;
       else
         array.values.assign(static_cast<size_t>(*count), static_cast<double>(*initial));

@@ -26,7 +26,7 @@ public:
   std::vector<tfm::StepSize> longSteps(bool wholeContext) const;
   static constexpr int64_t kLongestUsualSquare = 256;
 
-  /// An argument with these elements, in place of its initial ones.
+  /// An argument with these elements, in place of its initial ones if it has any; as many as it has.
   struct Given {
     mlir::Value argument;
     std::vector<double> elements;

@@ -59,6 +59,15 @@ def RaiseEmbeddingPass : RaisePass<"raise-embedding"> {
   }];
 }
 
+def RaiseCountedPositionsPass : RaisePass<"raise-counted-positions"> {
+  let summary = "positions that a causal model counts from its tokens become `tfm.position_rows`";
+  let description = [{
+    Rows of a table at padding + how many tokens up to here are no padding, as M2M100 and RoBERTa have them. A causal model is run without padding, so
+    that each token counts; padding itself gets the row that the graph gives it. Models that take keys and values of earlier steps are left alone.
+    Runs after raise-attention, which says what is causal.
+  }];
+}
+
 def RaiseRopePass : RaisePass<"raise-rope"> {
   let summary = "recognize rotary position embeddings";
   let description = [{

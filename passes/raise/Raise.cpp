@@ -16,6 +16,7 @@ void buildRaisePipeline(mlir::OpPassManager& manager) {
   // Across rows: needs rope out of the way.
   manager.addPass(createRaiseAttentionPass());
   manager.addPass(createSimplifyPass());
+  manager.addPass(createRaiseCountedPositionsPass());
   manager.addPass(createRaiseCachePass());
   manager.addPass(createSplitHeadsPass());
   manager.addPass(createRaiseLinearPass());  // slices and reshapes that stood between

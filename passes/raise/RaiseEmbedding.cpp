@@ -3,6 +3,7 @@
 #include "passes/raise/Evaluation.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
+#include "passes/raise/PositionTable.h"
 
 namespace quantc {
 #define GEN_PASS_DEF_RAISEEMBEDDINGPASS
@@ -12,22 +13,6 @@ using namespace mlir;
 using namespace raise;
 
 namespace {
-
-/// offset where the indices are past + offset, past + offset + 1, ... at every step.
-std::optional<int64_t> positionOffset(Value indices, Evaluator& evaluator) {
-  std::optional<int64_t> offset;
-  for (tfm::StepSize step : evaluator.smallSteps()) {
-    auto values = evaluator.evaluate(indices, step);
-    if (!values || values->size() != step.sequence)
-      return std::nullopt;
-    if (!offset)
-      offset = static_cast<int64_t>(values->values[0]) - step.past;
-    for (int64_t i = 0; i < step.sequence; ++i)
-      if (values->values[i] != static_cast<double>(step.past + i + *offset))
-        return std::nullopt;
-  }
-  return offset;
-}
 
 /// The one row that is looked up at every step, whatever the token.
 std::optional<int64_t> constantIndex(Value indices, Evaluator& evaluator) {
@@ -66,7 +51,7 @@ struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
   }
 
   LogicalResult positionRows(tfm::GatherOp op, Attribute table, PatternRewriter& rewriter) const {
-    auto offset = positionOffset(op.getIndices(), evaluator);
+    auto offset = positionOffset(op.getIndices(), evaluator, evaluator.smallSteps());
     int64_t rows = typeOf(op.getOperand()).getDimSize(0);
     // Segments of a text that has one (BERT's token types).
     if (auto index = offset ? std::nullopt : constantIndex(op.getIndices(), evaluator); index && *index >= 0 && *index < rows) {
@@ -76,13 +61,7 @@ struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
     }
     if (!offset || *offset < 0 || *offset >= rows)
       return rewriter.notifyMatchFailure(op, "is indexed by something else than the positions: " + evaluator.reason());
-    // The table ends the context.
-    auto module = op->getParentOfType<ModuleOp>();
-    if (auto context = module->getAttrOfType<IntegerAttr>("tfm.context"); context && context.getInt() > rows - *offset)
-      module->setAttr("tfm.context", rewriter.getI64IntegerAttr(rows - *offset));
-    if (*offset > 0)
-      table = tfm::SlicedAttr::get(op.getContext(), table, 0, *offset, rows);
-    rewriter.replaceOpWithNewOp<tfm::PositionRowsOp>(op, op.getType(), createWeight(rewriter, op.getLoc(), table));
+    rewriter.replaceOp(op, createPositionRows(rewriter, op, table, *offset));
     return success();
   }
 
