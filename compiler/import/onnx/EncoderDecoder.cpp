@@ -60,10 +60,12 @@ private:
     for (const onnx::ValueInfoProto* input : inputsOf(encoder_)) {
       if (isMask(*input))
         continue;
-      if (found || (!holdsIds(*input) && !(isFloat(*input) && rankOf(*input) == 2)))
+      if (found || (!holdsIds(*input) && !(isFloat(*input) && rankOf(*input) >= 2)))
         fail(encoder_, *input,
-             "is an input, expected token ids [batch, sequence] or sound [batch, samples], and attention_mask; export it without");
-      checkDynamic(encoder_, *input);
+             "is an input, expected token ids [batch, sequence], sound [batch, samples], or features of sound or an image of a fixed size, "
+             "and attention_mask; export it without");
+      if (!isFixed(*input))
+        checkDynamic(encoder_, *input);
       found = input;
     }
     if (!found)
@@ -71,11 +73,39 @@ private:
     return *found;
   }
 
+  /// Features of sound and images have one size.
+  static bool isFixed(const onnx::ValueInfoProto& input) { return isFloat(input) && rankOf(input) > 2; }
+
   RankedTensorType encoderType(const onnx::ValueInfoProto& input) {
     if (!isFloat(input))
       return idsType(source_);
+    if (isFixed(input))
+      return fixedType(input);
     samples_ = samplesFor(source_);
     return tfm::makeTensorType({one_, samples_}, builder_.getF32Type());
+  }
+
+  /// [1, sizes...] as the graph, --dim or, for features of sound, the configuration of what makes them says.
+  RankedTensorType fixedType(const onnx::ValueInfoProto& input) {
+    const auto& dims = input.type().tensor_type().shape().dim();
+    SmallVector<AffineExpr> sizes{one_};
+    if (dims[0].dim_value() > 1)
+      fail(encoder_, input, "has a fixed batch of " + std::to_string(dims[0].dim_value()) + ", expected 1 or a dynamic one; export it so");
+    for (int axis = 1; axis < dims.size(); ++axis) {
+      const std::string name = dims[axis].dim_param().empty() ? input.name() + ":" + std::to_string(axis) : dims[axis].dim_param();
+      std::optional<int64_t> size;
+      if (auto given = options_.dims.find(name); dims[axis].dim_value() > 0)
+        size = dims[axis].dim_value();
+      else if (given != options_.dims.end())
+        size = given->second;
+      else if (dims.size() == 3)
+        size = configuredNumber(files_.config, axis == 1 ? "feature_size" : "nb_max_frames", {"preprocessor_config.json"});
+      if (!size || *size < 1 || *size > tfm::kLargestDim)
+        fail(encoder_, input,
+             "has dimension " + name + " of a size that neither it nor preprocessor_config.json says; give --dim=" + name + "=SIZE");
+      sizes.push_back(constantExpr(*size, one_.getContext()));
+    }
+    return tfm::makeTensorType(sizes, builder_.getF32Type());
   }
 
   /// Samples for so many positions: each convolution of the chain takes whole strides, and its kernel.
@@ -110,10 +140,27 @@ private:
     const std::string output = encoder_.proto.graph().output(0).name();
     importer.importNodes({output});
     Tensor* hidden = importer.find(output);
+    if (hidden && hidden->value && hidden->type.getRank() == 3 && isFixed(input) && !hidden->type.isDynamicDim(1))
+      return firstRows(*hidden);
     if (!hidden || !hidden->value || hidden->type.getRank() != 3 || tfm::dimsOf(hidden->type)[1] != source_)
       throw UserError(files_.encoder.string(),
                       "gives no row for every position of its sequence as its first output; export the model again");
     return *hidden;
+  }
+
+  /// An encoder of one size computes all its rows; as many of them are read as positions are encoded.
+  Tensor firstRows(const Tensor& hidden) {
+    fixedRows_ = hidden.type.getDimSize(1);
+    if (fixedRows_ < 1 || options_.source > fixedRows_)
+      throw UserError(files_.encoder.string(), "gives " + std::to_string(fixedRows_) + " rows, " + std::to_string(options_.source) +
+                                                   " positions were asked for; give --max-source=" + std::to_string(fixedRows_) +
+                                                   " or less");
+    SmallVector<AffineExpr> dims = tfm::dimsOf(hidden.type);
+    dims[1] = source_;
+    RankedTensorType type = tfm::makeTensorType(dims, hidden.type.getElementType());
+    Value rows = builder_.create<tfm::SliceOp>(hidden.value.getLoc(), type, hidden.value, 1,
+                                               tfm::symbolicMap(constantExpr(0, one_.getContext()), builder_.getContext()), 1);
+    return Tensor{type, rows, std::nullopt, std::nullopt};
   }
 
   // The decoder
@@ -152,8 +199,9 @@ private:
   // Limits, files and what configuration files say
 
   void describe(ModuleOp module, int64_t vocabulary) {
-    const int64_t positions = configuredPositions(files_.config, samples_ ? kUsualTranscript : kUsualText);
-    int64_t source = positions;
+    const bool hears = samples_ || fixedRows_;
+    const int64_t positions = configuredPositions(files_.config, hears ? kUsualTranscript : kUsualText);
+    int64_t source = fixedRows_ ? fixedRows_ : positions;
     if (samples_) {
       const int64_t rate = configuredNumber(files_.config, "sampling_rate", {"preprocessor_config.json"}).value_or(kSamplesPerSecond);
       // As many positions as so many seconds give.
@@ -165,7 +213,7 @@ private:
       module->setAttr("tfm.audio", encode.getArgAttr(0, "tfm.name"));
       module->setAttr("tfm.sample_rate", builder_.getI64IntegerAttr(rate));
     }
-    setLimits(module, files_.config, options_, vocabulary, {positions, source, samples_ ? 1 : 0});
+    setLimits(module, files_.config, options_, vocabulary, {positions, source, hears ? 1 : 0});
     module->setAttr("tfm.files", builder_.getStrArrayAttr({files_.encoder.string(), files_.decoder.string()}));
   }
 
@@ -174,7 +222,8 @@ private:
   const ImportOptions options_;
   const OnnxModel encoder_, decoder_;
   const AffineExpr one_, source_, sequence_;
-  AffineExpr samples_;  // of sound; null: tokens
+  AffineExpr samples_;     // of sound; null: tokens
+  int64_t fixedRows_ = 0;  // of an encoder whose input has one size
   const onnx::ValueInfoProto* ids_ = nullptr;
 };
 

@@ -19,7 +19,7 @@ std::optional<int64_t> configuredNumber(const std::filesystem::path& folder, con
 }
 
 int64_t configuredPositions(const std::filesystem::path& folder, int64_t usual) {
-  for (const char* key : {"max_position_embeddings", "n_positions"})
+  for (const char* key : {"max_position_embeddings", "n_positions", "max_target_positions"})
     if (auto positions = configuredNumber(folder, key, {"config.json"}); positions && *positions > 0)
       return *positions;
   return usual;

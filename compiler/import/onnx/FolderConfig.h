@@ -14,7 +14,7 @@ constexpr const char* kHubFolder = "onnx";
 /// A number, not negative and of 32 bits, of the first of these files of the folder that has it.
 std::optional<int64_t> configuredNumber(const std::filesystem::path& folder, const char* key, std::initializer_list<const char*> files);
 
-/// As many positions as config.json says, in n_positions or max_position_embeddings, or `usual`.
+/// As many positions as config.json says, in max_position_embeddings, n_positions or max_target_positions, or `usual`.
 int64_t configuredPositions(const std::filesystem::path& folder, int64_t usual);
 
 /// Where the configuration of graphs in a folder is: there, or around it where it is the `onnx` of a Hugging Face hub.
