@@ -76,6 +76,15 @@ def RaiseRopePass : RaisePass<"raise-rope"> {
   }];
 }
 
+def RaiseExpertsPass : RaisePass<"raise-experts"> {
+  let summary = "mixtures of experts compute those that were chosen";
+  let description = [{
+    A sum of MLPs of one input, all of the same form, each times a factor that depends on a router's scores alone: where the factors are, for many rows of
+    scores, those that `tfm.top_k` chooses, and all of the router's experts are there, it becomes `tfm.top_k`, `tfm.expert_linear` with the stacked weights and
+    `tfm.combine`, however the exporter wrote down the choice. Runs after raise-linear and raise-activation.
+  }];
+}
+
 def RaiseAttentionPass : RaisePass<"raise-attention"> {
   let summary = "recognize attention with its mask and grouped queries";
   let description = [{

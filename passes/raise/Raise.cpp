@@ -13,6 +13,7 @@ void buildRaisePipeline(mlir::OpPassManager& manager) {
   manager.addPass(createRaiseEmbeddingPass());
   manager.addPass(createRaiseRopePass());
   manager.addPass(createSimplifyPass());
+  manager.addPass(createRaiseExpertsPass());
   // Across rows: needs rope out of the way.
   manager.addPass(createRaiseAttentionPass());
   manager.addPass(createSimplifyPass());

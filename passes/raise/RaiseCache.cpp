@@ -72,7 +72,7 @@ bool isCausal(Operation& op) {
     return typeOf(numbers).hasStaticShape() && isa<AffineConstantExpr>(numbers.getStart().getResult(0));
   return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
              tfm::RopeOp, tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp,
-             func::ReturnOp>(op);
+             tfm::TopKOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
 }
 
 struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {

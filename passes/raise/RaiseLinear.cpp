@@ -53,17 +53,23 @@ std::optional<int64_t> onlySlicedAt(tfm::SliceOp op) {
   return cast<AffineConstantExpr>(op.getBegin().getResult(0)).getValue();
 }
 
-/// slice(linear(x, w)) = linear(x, slice(w)).
+/// slice(linear(x, w)) = linear(x, slice(w)), also behind a reshape of the leading dimensions.
 struct SliceOfLinear : OpRewritePattern<tfm::SliceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::SliceOp op, PatternRewriter& rewriter) const override {
     auto linear = op.getOperand().getDefiningOp<tfm::LinearOp>();
+    if (auto reshape = op.getOperand().getDefiningOp<tfm::ReshapeOp>();
+        reshape && typeOf(reshape.getOperand()).getRank() > 0 &&
+        typeOf(reshape.getOperand()).getShape().back() == typeOf(reshape).getShape().back() && reshape.getOperand().hasOneUse())
+      linear = reshape.getOperand().getDefiningOp<tfm::LinearOp>();
     Attribute weight = linear ? weightExprOf(linear.getWeight()) : Attribute();
     auto begin = weight ? onlySlicedAt(op) : std::nullopt;
     if (!begin)
       return rewriter.notifyMatchFailure(op, "operand is not a linear of which only slices are used");
     auto sliced = tfm::SlicedAttr::get(op.getContext(), weight, 0, *begin, *begin + typeOf(op).getShape().back());
-    rewriter.replaceOpWithNewOp<tfm::LinearOp>(op, op.getType(), linear.getInput(), createWeight(rewriter, op.getLoc(), sliced));
+    Value part = rewriter.create<tfm::LinearOp>(op.getLoc(), withLastDim(typeOf(linear), typeOf(op).getShape().back()), linear.getInput(),
+                                                createWeight(rewriter, op.getLoc(), sliced));
+    rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), part, typeOf(op)));
     return success();
   }
 };

@@ -210,6 +210,25 @@ struct GatherToSlice : OpRewritePattern<tfm::GatherOp> {
   }
 };
 
+/// One matrix of several in a weight, as experts have them.
+struct GatherOfWeight : OpRewritePattern<tfm::GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tfm::GatherOp op, PatternRewriter& rewriter) const override {
+    auto weight = op.getOperand().getDefiningOp<tfm::WeightOp>();
+    auto index =
+        weight && typeOf(weight).getRank() > 2 && typeOf(op.getIndices()).getNumElements() == 1 ? scalarOf(op.getIndices()) : std::nullopt;
+    if (!index)
+      return rewriter.notifyMatchFailure(op, "does not look up one known matrix of a weight");
+    const int64_t axis = op.getAxis(), extent = typeOf(weight).getDimSize(axis);
+    const int64_t begin = static_cast<int64_t>(*index) + (*index < 0 ? extent : 0);
+    if (begin < 0 || begin >= extent)
+      return rewriter.notifyMatchFailure(op, "looks beyond the weight");
+    auto slice = tfm::SlicedAttr::get(op.getContext(), weight.getExpr(), axis, begin, begin + 1);
+    rewriter.replaceOp(op, createWeight(rewriter, op.getLoc(), reshaped(slice, typeOf(op).getShape())));
+    return success();
+  }
+};
+
 /// Evaluates operations whose operands are all small constants.
 struct FoldConstants : RewritePattern {
   explicit FoldConstants(MLIRContext* context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
@@ -330,7 +349,7 @@ struct SimplifyPass : impl::SimplifyPassBase<SimplifyPass> {
     RewritePatternSet patterns(&getContext());
     patterns.add<DropCast, SimplifyReshape, SimplifyTranspose, SimplifyBroadcast, DropImpliedBroadcast<tfm::BinaryOp>,
                  DropImpliedBroadcast<tfm::SelectOp>, DropNeutral, DropConcat, ConcatBehindTransposedArgument, DropSlice, SliceOfConcat,
-                 SliceBetweenTransposes, GatherToSlice, FoldConstants, SinkReshapeBelowUnary, SinkReshapeBelowBinary,
+                 SliceBetweenTransposes, GatherToSlice, GatherOfWeight, FoldConstants, SinkReshapeBelowUnary, SinkReshapeBelowBinary,
                  SinkReshapeBelowRows<tfm::LinearOp>, SinkReshapeBelowRows<tfm::RmsNormOp>, SinkReshapeBelowRows<tfm::LayerNormOp>,
                  SinkTransposeBelowRows<tfm::RmsNormOp>, SinkTransposeBelowRows<tfm::LayerNormOp>>(&getContext());
     addSinkTransposePatterns(patterns);

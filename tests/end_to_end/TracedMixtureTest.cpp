@@ -1,5 +1,6 @@
 // A mixture of experts as PyTorch's exporter writes the loop over them, in the form of Mixtral and Qwen: for each expert, `torch.where` of the slots and
-// tokens that chose it, their rows through its MLP, and `index_add_`. Compared with the sum over the chosen experts, in double.
+// tokens that chose it, their rows through its MLP, and `index_add_`. Compared with the sum over the chosen experts, in double. The parameter is the inner width:
+// experts whose rows fill whole tiles are computed where they are chosen, others for every token.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -15,9 +16,9 @@ using namespace quantc::test;
 
 namespace {
 
-constexpr int64_t kExperts = 4, kChosen = 2, kWidth = 32, kInner = 48, kVocabulary = 40;
+constexpr int64_t kExperts = 4, kChosen = 2, kWidth = 32, kVocabulary = 40, kWholeTiles = 48, kPartsOfTiles = 40;
 
-class TracedMixture : public testing::Test {
+class TracedMixture : public testing::TestWithParam<int64_t> {
 protected:
   TracedMixture() : builder_(17) {
     builder_.ints("axis0", {0});
@@ -68,9 +69,9 @@ protected:
     builder_.node("Unsqueeze", {"hidden", "axis0"}, {at("batched")});
     set(builder_.node("Gather", {at("batched"), at("token")}, {at("gathered")}), "axis", 1);
     builder_.node("Reshape", {at("gathered"), "rows"}, {at("state")});
-    weight(at("gate"), {kWidth, kInner});
-    weight(at("up"), {kWidth, kInner});
-    weight(at("down"), {kInner, kWidth});
+    weight(at("gate"), {kWidth, GetParam()});
+    weight(at("up"), {kWidth, GetParam()});
+    weight(at("down"), {GetParam(), kWidth});
     builder_.node("MatMul", {at("state"), at("gate")}, {at("g")});
     builder_.node("Sigmoid", {at("g")}, {at("s")});
     builder_.node("Mul", {at("g"), at("s")}, {at("silu")});
@@ -109,8 +110,8 @@ protected:
     std::vector<double> y(kWidth, 0);
     for (int64_t i = 0; i < kChosen; ++i) {
       const std::string e = std::to_string(order[i]);
-      std::vector<double> g = times(x, "gate" + e, kInner), u = times(x, "up" + e, kInner);
-      for (int64_t j = 0; j < kInner; ++j)
+      std::vector<double> g = times(x, "gate" + e, GetParam()), u = times(x, "up" + e, GetParam());
+      for (int64_t j = 0; j < GetParam(); ++j)
         g[j] = g[j] / (1 + std::exp(-g[j])) * u[j];
       const std::vector<double> out = times(g, "down" + e, kWidth);
       for (int64_t j = 0; j < kWidth; ++j)
@@ -124,7 +125,7 @@ protected:
   std::map<std::string, std::vector<float>> weights_;
 };
 
-TEST_F(TracedMixture, SumsWhatTheChosenExpertsGive) {
+TEST_P(TracedMixture, SumsWhatTheChosenExpertsGive) {
   TemporaryFolder folder;
   const auto model = folder.write("model.onnx", builder_.bytes()), artifact = folder.path() / "model.qc";
   ASSERT_NO_FATAL_FAILURE(compile(model, "f32", "host", artifact, {"--context=16"}));
@@ -142,5 +143,17 @@ TEST_F(TracedMixture, SumsWhatTheChosenExpertsGive) {
     }
   }
 }
+
+TEST_P(TracedMixture, ReadsChosenExpertsAloneWhereTheyAreWholeTiles) {
+  TemporaryFolder folder;
+  const auto model = folder.write("model.onnx", builder_.bytes()), artifact = folder.path() / "model.qc";
+  ASSERT_NO_FATAL_FAILURE(compile(model, "int8", "host", artifact, {"--context=16"}));
+  ProcessResult inspected = runProcess({builtProgram("quantc"), "inspect", artifact.string()});
+  ASSERT_EQ(inspected.exitCode, 0) << inspected.err;
+  for (const char* kernel : {"qc_top_k_count4_k2_normalize1", "_experts4_", "qc_combine_k2"})
+    EXPECT_EQ(inspected.out.find(kernel) != std::string::npos, GetParam() == kWholeTiles) << kernel;
+}
+
+INSTANTIATE_TEST_SUITE_P(Inner, TracedMixture, testing::Values(kWholeTiles, kPartsOfTiles));
 
 }  // namespace

@@ -34,6 +34,21 @@ func.func @fused_projection_becomes_one_linear_per_slice(%x: tensor<1x?x4xf32, #
   return %2, %3 : tensor<1x?x2xf32, #two>, tensor<1x?x4xf32, #rows>
 }
 
+// Also where the slices are taken of rows without the batch.
+// CHECK-LABEL: func.func @slices_behind_a_reshape
+// CHECK-DAG: tfm.weight #tfm.sliced<#tfm.permuted<#tfm.stored<0, "w", tensor<4x6xf32>>, [1, 0]>, 0, 0, 2>
+// CHECK-DAG: tfm.weight #tfm.sliced<#tfm.permuted<#tfm.stored<0, "w", tensor<4x6xf32>>, [1, 0]>, 0, 2, 6>
+// CHECK-NOT: tfm.slice
+#flattwo = affine_map<()[s0, s1, s2] -> (s0, 2)>
+func.func @slices_behind_a_reshape(%x: tensor<1x?x4xf32, #rows>) -> (tensor<?x2xf32, #flattwo>, tensor<?x4xf32, #flat>) {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x6xf32>> -> tensor<4x6xf32>
+  %0 = tfm.matmul %x, %w : (tensor<1x?x4xf32, #rows>, tensor<4x6xf32>) -> tensor<1x?x6xf32, #wide>
+  %1 = tfm.reshape %0 : (tensor<1x?x6xf32, #wide>) -> tensor<?x6xf32, #flatwide>
+  %2 = tfm.slice %1 {axis = 1 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<?x6xf32, #flatwide>) -> tensor<?x2xf32, #flattwo>
+  %3 = tfm.slice %1 {axis = 1 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<?x6xf32, #flatwide>) -> tensor<?x4xf32, #flat>
+  return %2, %3 : tensor<?x2xf32, #flattwo>, tensor<?x4xf32, #flat>
+}
+
 // CHECK-LABEL: func.func @what_is_used_whole_is_not_split
 // CHECK: tfm.linear
 // CHECK-NOT: tfm.linear

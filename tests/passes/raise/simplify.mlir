@@ -101,3 +101,22 @@ func.func @channels_first_move_down(%x: tensor<1x4x6x8xf32>, %time: tensor<1x8xf
   %7 = tfm.transpose %6 [0, 2, 1] : (tensor<1x16x48xf32>) -> tensor<1x48x16xf32>
   return %7 : tensor<1x48x16xf32>
 }
+
+// CHECK-LABEL: func.func @matrix_of_several
+// CHECK: tfm.weight #tfm.reshaped<#tfm.sliced<#tfm.stored<0, "w", tensor<4x2x3xf32>>, 0, 3, 4>, [2, 3]>
+// CHECK-NEXT: return
+func.func @matrix_of_several() -> tensor<2x3xf32> {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x2x3xf32>> -> tensor<4x2x3xf32>
+  %last = tfm.constant dense<-1> : tensor<i64> -> tensor<i64>
+  %0 = tfm.gather %w, %last {axis = 0 : i64} : (tensor<4x2x3xf32>, tensor<i64>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
+// CHECK-LABEL: func.func @matrix_that_there_is_not
+// CHECK: tfm.gather
+func.func @matrix_that_there_is_not() -> tensor<2x3xf32> {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<4x2x3xf32>> -> tensor<4x2x3xf32>
+  %beyond = tfm.constant dense<4> : tensor<i64> -> tensor<i64>
+  %0 = tfm.gather %w, %beyond {axis = 0 : i64} : (tensor<4x2x3xf32>, tensor<i64>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}

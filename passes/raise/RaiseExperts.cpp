@@ -1,0 +1,167 @@
+// Mixtures whose every expert is computed for every position and weighted with 0 where its router did not choose it.
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/raise/Evaluation.h"
+#include "passes/raise/ExpertGates.h"
+#include "passes/raise/ExpertStack.h"
+#include "passes/raise/Matching.h"
+#include "passes/raise/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace quantc {
+#define GEN_PASS_DEF_RAISEEXPERTSPASS
+#include "passes/raise/Passes.h.inc"
+
+using namespace mlir;
+using namespace raise;
+using tfm::BinaryKind;
+
+namespace {
+
+constexpr size_t kMostTerms = 4096;
+
+/// What a value is the sum of. `s + u where a condition holds, else s` adds `u` under that condition.
+void collectTerms(Value value, SmallVectorImpl<Term>& terms) {
+  SmallVector<Term> pending{{{}, value}};
+  for (size_t steps = 0; !pending.empty(); ++steps) {
+    if (steps == 2 * kMostTerms)  // of a sum that is added to itself again and again
+      return terms.clear();
+    Term next = pending.pop_back_val();
+    auto sum = next.condition ? tfm::BinaryOp() : binaryOf(next.value, BinaryKind::add);
+    if (sum && sum.getLhs().getType() == sum.getType() && sum.getRhs().getType() == sum.getType()) {
+      pending.push_back({{}, sum.getRhs()});
+      pending.push_back({{}, sum.getLhs()});
+      continue;
+    }
+    auto select = next.condition ? tfm::SelectOp() : next.value.getDefiningOp<tfm::SelectOp>();
+    auto more = select ? binaryOf(select.getLhs(), BinaryKind::add) : tfm::BinaryOp();
+    if (more && more.getType() == select.getType() && select.getRhs().getType() == select.getType()) {
+      auto orders = bothOrders(more);
+      const auto* order = llvm::find_if(orders, [&](const OperandPair& pair) { return pair.first == select.getRhs(); });
+      if (order != orders.end() && order->second.getType() == select.getType()) {
+        pending.push_back({select.getCondition(), order->second});
+        pending.push_back({{}, order->first});
+        continue;
+      }
+    }
+    terms.push_back(next);
+  }
+}
+
+/// A router's experts in a sum.
+struct Mixture {
+  SmallVector<GatedTerm> terms;
+  SmallVector<tfm::LinearOp> products;
+};
+
+class Raiser {
+public:
+  Raiser(MLIRContext* context, int64_t longest) : gates_(context), longest_(longest) {}
+
+  /// Replaces the first sums that hold all experts of a mixture.
+  void run(func::FuncOp function) {
+    for (Operation& op : llvm::make_early_inc_range(function.getBody().front()))
+      if (isa<tfm::BinaryOp, tfm::SelectOp>(op) && typeOf(op.getResult(0)).getElementType().isF32())
+        visit(op.getResult(0));
+    for (Operation& op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+      if (changed_ && isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+private:
+  const std::optional<GatedTerm>& gatedTerm(const Term& term) {
+    auto [entry, isNew] = gated_.try_emplace({term.condition, term.value});
+    if (isNew)
+      entry->second = gates_.match(term);
+    return entry->second;
+  }
+
+  void visit(Value sum) {
+    SmallVector<Term> terms;
+    collectTerms(sum, terms);
+    llvm::MapVector<Value, Mixture> mixtures;
+    for (const Term& term : terms) {
+      const std::optional<GatedTerm>& gated = gatedTerm(term);
+      if (!gated)
+        continue;
+      Mixture& mixture = mixtures[gated->router];
+      mixture.terms.push_back(*gated);
+      if (!llvm::is_contained(mixture.products, gated->product))
+        mixture.products.push_back(gated->product);
+    }
+    for (auto& [router, mixture] : mixtures) {
+      SmallVector<Value> gates = llvm::to_vector(llvm::map_range(mixture.terms, [](const GatedTerm& term) { return term.factored; }));
+      if (static_cast<int64_t>(mixture.products.size()) != typeOf(router).getShape().back() || tried_[router] == gates)
+        continue;
+      tried_[router] = gates;
+      auto routing = ExpertGates::routingOf(mixture.terms, mixture.products, longest_);
+      Value combined = routing ? combine(sum, router, mixture, *routing) : Value();
+      if (!combined)
+        continue;
+      OpBuilder builder(sum.getContext());
+      builder.setInsertionPointAfterValue(combined);
+      for (const Term& term : terms)
+        if (const auto& gated = gatedTerm(term); !gated || gated->router != router)
+          combined = plus(builder, term, combined);
+      sum.replaceAllUsesWith(combined);
+      return;
+    }
+  }
+
+  /// What the mixture gives, in the type of the sum; null where its experts are not alike.
+  Value combine(Value sum, Value router, const Mixture& mixture, const Routing& routing) {
+    OpBuilder builder(sum.getContext());
+    builder.setInsertionPointAfter(sum.getDefiningOp());
+    SmallVector<Value> experts(mixture.products.size());
+    for (auto [product, column] : llvm::zip(mixture.products, routing.columns))
+      experts[column] = Value(product->getResult(0));
+    SmallVector<AffineExpr> rows = tfm::dimsOf(typeOf(experts[0])), scores = rows;
+    scores.back() = builder.getAffineConstantExpr(static_cast<int64_t>(experts.size()));
+    SmallVector<AffineExpr> had = tfm::dimsOf(typeOf(router)), result = tfm::dimsOf(typeOf(sum));
+    AffineExpr count = tfm::productOf(ArrayRef(rows).drop_back(), sum.getContext());
+    if (!count || tfm::productOf(ArrayRef(had).drop_back(), sum.getContext()) != count || result.empty() || result.back() != rows.back() ||
+        tfm::productOf(ArrayRef(result).drop_back(), sum.getContext()) != count)
+      return {};
+    changed_ = true;
+    Location loc = router.getLoc();
+    RankedTensorType scoresType = tfm::makeTensorType(scores, builder.getF32Type()), values = withLastDim(scoresType, routing.k);
+    Value input = makeReshape(builder, loc, router, scoresType);
+    auto choice = builder.create<tfm::TopKOp>(loc, values, tfm::withElement(values, builder.getI32Type()), input,
+                                              builder.getI64IntegerAttr(routing.k), builder.getBoolAttr(routing.normalize));
+    Value each = stackedExperts(builder, experts, choice.getIndices());
+    if (!each)
+      return {};
+    Value combined =
+        builder.create<tfm::CombineOp>(sum.getLoc(), tfm::makeTensorType(rows, builder.getF32Type()), each, choice.getValues());
+    return makeReshape(builder, sum.getLoc(), combined, typeOf(sum));
+  }
+
+  static Value plus(OpBuilder& builder, const Term& term, Value sum) {
+    Location loc = term.value.getLoc();
+    Value value = term.value;
+    if (term.condition) {
+      auto scalar = RankedTensorType::get({}, builder.getF32Type());
+      Value zero = builder.create<tfm::ConstantOp>(loc, scalar, DenseElementsAttr::get(scalar, 0.0f));
+      value = builder.create<tfm::SelectOp>(loc, sum.getType(), term.condition, value, zero);
+    }
+    return builder.create<tfm::BinaryOp>(loc, sum.getType(), BinaryKind::add, value, sum);
+  }
+
+  ExpertGates gates_;
+  int64_t longest_;
+  bool changed_ = false;
+  llvm::DenseMap<std::pair<Value, Value>, std::optional<GatedTerm>> gated_;
+  llvm::DenseMap<Value, SmallVector<Value>> tried_;  // gates of a router that are not those of a mixture
+};
+
+struct RaiseExpertsPass : impl::RaiseExpertsPassBase<RaiseExpertsPass> {
+  void runOnOperation() override {
+    const int64_t longest = Evaluator(getOperation()).context();
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (!function.isExternal())
+        Raiser(&getContext(), longest).run(function);
+  }
+};
+
+}  // namespace
+}  // namespace quantc
