@@ -45,23 +45,38 @@ Value routerOf(ArrayRef<Value> gates) {
 
 using Rows = std::vector<std::vector<double>>;
 
-/// Scores in which every expert is the best at least once, several share a place, or most are hopeless.
-Rows sampleScores(int64_t experts) {
-  std::mt19937 random(1);
-  auto uniform = [&] { return static_cast<double>(random() >> 8) / (1 << 24); };
-  Rows rows;
-  for (int64_t i = 0; i < experts; ++i) {
-    rows.emplace_back();
-    for (int64_t j = 0; j < experts; ++j)
-      rows.back().push_back(static_cast<float>(uniform() * 4 + (i == j ? 4 : 0)));
+/// Rows of scores to look at a choice with; the first has no two alike.
+class Samples {
+public:
+  explicit Samples(int64_t experts) : experts_(experts) {
+    add([&](int64_t) { return static_cast<float>(uniform() * 4); });
   }
-  for (int64_t i = 0; i < kTiedRows; ++i) {
-    rows.emplace_back();
-    for (int64_t j = 0; j < experts; ++j)
-      rows.back().push_back(i == 0 ? 0.5 : i < 4 ? static_cast<float>(uniform() * 40 - 20) : 0.5 * std::floor(uniform() * 4));
+
+  /// Scores in which each expert is among the best k once, others in which several share a place, or most are hopeless.
+  void addForChoiceOf(int64_t k) {
+    for (int64_t begin = 0; begin < experts_; begin += k)
+      add([&](int64_t expert) { return static_cast<float>(uniform() * 4 + (expert >= begin && expert < begin + k ? 4 : 0)); });
+    add([](int64_t) { return 0.5; });
+    for (int64_t i = 0; i < kTiedRows; ++i)
+      add([&](int64_t) { return 0.5 * std::floor(uniform() * 4); });
+    for (int64_t i = 0; i < 3; ++i)
+      add([&](int64_t) { return static_cast<float>(uniform() * 40 - 20); });
   }
-  return rows;
-}
+
+  const Rows& rows() const { return rows_; }
+
+private:
+  double uniform() { return static_cast<double>(random_() >> 8) / (1 << 24); }
+  void add(llvm::function_ref<double(int64_t)> score) {
+    rows_.emplace_back();
+    for (int64_t expert = 0; expert < experts_; ++expert)
+      rows_.back().push_back(score(expert));
+  }
+
+  int64_t experts_;
+  std::mt19937 random_{1};
+  Rows rows_;
+};
 
 /// The factors of all experts: 0 for those that are not chosen.
 std::vector<double> expectedFactors(const std::vector<double>& scores, int64_t k, bool normalize) {
@@ -226,16 +241,10 @@ std::optional<Routing> ExpertGates::routingOf(ArrayRef<GatedTerm> terms, ArrayRe
   const int64_t experts = typeOf(terms[0].router).getShape().back();
   if (static_cast<int64_t>(products.size()) != experts || experts * (experts + kTiedRows) > kMostScores)
     return std::nullopt;
-  const Rows samples = sampleScores(experts);
+  Samples samples(experts);
   Factors factors{Rows(products.size()), {}};
-  // Choosing compares all experts with all others.
-  const int64_t positions = std::max<int64_t>(1, std::min({longest, kMostPositions, kMostPairs / (experts * experts)}));
-  while (factors.samples.size() < samples.size())
-    if (!addFactors(terms, products, samples, factors.samples.size(), positions, factors))
-      return std::nullopt;
-  if (!addFactors(terms, products, samples, 0, 1, factors))  // as text is generated
+  if (!addFactors(terms, products, samples.rows(), 0, 1, factors))  // one position, as text is generated
     return std::nullopt;
-  // Of the first row no two shares are alike, and none is 0.
   Routing routing{0, false, {}};
   double sum = 0;
   for (const std::vector<double>& each : factors.of) {
@@ -245,8 +254,14 @@ std::optional<Routing> ExpertGates::routingOf(ArrayRef<GatedTerm> terms, ArrayRe
   if (routing.k < 1 || routing.k >= experts)
     return std::nullopt;
   routing.normalize = std::fabs(sum - 1) < 1e-5;
+  samples.addForChoiceOf(routing.k);
+  // Choosing compares all experts with all others.
+  const int64_t positions = std::max<int64_t>(1, std::min({longest, kMostPositions, kMostPairs / (experts * experts)}));
+  for (size_t had = factors.samples.size(); factors.samples.size() - had < samples.rows().size();)
+    if (!addFactors(terms, products, samples.rows(), factors.samples.size() - had, positions, factors))
+      return std::nullopt;
   Rows expected;
-  for (const std::vector<double>& sample : samples)
+  for (const std::vector<double>& sample : samples.rows())
     expected.push_back(expectedFactors(sample, routing.k, routing.normalize));
   for (const std::vector<double>& each : factors.of) {
     int64_t column = 0;

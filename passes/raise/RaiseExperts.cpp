@@ -20,31 +20,35 @@ namespace {
 
 constexpr size_t kMostTerms = 4096;
 
-/// What a value is the sum of. `s + u where a condition holds, else s` adds `u` under that condition.
+/// The sum behind a value as what was summed before and what was added, or nothing where it is no such sum. `s + u where a condition holds, else s` adds `u` under
+/// that condition.
+SmallVector<Term, 2> partsOf(Value value) {
+  auto sum = binaryOf(value, BinaryKind::add);
+  auto select = value.getDefiningOp<tfm::SelectOp>();
+  if (select && select.getRhs().getType() == select.getType())
+    sum = binaryOf(select.getLhs(), BinaryKind::add);
+  if (!sum || sum.getType() != value.getType() || sum.getLhs().getType() != sum.getType() || sum.getRhs().getType() != sum.getType())
+    return {};
+  if (!select)
+    return {{{}, sum.getLhs()}, {{}, sum.getRhs()}};
+  for (auto [before, added] : bothOrders(sum))
+    if (before == select.getRhs())
+      return {{{}, before}, {select.getCondition(), added}};
+  return {};
+}
+
+/// What a value is the sum of.
 void collectTerms(Value value, SmallVectorImpl<Term>& terms) {
   SmallVector<Term> pending{{{}, value}};
   for (size_t steps = 0; !pending.empty(); ++steps) {
     if (steps == 2 * kMostTerms)  // of a sum that is added to itself again and again
       return terms.clear();
     Term next = pending.pop_back_val();
-    auto sum = next.condition ? tfm::BinaryOp() : binaryOf(next.value, BinaryKind::add);
-    if (sum && sum.getLhs().getType() == sum.getType() && sum.getRhs().getType() == sum.getType()) {
-      pending.push_back({{}, sum.getRhs()});
-      pending.push_back({{}, sum.getLhs()});
-      continue;
-    }
-    auto select = next.condition ? tfm::SelectOp() : next.value.getDefiningOp<tfm::SelectOp>();
-    auto more = select ? binaryOf(select.getLhs(), BinaryKind::add) : tfm::BinaryOp();
-    if (more && more.getType() == select.getType() && select.getRhs().getType() == select.getType()) {
-      auto orders = bothOrders(more);
-      const auto* order = llvm::find_if(orders, [&](const OperandPair& pair) { return pair.first == select.getRhs(); });
-      if (order != orders.end() && order->second.getType() == select.getType()) {
-        pending.push_back({select.getCondition(), order->second});
-        pending.push_back({{}, order->first});
-        continue;
-      }
-    }
-    terms.push_back(next);
+    SmallVector<Term, 2> parts = next.condition ? SmallVector<Term, 2>() : partsOf(next.value);
+    if (parts.empty())
+      terms.push_back(next);
+    else
+      pending.append(parts.rbegin(), parts.rend());
   }
 }
 
@@ -76,7 +80,27 @@ private:
     return entry->second;
   }
 
+  /// Whether what uses the sum adds more to it that has the router of what was added last.
+  bool goesOn(Value sum) {
+    auto routersOf = [&](Value value) {
+      SmallVector<Value, 2> routers;
+      for (const Term& part : partsOf(value))
+        if (part.value != sum && gatedTerm(part))
+          routers.push_back(gatedTerm(part)->router);
+      return routers;
+    };
+    const SmallVector<Value, 2> own = routersOf(sum);
+    return llvm::any_of(sum.getUsers(), [&](Operation* user) {
+      if (auto select = dyn_cast<tfm::SelectOp>(user); select && select.getLhs() == sum)
+        return !partsOf(select).empty();  // the sum where the condition holds
+      return user->getNumResults() == 1 &&
+             llvm::any_of(routersOf(user->getResult(0)), [&](Value router) { return llvm::is_contained(own, router); });
+    });
+  }
+
   void visit(Value sum) {
+    if (goesOn(sum))
+      return;
     SmallVector<Term> terms;
     collectTerms(sum, terms);
     llvm::MapVector<Value, Mixture> mixtures;
