@@ -189,8 +189,11 @@ LogicalResult WeightOp::verify() {
   RankedTensorType type = typeOfWeight(getExpr());
   if (!type)
     return emitOpError("has an expression that does not fit together");
-  if (type != getResult().getType())
-    return emitOpError("has type ") << getResult().getType() << ", its expression gives " << type;
+  // Floats may become float32 as they are read.
+  RankedTensorType result = ranked(getResult());
+  const bool widens = isa<FloatType>(type.getElementType()) && result.getElementType().isF32();
+  if ((widens ? withElement(type, result.getElementType()) : type) != result)
+    return emitOpError("has type ") << result << ", its expression gives " << type;
   return success();
 }
 

@@ -93,7 +93,10 @@ Attribute reshaped(Attribute expr, ArrayRef<int64_t> shape) {
 }
 
 Value createWeight(OpBuilder& builder, Location loc, Attribute expr) {
-  return builder.create<tfm::WeightOp>(loc, tfm::typeOfWeight(expr), expr);
+  RankedTensorType type = tfm::typeOfWeight(expr);
+  if (isa<FloatType>(type.getElementType()))
+    type = tfm::withElement(type, builder.getF32Type());
+  return builder.create<tfm::WeightOp>(loc, type, expr);
 }
 
 std::optional<int64_t> initialOf(Value value) {

@@ -21,6 +21,7 @@ mlir::Attribute vectorExprOf(mlir::Value value, int64_t n);
 
 mlir::Attribute permuted(mlir::Attribute expr, llvm::ArrayRef<int64_t> order);
 mlir::Attribute reshaped(mlir::Attribute expr, llvm::ArrayRef<int64_t> shape);
+/// Floats of whatever type become float32 as they are read.
 mlir::Value createWeight(mlir::OpBuilder& builder, mlir::Location loc, mlir::Attribute expr);
 
 /// The value of an argument's elements unless the caller sets them (tfm::kInitialAttribute); nullopt for any other value.

@@ -7,6 +7,17 @@ class RaisePass<string argument> : Pass<argument, "::mlir::ModuleOp"> {
   let dependentDialects = ["::quantc::tfm::TfmDialect"];
 }
 
+def WidenFloatsPass : RaisePass<"widen-floats"> {
+  let summary = "float16, bfloat16 and float64 are computed in float32";
+  let description = [{
+    Every tensor of floats becomes float32, constants with their values. Weights keep the type that the file stores them in within their expressions:
+    they convert as they are read. What a graph rounds to float16 on the way is not rounded.
+
+        %1 = tfm.cast %x : (tensor<4xf32>) -> tensor<4xf16>          %1 = tfm.cast %x : (tensor<4xf32>) -> tensor<4xf32>
+        %2 = tfm.unary exp %1 : (tensor<4xf16>) -> tensor<4xf16>  =>  %2 = tfm.unary exp %1 : (tensor<4xf32>) -> tensor<4xf32>
+  }];
+}
+
 def SimplifyPass : RaisePass<"simplify"> {
   let summary = "drop what changes nothing, fold constants, move reshapes out of the way";
   let description = [{

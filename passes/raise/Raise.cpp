@@ -5,6 +5,7 @@
 namespace quantc {
 
 void buildRaisePipeline(mlir::OpPassManager& manager) {
+  manager.addPass(createWidenFloatsPass());
   manager.addPass(createSimplifyPass());
   // Within a row, then what knows about positions.
   manager.addPass(createRaiseNormPass());

@@ -15,11 +15,8 @@ namespace {
 struct MatmulToLinear : OpRewritePattern<tfm::MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::MatmulOp op, PatternRewriter& rewriter) const override {
-    Value weight = op.getRhs();
-    if (auto cast = weight.getDefiningOp<tfm::CastOp>(); cast && isa<FloatType>(typeOf(cast.getOperand()).getElementType()))
-      weight = cast.getOperand();  // weights convert as they are read
-    Attribute expr = weightExprOf(weight);
-    RankedTensorType weightType = typeOf(weight);
+    Attribute expr = weightExprOf(op.getRhs());
+    RankedTensorType weightType = typeOf(op.getRhs());
     if (!expr || weightType.getRank() != 2)
       return rewriter.notifyMatchFailure(op, "right operand is not a weight [in, out]");
     if (weightExprOf(op.getLhs()))
@@ -29,14 +26,8 @@ struct MatmulToLinear : OpRewritePattern<tfm::MatmulOp> {
     auto reshape = input.getDefiningOp<tfm::ReshapeOp>();
     if (reshape && typeOf(reshape.getOperand()).getRank() > 0 && typeOf(reshape.getOperand()).getShape().back() == weightType.getDimSize(0))
       input = reshape.getOperand();
-    // Products of float16 are summed in float32 and rounded once.
-    Type element = typeOf(op).getElementType();
-    if (isa<FloatType>(element) && !element.isF32())
-      input = rewriter.create<tfm::CastOp>(op.getLoc(), tfm::withElement(typeOf(input), rewriter.getF32Type()), input);
     Value linear = rewriter.create<tfm::LinearOp>(op.getLoc(), withLastDim(typeOf(input), weightType.getDimSize(1)), input,
                                                   createWeight(rewriter, op.getLoc(), permuted(expr, {1, 0})));
-    if (typeOf(linear).getElementType() != element)
-      linear = rewriter.create<tfm::CastOp>(op.getLoc(), tfm::withElement(typeOf(linear), element), linear);
     rewriter.replaceOp(op, makeReshape(rewriter, op.getLoc(), linear, typeOf(op)));
     return success();
   }
