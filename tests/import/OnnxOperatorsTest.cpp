@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "compiler/import/Warnings.h"
 #include "tests/import/OnnxOperatorFixture.h"
 
 namespace quantc {
@@ -72,6 +73,18 @@ TEST_F(OnnxOperators, SliceBackwards) {
   tfm::Array y = evaluate(builder, "Slice", {"x", "begin", "end", "axes", "steps"});
   EXPECT_THAT(y.shape, ElementsAre(2, 2));
   EXPECT_THAT(y.values, ElementsAre(8, 6, 3, 1));
+}
+
+/// As the last token is taken for a search.
+TEST_F(OnnxOperators, SliceOfTheLastBackwards) {
+  OnnxBuilder builder;
+  builder.ints("begin", {-1});
+  builder.ints("end", {-2});
+  builder.ints("axes", {1});
+  builder.ints("steps", {-1});
+  tfm::Array y = evaluate(builder, "Slice", {"input_ids", "begin", "end", "axes", "steps"});
+  EXPECT_THAT(y.shape, ElementsAre(1, 1));
+  EXPECT_THAT(y.values, ElementsAre(1));
 }
 
 /// As PyTorch writes pads: pairs from the last dimension on, put in ONNX's order.
@@ -428,6 +441,15 @@ TEST_F(OnnxOperators, DropoutDropsNothing) {
   builder.output("mask");
   EXPECT_THAT(evaluate(builder).values, ElementsAre(1, 2));
   EXPECT_THAT(result(1).values, ElementsAre(1, 1));
+}
+
+TEST_F(OnnxOperators, DropoutInTrainingDropsNothingAndSaysSo) {
+  OnnxBuilder builder;
+  give(builder, {"2"}, {1, 2});
+  builder.floats("ratio", {}, {0.5});
+  builder.initializer("training", onnx::TensorProto::BOOL, {}).set_raw_data(std::string(1, 1));
+  EXPECT_THAT(evaluate(builder, "Dropout", {"x", "ratio", "training"}).values, ElementsAre(1, 2));
+  EXPECT_THAT(takeWarnings(*module_), ElementsAre(testing::HasSubstr("Dropout may be in training mode, but nothing is dropped")));
 }
 
 TEST_F(OnnxOperators, GeluInItsForms) {

@@ -118,7 +118,7 @@ private:
 class GraphImporter {
 public:
   /// Builds at the builder's insertion point. `model` outlives the importer.
-  GraphImporter(mlir::OpBuilder builder, const OnnxModel& model) : GraphImporter(builder, model, model.proto.graph(), "", 0) {}
+  GraphImporter(mlir::OpBuilder builder, const OnnxModel& model) : GraphImporter(builder, model, model.proto.graph(), model.scope, 0) {}
   /// A graph within the model's, whose tensors have `scope` before their names in the file, which is number `file` of the module's.
   GraphImporter(mlir::OpBuilder builder, const OnnxModel& model, const onnx::GraphProto& graph, const std::string& scope, unsigned file)
       : builder_(builder), model_(model), graph_(graph), scope_(scope), file_(file) {}

@@ -189,6 +189,11 @@ void importSlice(Node& node) {
       value = taken(node, value ? value : node.value(0), axis, places);
       continue;
     }
+    // Backwards from the last place, so few that one is taken.
+    if (steps[i] < 0 && from == -1 && to && *to < -1 && *to + 1 >= steps[i]) {
+      value = slice(node, value ? value : node.value(0), axis, sliceEnd(node, (*begins)[i], extent), constantExpr(1, node.context()), 1);
+      continue;
+    }
     if (steps[i] <= 0)
       node.fail("has step " + std::to_string(steps[i]) +
                 " along a dimension or between ends that are not constant; export the model without it");

@@ -20,7 +20,7 @@ public:
 
   std::vector<Input> read() {
     for (const onnx::ValueInfoProto& input : model_.proto.graph().input())
-      if (!model_.weights->find(input.name()))  // old models list initializers too
+      if (!model_.stored(input.name()))  // old models list initializers too
         inputs_.push_back(&input);
     checkSizes();
     const onnx::ValueInfoProto* ids = findIds();

@@ -1,8 +1,10 @@
 #include "compiler/import/onnx/OnnxImport.h"
 
+#include "compiler/import/Warnings.h"
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/import/onnx/Inputs.h"
 #include "compiler/import/onnx/JointGraph.h"
+#include "compiler/import/onnx/SearchGraph.h"
 #include "compiler/support/Error.h"
 #include "compiler/support/Json.h"
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -213,8 +215,11 @@ OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, 
 
 OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::path& file, const ImportOptions& options) {
   OnnxModel model = readOnnxModel(file);
+  const std::optional<std::string> warning = takeDecoder(model);
   OwningOpRef<ModuleOp> module = holdsEncoderToo(model) ? importJointGraph(context, model, options) : importGraph(context, model, options);
   ModuleOp result = *module;
+  if (warning)
+    addWarning(result, *warning);
   Builder builder(&context);
   result->setAttr("tfm.name", builder.getStringAttr(nameOf(file)));
   result->setAttr("tfm.files", builder.getStrArrayAttr({file.string()}));

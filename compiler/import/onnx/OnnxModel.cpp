@@ -56,6 +56,11 @@ int64_t opsetOf(const OnnxModel& model) {
 
 }  // namespace
 
+const StoredTensor* OnnxModel::stored(const std::string& name) const {
+  const StoredTensor* own = scope.empty() ? nullptr : weights->find(scope + name);
+  return own ? own : weights->find(name);
+}
+
 OnnxModel readOnnxModel(const std::filesystem::path& path) {
   OnnxModel model{path, {}, nullptr, 0};
   model.weights = openOnnxFile(path, &model.unread);

@@ -18,6 +18,10 @@ struct OnnxModel {
   std::unique_ptr<WeightFile> weights;             // initializers and tensors of Constant nodes
   int64_t opset = 0;                               // of the default domain
   std::map<std::string, std::string> unread = {};  // types of tensors that `weights` lacks because they are not read
+  std::string scope = {};                          // before names of the graph's own tensors in `weights`, where it lay within another
+
+  /// What the file stores for the graph, or for the one it lay within; nullptr where it stores none of that name.
+  const StoredTensor* stored(const std::string& name) const;
 };
 
 /// Throws UserError for what is not an ONNX model of opset 11 to 21.

@@ -31,7 +31,7 @@ Location locOf(OpBuilder& builder, const onnx::ValueInfoProto& input) { return N
 SmallVector<const onnx::ValueInfoProto*> inputsOf(const OnnxModel& model) {
   SmallVector<const onnx::ValueInfoProto*> inputs;
   for (const onnx::ValueInfoProto& input : model.proto.graph().input())
-    if (!model.weights->find(input.name()))  // old models list initializers too
+    if (!model.stored(input.name()))  // old models list initializers too
       inputs.push_back(&input);
   return inputs;
 }
