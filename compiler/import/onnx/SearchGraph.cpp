@@ -32,10 +32,13 @@ std::string addNumber(onnx::GraphProto& graph, const std::string& name, int64_t 
   return name;
 }
 
-/// The first output becomes its first `count` columns.
+/// The first output becomes its first `count` columns, by the same name.
 void keepColumns(onnx::GraphProto& graph, int64_t count) {
-  onnx::ValueInfoProto& logits = *graph.mutable_output(0);
-  const std::string all = logits.name(), kept = all + "/vocabulary";
+  const std::string kept = graph.output(0).name(), all = kept + "/all";
+  for (onnx::NodeProto& node : *graph.mutable_node())
+    for (std::string& output : *node.mutable_output())
+      if (output == kept)
+        output = all;
   const std::string begin = addNumber(graph, kept + "/begin", 0), end = addNumber(graph, kept + "/end", count),
                     axis = addNumber(graph, kept + "/axis", kVocabularyAxis);
   onnx::NodeProto& slice = *graph.add_node();
@@ -43,7 +46,6 @@ void keepColumns(onnx::GraphProto& graph, int64_t count) {
   for (const std::string& input : {all, begin, end, axis})
     slice.add_input(input);
   slice.add_output(kept);
-  logits.set_name(kept);
 }
 
 }  // namespace
