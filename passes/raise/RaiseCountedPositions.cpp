@@ -57,7 +57,8 @@ Evaluator::Given tokensOf(const PaddingTest& test, tfm::StepSize step, Padding p
   Evaluator::Given given{test.ids, {}};
   const double token = test.padding == 0 ? 1 : 0;
   for (int64_t i = 0; i < step.sequence; ++i)
-    given.elements.push_back(padding == Padding::all || (padding == Padding::odd && i % 2 == 1) ? static_cast<double>(test.padding) : token);
+    given.elements.push_back(padding == Padding::all || (padding == Padding::odd && i % 2 == 1) ? static_cast<double>(test.padding)
+                                                                                                : token);
   return given;
 }
 
@@ -122,11 +123,9 @@ struct RaiseCountedPositionsPass : impl::RaiseCountedPositionsPassBase<RaiseCoun
     Attribute sliced = tfm::SlicedAttr::get(&getContext(), table, 0, *padding, *padding + 1);
     RankedTensorType rowType = tfm::makeTensorType(row, typeOf(embed).getElementType());
     Value ofPadding = createWeight(builder, embed.getLoc(), reshaped(sliced, rowType.getShape()));
-    Value isPadding =
-        makeReshape(builder, embed.getLoc(), test->equal, tfm::makeTensorType(places, typeOf(test->equal).getElementType()));
+    Value isPadding = makeReshape(builder, embed.getLoc(), test->equal, tfm::makeTensorType(places, typeOf(test->equal).getElementType()));
     Value positions = createPositionRows(builder, embed, table, *offset);
-    embed.replaceAllUsesWith(
-        builder.create<tfm::SelectOp>(embed.getLoc(), embed.getType(), isPadding, ofPadding, positions).getResult());
+    embed.replaceAllUsesWith(builder.create<tfm::SelectOp>(embed.getLoc(), embed.getType(), isPadding, ofPadding, positions).getResult());
     embed.erase();
   }
 
