@@ -27,8 +27,9 @@ std::vector<float> numbers(size_t count, uint32_t seed, float most = 1) {
 
 class FixedEncoder : public testing::Test {
 protected:
-  const std::vector<float> kernel_ = numbers(kWidth * kMels * 3, 1), table_ = numbers(kRows * kWidth, 2), words_ = numbers(kWords * kWidth, 3),
-                           key_ = numbers(kWidth * kWidth, 4, 0.2f), value_ = numbers(kWidth * kWidth, 5, 0.2f), head_ = numbers(kWidth * kWords, 6),
+  const std::vector<float> kernel_ = numbers(kWidth * kMels * 3, 1), table_ = numbers(kRows * kWidth, 2),
+                           words_ = numbers(kWords * kWidth, 3), key_ = numbers(kWidth * kWidth, 4, 0.2f),
+                           value_ = numbers(kWidth * kWidth, 5, 0.2f), head_ = numbers(kWidth * kWords, 6),
                            features_ = numbers(kMels * kFrames, 7);
 
   /// A convolution with stride 2 and padding 1, then a row for each position is added.
