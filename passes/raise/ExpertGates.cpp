@@ -15,7 +15,7 @@ using tfm::BinaryKind;
 namespace {
 
 constexpr int kDeepest = 64, kMostVisited = 4096;
-constexpr int64_t kMostScores = int64_t(1) << 20, kTiedRows = 16, kMostPositions = 24, kMostPairs = int64_t(1) << 21;
+constexpr int64_t kMostScores = int64_t(1) << 20, kTiedRows = 16, kMostPositions = 24, kMostExperts = 512, kMostPairs = int64_t(1) << 21;
 
 /// One factor for all of a row's columns.
 bool isPerRow(Value value) {
@@ -239,7 +239,7 @@ std::optional<GatedTerm> ExpertGates::match(const Term& term) {
 
 std::optional<Routing> ExpertGates::routingOf(ArrayRef<GatedTerm> terms, ArrayRef<tfm::LinearOp> products, int64_t longest) {
   const int64_t experts = typeOf(terms[0].router).getShape().back();
-  if (static_cast<int64_t>(products.size()) != experts || experts * (experts + kTiedRows) > kMostScores)
+  if (static_cast<int64_t>(products.size()) != experts || experts > kMostExperts)
     return std::nullopt;
   Samples samples(experts);
   Factors factors{Rows(products.size()), {}};

@@ -73,7 +73,7 @@ public:
 private:
   Value stack(const SmallVector<Value>& each) {
     Operation* op = each[0].getDefiningOp();
-    if (auto constant = scalarOf(each[0]); constant && typeOf(each[0]).getNumElements() == 1) {
+    if (auto constant = scalarOf(each[0]); constant && typeOf(each[0]).hasStaticShape() && typeOf(each[0]).getNumElements() == 1) {
       bool same = typeOf(each[0]).getElementType().isF32() && llvm::all_of(each, [&](Value value) { return scalarOf(value) == constant; });
       return same ? scalar(op->getLoc(), *constant) : Value();
     }

@@ -215,8 +215,9 @@ struct GatherOfWeight : OpRewritePattern<tfm::GatherOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tfm::GatherOp op, PatternRewriter& rewriter) const override {
     auto weight = op.getOperand().getDefiningOp<tfm::WeightOp>();
-    auto index =
-        weight && typeOf(weight).getRank() > 2 && typeOf(op.getIndices()).getNumElements() == 1 ? scalarOf(op.getIndices()) : std::nullopt;
+    RankedTensorType indices = typeOf(op.getIndices());
+    const bool single = indices.hasStaticShape() && indices.getNumElements() == 1;
+    auto index = weight && single && typeOf(weight).getRank() > 2 ? scalarOf(op.getIndices()) : std::nullopt;
     if (!index)
       return rewriter.notifyMatchFailure(op, "does not look up one known matrix of a weight");
     const int64_t axis = op.getAxis(), extent = typeOf(weight).getDimSize(axis);
