@@ -245,7 +245,7 @@ def Tfm_PatchesOp : Tfm_PureOp<"patches"> {
   let summary = "what lies under a kernel that moves over [batch, positions..., channels]: [batch, places..., kernel elements * channels]";
   let description = [{
     All attributes have one number for each dimension of positions. Element k of the kernel at place i lies over position i * stride + k * dilation - before;
-    positions outside are 0, `before` at the beginning and `after` at the end. A `tfm.linear` on them is a convolution.
+    positions outside are 0, `before` at the beginning and `after` at the end. A `tfm.linear` on them is a convolution. Positions may be of any number.
   }];
   let arguments = (ins Tfm_Tensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
                    DenseI64ArrayAttr:$before, DenseI64ArrayAttr:$after);

@@ -293,11 +293,11 @@ LogicalResult PatchesOp::verify() {
     for (int64_t number : {kernel, stride, dilation, before + 1, after + 1})
       if (number < 1 || number > kLargest)
         return emitOpError("has ") << number << " as kernel, stride, dilation or padding, expected 1 to " << kLargest;
-    auto extent = dyn_cast<AffineConstantExpr>(from[i + 1]), places = dyn_cast<AffineConstantExpr>(to[i + 1]);
-    const int64_t room = extent ? extent.getValue() + before + after - (kernel - 1) * dilation - 1 : -1;
-    if (room < 0 || !places || places.getValue() != room / stride + 1)
-      return emitOpError("has result ") << ranked(getResult()) << ", expected " << (room < 0 ? 0 : room / stride + 1)
-                                        << " places along dimension " << i + 1;
+    auto extent = dyn_cast<AffineConstantExpr>(from[i + 1]);
+    const int64_t added = before + after - (kernel - 1) * dilation - 1;
+    AffineExpr places = floorDivided(from[i + 1] + added, stride) + 1;
+    if ((extent && extent.getValue() + added < 0) || to[i + 1] != places)
+      return emitOpError("has result ") << ranked(getResult()) << ", expected " << toString(places) << " places along dimension " << i + 1;
     width = width * kernel;
   }
   if (to.front() != from.front() || to.back() != simplifyAffineExpr(width, 0, kMostSymbols))

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/fuse/ScalarRegion.h"
+#include "passes/lower/CountedIndices.h"
 #include "passes/lower/Lowering.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -59,6 +60,10 @@ LogicalResult Lowering::lowerGeneric(Operation* op) {
     views[result] = tensor;
     return success();
   };
+  if (auto gather = dyn_cast<tfm::GatherOp>(op))
+    if (auto counted = countedIndices(gather.getIndices()))
+      if (auto taken = takenAt(in[0], gather.getAxis(), *counted, in[1].extents))
+        return view(*taken);
   return llvm::TypeSwitch<Operation*, LogicalResult>(op)
       .Case([&](tfm::TransposeOp transpose) { return view(transposed(in[0], transpose.getOrder())); })
       .Case([&](tfm::BroadcastOp) { return broadcastsTo(in[0].extents, dims) ? view(broadcast(in[0], dims)) : failure(); })
@@ -69,9 +74,10 @@ LogicalResult Lowering::lowerGeneric(Operation* op) {
       .Case([&](tfm::ReshapeOp) -> LogicalResult {
         if (auto same = reshaped(in[0], dims))
           return view(*same);
-        auto strides = denseStrides(in[0].extents);
-        std::optional<StridedTensor> dense = strides ? temporary("rows", in[0].element, in[0].extents) : std::nullopt;
-        if (!dense || failed(callStrided(loc, "copy", "", nullptr, {in[0]}, *dense)))
+        // Dimensions within one whose size depends on the step can still be joined and divided.
+        std::optional<StridedTensor> dense = temporary("rows", in[0].element, in[0].extents);
+        if (!dense || (!denseStrides(in[0].extents) && !reshaped(*dense, dims)) ||
+            failed(callStrided(loc, "copy", "", nullptr, {in[0]}, *dense)))
           return failure();
         auto again = reshaped(*dense, dims);
         return again ? view(*again) : failure();

@@ -263,6 +263,9 @@ TEST_F(OnnxOperators, ConvThatDoesNotFitIsRefused) {
   EXPECT_THAT(refusal({"1", "1", "3", "3"}, {1, 1, 1, 1}, "strides", {0, 1}), HasSubstr("strides that do not fit together"));
   EXPECT_THAT(refusal({"1", "1", "3", "3"}, {1, 1, 1, 1}, "pads", {1, 1}), HasSubstr("pads that do not fit together"));
   EXPECT_THAT(refusal({"1", "1", "3", "n"}, {1, 1, 1, 1}, "strides", {1, 1}), HasSubstr("export the model with images of a fixed size"));
+  EXPECT_THAT(refusal({"1", "1", "n"}, {1, 1, 3}, "pads", {1, 0}), HasSubstr("over 3 positions of a sequence that may be shorter"));
+  EXPECT_THAT(refusal({"1", "1", "n"}, {1, 1, 3}, "pads", {1, -1}), HasSubstr("padding that does not depend on it"));
+  EXPECT_THAT(refusal({"1", "3", "n"}, {1, 1, 1}, "strides", {1}), HasSubstr("an input, groups and a kernel that do not fit together"));
   EXPECT_THAT(refusal({"1", "1", "3"}, {1, 1, 1, 1}, "strides", {1, 1}),
               HasSubstr("rank 3 with weights of rank 4, expected the same rank"));
 }

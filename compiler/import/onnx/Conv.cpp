@@ -8,9 +8,6 @@ namespace quantc::onnx_import {
 
 using namespace mlir;
 
-namespace {
-
-/// Products of every group's channels with the weights [out, channels of a group, kernel...] of its outputs.
 Value groupProducts(Node& node, const Maker& make, Value rows, Value weight, int64_t groups) {
   SmallVector<AffineExpr> dims = make.dims(rows), shape = make.dims(weight);
   int64_t out = *constantOf(shape[0]), channels = *constantOf(shape[1]), elements = *constantOf(dims.back()) / groups / channels;
@@ -25,8 +22,6 @@ Value groupProducts(Node& node, const Maker& make, Value rows, Value weight, int
   dims.back() = make.number(out);
   return make.reshape(make.transpose(make.matmul(left, right), {1, 0, 2}), dims);
 }
-
-}  // namespace
 
 void importConv(Node& node) {
   Maker make(node);

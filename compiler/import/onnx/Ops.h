@@ -64,7 +64,7 @@ void importCastLike(Node& node);
 void importClip(Node& node);
 void importConcat(Node& node);
 void importConv(Node& node);
-/// A convolution along one dimension of any length, without groups and dilations; `isAlongSequence` says whether it is one.
+/// A convolution along one dimension of any length; `isAlongSequence` says whether it is one, whose padding does not depend on the length.
 void importConv1d(Node& node);
 bool isAlongSequence(Node& node);
 void importConstant(Node& node);

@@ -1,6 +1,7 @@
 // Convolutions along a sequence, and norms over all of it. ONNX has channels before positions, [1, channels, n]; tfm has rows of channels.
 #include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
+#include "compiler/import/onnx/Windows.h"
 #include "dialects/tfm/Quotient.h"
 
 namespace quantc::onnx_import {
@@ -9,13 +10,61 @@ using namespace mlir;
 
 namespace {
 
-constexpr const char* kExport = "; export the model without it";
+constexpr int64_t kLargest = int64_t{1} << 20;  // of a kernel's span, a stride or padding
 
-SmallVector<int64_t> attributeOr(Node& node, const char* name, ArrayRef<int64_t> absent) {
-  SmallVector<int64_t> values = node.attributeInts(name).value_or(SmallVector<int64_t>(absent));
-  if (values.size() != absent.size())
-    node.fail(std::string("has ") + std::to_string(values.size()) + " " + name + ", expected " + std::to_string(absent.size()) + kExport);
-  return values;
+/// How a kernel moves along the last dimension of [batch, channels, positions].
+struct Movement {
+  int64_t kernel = 1, stride = 1, dilation = 1, before = 0, after = 0, groups = 1;
+
+  int64_t span() const { return (kernel - 1) * dilation + 1; }
+  AffineExpr places(AffineExpr positions) const { return tfm::floorDivided(positions + (before + after - span()), stride) + 1; }
+  /// Whether what lies under the kernel are rows one behind the other, padded by less than a kernel.
+  bool isWindow() const { return groups == 1 && dilation == 1 && before < kernel && after < kernel; }
+};
+
+/// Nothing where the padding depends on the number of positions, or numbers are none that an exporter writes.
+std::optional<Movement> readMovement(Node& node, int64_t kernel) {
+  auto numbers = [&](const char* name, size_t count, int64_t absent, int64_t least) -> std::optional<SmallVector<int64_t>> {
+    SmallVector<int64_t> values = node.attributeInts(name).value_or(SmallVector<int64_t>(count, absent));
+    bool fit = values.size() == count && llvm::all_of(values, [&](int64_t value) { return value >= least && value <= kLargest; });
+    return fit ? std::optional(values) : std::nullopt;
+  };
+  auto pads = numbers("pads", 2, 0, 0), strides = numbers("strides", 1, 1, 1), dilations = numbers("dilations", 1, 1, 1);
+  if (!pads || !strides || !dilations || kernel > kLargest)
+    return std::nullopt;
+  Movement movement{kernel, (*strides)[0], (*dilations)[0], (*pads)[0], (*pads)[1], node.attribute("group", int64_t(1))};
+  if (movement.span() > kLargest)
+    return std::nullopt;
+  const onnx::AttributeProto* automatic = node.find("auto_pad");
+  const std::string mode = automatic ? automatic->s() : "NOTSET";
+  if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
+    if (movement.stride != 1)
+      return std::nullopt;
+    movement.before = (mode == "SAME_LOWER" ? movement.span() : movement.span() - 1) / 2;
+    movement.after = movement.span() - 1 - movement.before;
+  } else if (mode == "VALID") {
+    movement.before = movement.after = 0;
+  } else if (mode != "NOTSET") {
+    return std::nullopt;
+  }
+  return movement;
+}
+
+/// [batch, places, kernel * channels] of [batch, positions, channels].
+Value rowsUnder(Node& node, const Maker& make, Value rows, const Movement& movement) {
+  if (movement.span() == 1 && movement.stride == 1 && movement.before == 0 && movement.after == 0)
+    return rows;
+  SmallVector<AffineExpr> dims = make.dims(rows);
+  dims[1] = movement.places(dims[1]);
+  dims[2] = dims[2] * movement.kernel;
+  RankedTensorType type = node.tensorType(dims, make.type(rows).getElementType());
+  Builder& builder = node.builder();
+  if (movement.isWindow() && dims[0] == make.number(1))
+    return node.create<tfm::WindowsOp>(type, rows, builder.getI64IntegerAttr(movement.kernel), builder.getI64IntegerAttr(movement.stride),
+                                       builder.getI64IntegerAttr(movement.before), builder.getI64IntegerAttr(movement.after));
+  using One = ArrayRef<int64_t>;
+  return node.create<tfm::PatchesOp>(type, rows, One{movement.kernel}, One{movement.stride}, One{movement.dilation}, One{movement.before},
+                                     One{movement.after});
 }
 
 }  // namespace
@@ -24,35 +73,31 @@ bool isAlongSequence(Node& node) {
   RankedTensorType type = node.type(0), weight = node.type(1);
   if (type.getRank() != 3 || weight.getRank() != 3 || !weight.hasStaticShape() || weight.getNumElements() == 0)
     return false;
-  const onnx::AttributeProto* automatic = node.find("auto_pad");
-  bool padsItself = automatic && automatic->s() != "NOTSET" && automatic->s() != "VALID";
-  SmallVector<int64_t> pads = attributeOr(node, "pads", {0, 0}), dilations = attributeOr(node, "dilations", {1});
-  int64_t kernel = weight.getDimSize(2);
-  return node.attribute("group", int64_t(1)) == 1 && dilations[0] == 1 && !padsItself && pads[0] < kernel && pads[1] < kernel &&
-         tfm::dimsOf(type)[0] == constantExpr(1, node.context());
+  auto movement = readMovement(node, weight.getDimSize(2));
+  return movement && (type.isDynamicDim(2) || (movement->isWindow() && tfm::dimsOf(type)[0] == constantExpr(1, node.context())));
 }
 
 void importConv1d(Node& node) {
   Maker make(node);
-  RankedTensorType type = node.type(0), weight = node.type(1);
-  int64_t out = weight.getDimSize(0), channels = weight.getDimSize(1), kernel = weight.getDimSize(2);
-  SmallVector<int64_t> pads = attributeOr(node, "pads", {0, 0}), strides = attributeOr(node, "strides", {1});
-  SmallVector<AffineExpr> dims = tfm::dimsOf(type);
-  if (dims[1] != constantExpr(channels, node.context()) || strides[0] < 1 || pads[0] < 0 || pads[1] < 0)
-    node.fail("has an input, kernel or padding that do not fit together; the model is damaged, export it again");
-  AffineExpr rows = tfm::floorDivided(dims[2] + (pads[0] + pads[1] - kernel), strides[0]) + 1;
-  Type element = type.getElementType();
-  Value windows = node.create<tfm::WindowsOp>(node.tensorType({dims[0], rows, constantExpr(kernel * channels, node.context())}, element),
-                                              make.channelsLast(node.value(0)), node.builder().getI64IntegerAttr(kernel),
-                                              node.builder().getI64IntegerAttr(strides[0]), node.builder().getI64IntegerAttr(pads[0]),
-                                              node.builder().getI64IntegerAttr(pads[1]));
-  Value matrix =
-      node.reshape(make.channelsLast(node.value(1)), {constantExpr(out, node.context()), constantExpr(kernel * channels, node.context())});
-  RankedTensorType result = node.tensorType({dims[0], rows, constantExpr(out, node.context())}, element);
-  Value product = node.create<tfm::LinearOp>(result, windows, matrix);
-  if (node.has(2))
-    product = node.create<tfm::BinaryOp>(result, tfm::BinaryKind::add, product, node.value(2));
-  node.set(0, make.channelsFirst(product));
+  int64_t out = node.type(1).getDimSize(0), channels = node.type(1).getDimSize(1);
+  const Movement movement = *readMovement(node, node.type(1).getDimSize(2));
+  SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0));
+  if (movement.groups < 1 || out % movement.groups != 0 || constantOf(dims[1]) != channels * movement.groups)
+    node.fail(std::string("has an input, groups and a kernel that do not fit together") + kDamaged);
+  if (auto least = boundsOf(movement.places(dims[2])).least; least && *least < 0)
+    node.fail("moves a kernel over " + std::to_string(movement.span()) +
+              " positions of a sequence that may be shorter; export the model with padding, or with a fixed length");
+  Value rows = rowsUnder(node, make, make.channelsLast(node.value(0)), movement);
+  Value product;
+  if (movement.groups == 1) {
+    Value matrix = node.reshape(make.channelsLast(node.value(1)), {make.number(out), make.number(movement.kernel * channels)});
+    SmallVector<AffineExpr> result = make.dims(rows);
+    result.back() = make.number(out);
+    product = node.create<tfm::LinearOp>(node.tensorType(result, node.type(0).getElementType()), rows, matrix);
+  } else {
+    product = groupProducts(node, make, rows, node.value(1), movement.groups);
+  }
+  node.set(0, make.channelsFirst(node.has(2) ? make.add(product, node.value(2)) : product));
 }
 
 void importGlobalNormalization(Node& node) {

@@ -27,9 +27,9 @@ Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kerne
   for (AffineExpr dim : dims.drop_front(2)) {
     auto extent = constantOf(dim);
     if (!extent)
-      node.fail(
-          "moves a kernel along a dimension of unknown size, which is supported for convolutions along one dimension without groups and "
-          "dilations; export the model with images of a fixed size");
+      node.fail("moves a kernel along a dimension of unknown size, which is supported for convolutions along one dimension with padding "
+                "that does "
+                "not depend on it; export the model with images of a fixed size");
     window.extents.push_back(*extent);
   }
   window.kernel.assign(kernel.begin(), kernel.end());

@@ -22,4 +22,7 @@ Window readWindow(Node& node, llvm::ArrayRef<mlir::AffineExpr> dims, llvm::Array
 /// [batch, places..., kernel elements * channels] of [batch, positions..., channels]; positions outside are 0.
 mlir::Value patches(Node& node, const Maker& make, mlir::Value image, const Window& window);
 
+/// Products of every group's channels in such patches with the weights [out, channels of a group, kernel...] of its outputs: [batch, places..., out].
+mlir::Value groupProducts(Node& node, const Maker& make, mlir::Value rows, mlir::Value weight, int64_t groups);
+
 }  // namespace quantc::onnx_import
