@@ -455,6 +455,20 @@ TEST_F(OnnxOperators, DropoutInTrainingDropsNothingAndSaysSo) {
   EXPECT_THAT(takeWarnings(*module_), ElementsAre(testing::HasSubstr("Dropout may be in training mode, but nothing is dropped")));
 }
 
+/// [columns, batch, 1] goes as [batch, columns, 1], then as [batch, 1, columns].
+TEST_F(OnnxOperators, FusedMatMulMovesItsBatch) {
+  OnnxBuilder builder;
+  give(builder, {"2", "3", "1"}, {1, 2, 3, 10, 20, 30});
+  builder.floats("weights", {3, 2, 1}, {1, 1, 1, 2, 1, 3});
+  tfm::Array y = evaluate(builder, "FusedMatMul", {"x", "weights"}, [](onnx::NodeProto& node) {
+    node.set_domain("com.microsoft");
+    OnnxBuilder::set(node, "transBatchA", int64_t(1));
+    OnnxBuilder::set(node, "transA", int64_t(1));
+  });
+  EXPECT_THAT(y.shape, ElementsAre(3, 1, 1));
+  EXPECT_THAT(y.values, ElementsAre(11, 42, 93));
+}
+
 TEST_F(OnnxOperators, GeluInItsForms) {
   auto gelu = [](double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); };
   auto tanhGelu = [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); };

@@ -41,16 +41,23 @@ void importGemm(Node& node) {
   node.set(0, result);
 }
 
-/// com.microsoft: alpha * transposed products.
+/// com.microsoft: alpha * products, of operands whose first dimension may go behind the others but the last, and whose last two may change places.
 void importFusedMatMul(Node& node) {
   Maker make(node);
-  if (node.attribute("transBatchA", int64_t(0)) || node.attribute("transBatchB", int64_t(0)))
-    node.fail("transposes batches, which is not supported; export the model without it");
-  auto operand = [&](unsigned input, const char* transposes) {
+  auto operand = [&](unsigned input, const char* transposesBatch, const char* transposes) {
     Value x = node.value(input);
-    return node.attribute(transposes, int64_t(0)) && make.type(x).getRank() > 1 ? make.transposeLast(x) : x;
+    const int64_t rank = make.type(x).getRank();
+    if (node.attribute(transposesBatch, int64_t(0)) && rank > 2) {
+      SmallVector<int64_t> order;
+      for (int64_t i = 1; i < rank - 1; ++i)
+        order.push_back(i);
+      order.append({0, rank - 1});
+      x = make.transpose(x, order);
+    }
+    return node.attribute(transposes, int64_t(0)) && rank > 1 ? make.transposeLast(x) : x;
   };
-  node.set(0, make.mul(make.matmul(operand(0, "transA"), operand(1, "transB")), node.attribute("alpha", 1.0f)));
+  Value product = make.matmul(operand(0, "transBatchA", "transA"), operand(1, "transBatchB", "transB"));
+  node.set(0, make.mul(product, node.attribute("alpha", 1.0f)));
 }
 
 void importGemmFastGelu(Node& node) {
