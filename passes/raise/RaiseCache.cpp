@@ -75,6 +75,14 @@ bool isCausal(Operation& op) {
              tfm::TopKOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
 }
 
+/// Whether this takes several rows together.
+bool overlaps(Operation& op) {
+  if (auto windows = dyn_cast<tfm::WindowsOp>(op))
+    return windows.getKernel() > 1;
+  auto patches = dyn_cast<tfm::PatchesOp>(op);
+  return patches && llvm::any_of(patches.getKernel(), [](int64_t extent) { return extent > 1; });
+}
+
 struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
   void runOnOperation() override {
     for (func::FuncOp main : getOperation().getOps<func::FuncOp>()) {
@@ -91,6 +99,11 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
       if (forgets(main, attentions)) {
         main.emitError("keys and values of earlier steps cannot be kept, because a row depends on others by something else than causal "
                        "attention of a form that is recognized; export a decoder that is causal, or compile its checkpoint");
+        return signalPassFailure();
+      }
+      if (Operation* windows = windowsOfStep(main)) {
+        windows->emitError("rows of a step are convolved with those before them, and of earlier steps only keys and values are kept; export the model "
+                           "without a cache");
         return signalPassFailure();
       }
       dropReturnedCaches(main);
@@ -133,6 +146,16 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
     return main.getName() == "main" && getOperation().lookupSymbol("encode") && llvm::any_of(attentions, [](tfm::AttentionOp attention) {
              return !attention.getKey().getDefiningOp<tfm::CacheAppendOp>() || !attention.getValue().getDefiningOp<tfm::CacheAppendOp>();
            });
+  }
+
+  /// A model that runs in steps would give other results for other lengths of its steps; nullptr where nothing is convolved along them.
+  Operation* windowsOfStep(func::FuncOp main) {
+    if (main.getOps<tfm::CacheAppendOp>().empty())
+      return nullptr;
+    for (Operation& op : main.getOps())
+      if (overlaps(op) && !typeOf(op.getResult(0)).hasStaticShape())
+        return &op;
+    return nullptr;
   }
 
   /// What was appended to, or such put together.
