@@ -55,6 +55,8 @@
 //             copy, bool, select, a comparison or an operation on integers, type=f|i that op computes with
 //   reduce    x (`reduced` dimensions, then `rank` others) -> out (the others). params: reduced, rank, operands (x and out), kind=sum|mean|prod|max|min
 //   contract  a (k, m, batch...); b (n, k, batch...) -> out (n, m, batch...). params: batch (dimensions), operands (a, b and out)
+//   gather_elements
+//             x (axis, lines...); indices (places, lines...) -> out (places, lines...). params: rank, operands (x, indices and out)
 //   gather    x (inner, axis, outer); indices (k) -> out (inner, k, outer). params: operands (x, indices and out)
 //   cache is the format of KV caches: f32, f16 (as u16 bits) or int8 (i8), whose heads have their scale behind their elements, so that dimension d has
 //   4 elements more (CacheElement.h). out of rope and matmul and append, K and V are such.

@@ -229,6 +229,10 @@ std::optional<Array> Interpreter::compute(Operation* op, ArrayRef<const Array*> 
         Result result = gather(*in[0], *in[1], gatherOp.getAxis(), shape);
         return result ? std::move(result) : decline(op, "has an index out of range");
       })
+      .Case([&](GatherElementsOp gatherOp) -> Result {
+        Result result = gatherElements(*in[0], *in[1], gatherOp.getAxis());
+        return result ? std::move(result) : decline(op, "has an index out of range");
+      })
       .Case([&](MatmulOp) -> Result { return matmul(*in[0], *in[1], shape); })
       .Case([&](LinearOp) -> Result { return linear(*in[0], *in[1], shape); })
       .Case([&](EmbedOp) -> Result {

@@ -199,4 +199,21 @@ std::optional<Array> gather(const Array& operand, const Array& indices, int64_t 
   return result;
 }
 
+std::optional<Array> gatherElements(const Array& operand, const Array& indices, int64_t axis) {
+  Array result = makeArray(operand.element, indices.shape);
+  int64_t extent = operand.shape[axis], inner = product(ArrayRef(operand.shape).drop_front(axis + 1)), count = indices.shape[axis];
+  int64_t outer = product(ArrayRef(operand.shape).take_front(axis));
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t k = 0; k < count; ++k)
+      for (int64_t i = 0; i < inner; ++i) {
+        int64_t place = (o * count + k) * inner + i;
+        auto index = static_cast<int64_t>(indices.values[place]);
+        index += index < 0 ? extent : 0;
+        if (index < 0 || index >= extent)
+          return std::nullopt;
+        result.values[place] = operand.values[(o * extent + index) * inner + i];
+      }
+  return result;
+}
+
 }  // namespace quantc::tfm::interpret

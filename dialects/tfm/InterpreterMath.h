@@ -23,6 +23,8 @@ Array softmax(const Array& operand, int64_t axis);
 Array concat(llvm::ArrayRef<const Array*> operands, int64_t axis, llvm::ArrayRef<int64_t> shape);
 /// Negative indices count from the end; nullopt for one that is out of range.
 std::optional<Array> gather(const Array& operand, const Array& indices, int64_t axis, llvm::ArrayRef<int64_t> shape);
+/// Of arrays whose shapes are the same but for the axis.
+std::optional<Array> gatherElements(const Array& operand, const Array& indices, int64_t axis);
 
 /// [..., m, k] x [..., k, n]; sums in double.
 Array matmul(const Array& lhs, const Array& rhs, llvm::ArrayRef<int64_t> shape);

@@ -160,6 +160,13 @@ def Tfm_GatherOp : Tfm_PureOp<"gather"> {
   let assemblyFormat = "$operand `,` $indices attr-dict `:` functional-type(operands, results)";
 }
 
+def Tfm_GatherElementsOp : Tfm_PureOp<"gather_elements"> {
+  let summary = "elements of each line of `operand` along `axis`, at the places that the same line of `indices` holds (ONNX GatherElements)";
+  let arguments = (ins Tfm_Tensor:$operand, Tfm_Tensor:$indices, I64Attr:$axis);
+  let results = (outs Tfm_Tensor:$result);
+  let assemblyFormat = "$operand `,` $indices attr-dict `:` functional-type(operands, results)";
+}
+
 // Linear algebra
 
 def Tfm_MatmulOp : Tfm_PureOp<"matmul"> {

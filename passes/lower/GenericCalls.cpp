@@ -225,6 +225,36 @@ LogicalResult Lowering::callReduce(Location loc, StringRef kind, const StridedTe
                      nullptr, {whole}, *result);
 }
 
+LogicalResult Lowering::callGatherElements(Location loc, const StridedTensor& x, const StridedTensor& indices, int64_t axis,
+                                           const StridedTensor& out) {
+  if (isEmpty(out.extents))
+    return success();
+  // Lines are the innermost dimension; what is around them is joined.
+  SmallVector<int64_t> order;
+  for (int64_t i = 0; i < static_cast<int64_t>(out.rank()); ++i)
+    if (i != axis)
+      order.push_back(i);
+  order.push_back(axis);
+  const SmallVector<StridedTensor> whole = {transposed(x, order), transposed(indices, order), transposed(out, order)};
+  SmallVector<StridedTensor> tensors = whole;
+  for (StridedTensor& tensor : tensors) {
+    tensor.extents.pop_back();
+    tensor.strides.pop_back();
+  }
+  joinDimensions(pointersTo(tensors));
+  if (tensors[0].rank() + 1 > kMostRank)
+    return failure();
+  std::string operands;
+  for (auto [tensor, lines] : llvm::zip(tensors, whole)) {
+    tensor.extents.push_back(lines.extents.back());
+    tensor.strides.push_back(lines.strides.back());
+    preferDense(tensor);
+    operands += formOf(tensor);
+  }
+  return callGeneric(loc, "gather_elements", {{"rank", std::to_string(tensors[0].rank())}, {"operands", operands}}, nullptr,
+                     {tensors[0], tensors[1]}, tensors[2]);
+}
+
 LogicalResult Lowering::callContract(Location loc, StridedTensor a, StridedTensor b, StridedTensor out) {
   if (isEmpty(out.extents))
     return success();

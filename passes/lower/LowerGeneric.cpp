@@ -157,6 +157,7 @@ LogicalResult Lowering::lowerInto(Operation* op, ArrayRef<StridedTensor> in, con
       .Case([&](tfm::PatchesOp patches) { return lowerPatches(patches, in[0], out); })
       .Case([&](tfm::EmbedOp) { return lowerGather(loc, in[1], in[0], 0, out); })
       .Case([&](tfm::GatherOp gather) { return lowerGather(loc, in[0], in[1], gather.getAxis(), out); })
+      .Case([&](tfm::GatherElementsOp gather) { return callGatherElements(loc, in[0], in[1], gather.getAxis(), out); })
       .Default([](Operation*) { return failure(); });
 }
 

@@ -238,7 +238,9 @@ private:
                             llvm::function_ref<Value(mlir::OpBuilder&, mlir::ValueRange)> body);
   LogicalResult callReduce(mlir::Location loc, mlir::StringRef kind, const StridedTensor& input, mlir::ArrayRef<int64_t> axes,
                            const StridedTensor& out);
-  LogicalResult callContract(mlir::Location loc, StridedTensor a, StridedTensor b, StridedTensor out);
+  LogicalResult callGatherElements(mlir::Location loc, const StridedTensor& x, const StridedTensor& indices, int64_t axis,
+                                   const StridedTensor& out);
+  mlir::LogicalResult callContract(mlir::Location loc, StridedTensor a, StridedTensor b, StridedTensor out);
   LogicalResult callGeneric(mlir::Location loc, mlir::StringRef family, const Params& params, mlir::Region* program, Tensors inputs,
                             const StridedTensor& out);
 

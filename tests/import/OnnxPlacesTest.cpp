@@ -153,6 +153,20 @@ TEST_F(OnnxPlaces, GatherElementsOfSeveralLines) {
   EXPECT_THAT(y.values, ElementsAre(1, 1, 4, 3));
 }
 
+/// As DeBERTa looks up what queries make of distances: each of as many lines as the sequence has tokens has places of its own.
+TEST_F(OnnxPlaces, GatherElementsOfAnyNumberOfLines) {
+  OnnxBuilder builder;
+  give(builder, {"1", "sequence", "2"}, {1, 2, 3, 4, 5, 6});
+  builder.node("Mul", {"x", "x"}, {"squares"});
+  OnnxBuilder::set(builder.node("Cast", {"x"}, {"numbers"}), "to", int64_t(onnx::TensorProto::INT64));
+  builder.ints("two", {2});
+  builder.node("Mod", {"numbers", "two"}, {"odd"});
+  tfm::Array y =
+      evaluate(builder, "GatherElements", {"squares", "odd"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "axis", int64_t(2)); });
+  EXPECT_THAT(y.shape, ElementsAre(1, 3, 2));
+  EXPECT_THAT(y.values, ElementsAre(4, 1, 16, 9, 36, 25));
+}
+
 /// As GPT-J looks up its table of sines: the same places for all columns, of a sequence of any length.
 TEST_F(OnnxPlaces, GatherElementsOfEqualLines) {
   OnnxBuilder builder;

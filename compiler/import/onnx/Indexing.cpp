@@ -114,7 +114,9 @@ void importGatherElements(Node& node) {
       return importGatherLines(node);
   if (Value places = placesOfAllLines(node, axis))
     return node.set(0, node.create<tfm::GatherOp>(node.tensorType(wanted, data.getElementType()), node.value(0), places, axis));
-  importGatherLines(node);
+  if (data.hasStaticShape() && indices.hasStaticShape())
+    return importGatherLines(node);
+  node.set(0, node.create<tfm::GatherElementsOp>(node.tensorType(wanted, data.getElementType()), node.value(0), node.value(1), axis));
 }
 
 void importConcat(Node& node) {
