@@ -397,6 +397,24 @@ TEST_F(OnnxOperators, RangeAndReshapeWithAnOpenDimension) {
   EXPECT_THAT(y.values, ElementsAre(2, 3, 4));
 }
 
+/// The middles of a grid's cells, as DINOv3 counts them.
+TEST_F(OnnxOperators, RangeOfFloats) {
+  auto range = [](float start, float step) {
+    OnnxBuilder builder;
+    builder.floats("start", {}, {start});
+    builder.ints("cells", {4}).clear_dims();
+    builder.floats("step", {}, {step});
+    OnnxBuilder::set(builder.node("Cast", {"cells"}, {"limit"}), "to", int64_t(onnx::TensorProto::FLOAT));
+    return builder;
+  };
+  OnnxBuilder up = range(0.5f, 1), down = range(5.25f, -0.5f), none = range(4.5f, 1), endless = range(0.5f, 0);
+  const std::vector<std::string> inputs = {"start", "limit", "step"};
+  EXPECT_THAT(evaluate(up, "Range", inputs).values, ElementsAre(0.5, 1.5, 2.5, 3.5));
+  EXPECT_THAT(evaluate(down, "Range", inputs).values, ElementsAre(5.25, 4.75, 4.25));
+  EXPECT_THAT(evaluate(none, "Range", inputs).shape, ElementsAre(0));
+  EXPECT_THAT(test::errorOf([&] { evaluate(endless, "Range", inputs); }), HasSubstr("steps of 0"));
+}
+
 TEST_F(OnnxOperators, ReshapeThatDoesNotFitIsRefused) {
   for (std::vector<int64_t> shape : {std::vector<int64_t>{-1, 4}, {2, 2}, {-1, -1}, {1, 1, 0}}) {
     OnnxBuilder builder;

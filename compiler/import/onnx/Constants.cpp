@@ -1,5 +1,6 @@
 // Operators that make tensors of nothing but shapes.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "compiler/import/onnx/Ops.h"
@@ -115,7 +116,26 @@ void importConstantOfShape(Node& node) {
   node.set(0, type.getRank() == 0 ? scalar : node.create<tfm::BroadcastOp>(type, scalar));
 }
 
+/// A range of floats, between ends that are constants: of a grid's middles.
+static void importFloatRange(Node& node) {
+  constexpr int64_t kMostElements = 8192;
+  auto start = node.constantNumber(0), limit = node.constantNumber(1), step = node.constantNumber(2);
+  if (!start || !limit || !step)
+    node.fail("has ends that depend on the values of tensors; export the model with ends that depend on shapes alone");
+  const double count = *step == 0 ? INFINITY : std::ceil((*limit - *start) / *step);
+  if (!(count <= kMostElements))
+    node.fail("has more than " + std::to_string(kMostElements) + " floats or steps of 0; export the model without it");
+  Type element = node.type(0).getElementType();
+  SmallVector<Attribute> elements;
+  for (int64_t i = 0; i < static_cast<int64_t>(count); ++i)
+    elements.push_back(node.builder().getFloatAttr(element, *start + static_cast<double>(i) * *step));
+  auto type = RankedTensorType::get({static_cast<int64_t>(elements.size())}, element);
+  node.set(0, node.create<tfm::ConstantOp>(type, DenseElementsAttr::get(type, elements)));
+}
+
 void importRange(Node& node) {
+  if (isa<FloatType>(node.type(0).getElementType()) && !node.known(0))
+    return importFloatRange(node);
   AffineExpr start = node.knownScalar(0), limit = node.knownScalar(1);
   auto stride = constantOf(node.knownScalar(2));
   if (!start || !limit || !stride || *stride == 0)

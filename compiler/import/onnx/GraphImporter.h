@@ -67,6 +67,8 @@ public:
   const Known* known(unsigned input) const;
   /// The only element; null when there are more or it is not known.
   mlir::AffineExpr knownScalar(unsigned input) const;
+  /// The only element, which nothing but constants gives; nullopt for others.
+  std::optional<double> constantNumber(unsigned input) const;
   /// Elements that must be constants, such as axes.
   llvm::SmallVector<int64_t> constants(unsigned input, const char* what) const;
 

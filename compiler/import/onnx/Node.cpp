@@ -25,9 +25,10 @@ std::string textOf(RankedTensorType type) {
 }
 
 /// Elements of a small integer tensor that floats or other operations on constants alone gave, as a square root of a number of patches.
-std::optional<Known> evaluated(Value value, MLIRContext* context) {
+/// Elements of what few operations compute from small constants; nullopt for others.
+std::optional<tfm::Array> evaluatedConstant(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || !type.getElementType().isSignlessInteger() || !type.hasStaticShape() || !isSmall(type))
+  if (!type || !type.hasStaticShape() || !isSmall(type))
     return std::nullopt;
   bool constant = true;
   SmallVector<Value> pending{value};
@@ -45,6 +46,12 @@ std::optional<Known> evaluated(Value value, MLIRContext* context) {
     return std::nullopt;
   tfm::Interpreter interpreter(tfm::StepSize{});
   const tfm::Array* array = interpreter.evaluate(value);
+  return array ? std::optional(*array) : std::nullopt;
+}
+
+std::optional<Known> evaluated(Value value, MLIRContext* context) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  auto array = type && type.getElementType().isSignlessInteger() ? evaluatedConstant(value) : std::nullopt;
   if (!array)
     return std::nullopt;
   Known elements;
@@ -126,6 +133,14 @@ const StoredTensor* Node::storedInput(unsigned i) const { return has(i) ? stored
 AffineExpr Node::knownScalar(unsigned i) const {
   const Known* elements = known(i);
   return elements && elements->size() == 1 ? elements->front() : AffineExpr();
+}
+
+std::optional<double> Node::constantNumber(unsigned i) const {
+  Tensor& tensor = input(i);
+  if (auto scalar = tensor.known && tensor.known->size() == 1 ? constantOf(tensor.known->front()) : std::nullopt)
+    return static_cast<double>(*scalar);
+  auto array = tensor.value ? evaluatedConstant(tensor.value) : std::nullopt;
+  return array && array->size() == 1 ? std::optional(array->values[0]) : std::nullopt;
 }
 
 SmallVector<int64_t> Node::constants(unsigned i, const char* what) const {
