@@ -397,6 +397,24 @@ TEST_F(OnnxOperators, RangeAndReshapeWithAnOpenDimension) {
   EXPECT_THAT(y.values, ElementsAre(2, 3, 4));
 }
 
+/// Distances of positions, as DeBERTa counts them: the numbers of all, as often as there are.
+TEST_F(OnnxOperators, TileAsOftenAsTheSequenceIsLong) {
+  OnnxBuilder builder;
+  builder.ints("index", {1});
+  builder.ints("one", {1});
+  give(builder, {"1", "sequence"}, {7, 8, 9});
+  builder.node("Shape", {"input_ids"}, {"shape"});
+  builder.node("Gather", {"shape", "index"}, {"length"});
+  OnnxBuilder::set(builder.node("Concat", {"length", "one"}, {"repeats"}), "axis", int64_t(0));
+  tfm::Array y = evaluate(builder, "Tile", {"x", "repeats"});
+  EXPECT_THAT(y.shape, ElementsAre(3, 3));
+  EXPECT_THAT(y.values, ElementsAre(7, 8, 9, 7, 8, 9, 7, 8, 9));
+  OnnxBuilder negative;
+  give(negative, {"1", "sequence"}, {7, 8, 9});
+  negative.ints("repeats", {1, -1});
+  EXPECT_THAT(test::errorOf([&] { evaluate(negative, "Tile", {"x", "repeats"}); }), HasSubstr("can have a negative repeat"));
+}
+
 /// The middles of a grid's cells, as DINOv3 counts them.
 TEST_F(OnnxOperators, RangeOfFloats) {
   auto range = [](float start, float step) {

@@ -11,19 +11,21 @@ void importTile(Node& node) {
   Maker make(node);
   SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0)), apart, repeated, result;
   bool broadcasts = true;
-  SmallVector<int64_t> repeats = node.constants(1, "repeats");
-  if (repeats.size() != dims.size())
-    node.fail("has " + std::to_string(repeats.size()) + " repeats, its tensor " + std::to_string(dims.size()) +
+  const Known* repeats = node.known(1);
+  if (!repeats)
+    node.fail("has repeats that depend on the values of tensors; export the model with such as depend on shapes alone");
+  if (repeats->size() != dims.size())
+    node.fail("has " + std::to_string(repeats->size()) + " repeats, its tensor " + std::to_string(dims.size()) +
               " dimensions; the model is damaged, export it again");
-  for (auto [dim, count] : llvm::zip(dims, repeats)) {
-    if (count < 0)
-      node.fail("has a negative repeat; the model is damaged, export it again");
+  for (auto [dim, count] : llvm::zip(dims, *repeats)) {
+    if (boundsOf(count).least.value_or(-1) < 0)
+      node.fail("can have a negative repeat; the model is damaged, export it again");
     apart.append({make.number(1), dim});
-    repeated.append({make.number(count), dim});
-    broadcasts &= count == 1 || constantOf(dim) == 1;
-    AffineExpr whole = foldBinary(BinaryKind::mul, dim, make.number(count));
+    repeated.append({count, dim});
+    broadcasts &= constantOf(count) == 1 || constantOf(dim) == 1;
+    AffineExpr whole = foldBinary(BinaryKind::mul, dim, count);
     if (!whole)
-      node.fail("makes a tensor that is too large; the model is damaged, export it again");
+      node.fail("repeats a dynamic dimension a dynamic number of times, or makes a tensor that is too large; export the model without it");
     result.push_back(whole);
   }
   node.set(0, broadcasts ? make.broadcast(node.value(0), result)
