@@ -102,8 +102,9 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
         return signalPassFailure();
       }
       if (Operation* windows = windowsOfStep(main)) {
-        windows->emitError("rows of a step are convolved with those before them, and of earlier steps only keys and values are kept; export the model "
-                           "without a cache");
+        windows->emitError(
+            "rows of a step are convolved with those before them, and of earlier steps only keys and values are kept; export the model "
+            "without a cache");
         return signalPassFailure();
       }
       dropReturnedCaches(main);
