@@ -165,6 +165,7 @@ def Tfm_GatherElementsOp : Tfm_PureOp<"gather_elements"> {
   let arguments = (ins Tfm_Tensor:$operand, Tfm_Tensor:$indices, I64Attr:$axis);
   let results = (outs Tfm_Tensor:$result);
   let assemblyFormat = "$operand `,` $indices attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
 }
 
 // Linear algebra

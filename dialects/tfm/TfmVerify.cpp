@@ -228,6 +228,20 @@ LogicalResult TransposeOp::verify() {
   return success();
 }
 
+LogicalResult GatherElementsOp::verify() {
+  const SmallVector<AffineExpr> operand = dimsOf(ranked(getOperand())), indices = dimsOf(ranked(getIndices()));
+  const auto axis = static_cast<int64_t>(getAxis());
+  if (axis < 0 || axis >= static_cast<int64_t>(operand.size()) || operand.size() != indices.size())
+    return emitOpError("has axis ") << axis << " and operands of " << operand.size() << " and " << indices.size()
+                                    << " dimensions, expected as many and one of them";
+  for (auto [i, dim] : llvm::enumerate(operand))
+    if (static_cast<int64_t>(i) != axis && dim != indices[i])
+      return emitOpError("dimension ") << i << " of the indices is " << toString(indices[i]) << ", expected " << toString(dim);
+  if (withElement(ranked(getIndices()), ranked(getOperand()).getElementType()) != ranked(getResult()))
+    return emitOpError("has a result that is not shaped as the indices with elements of the operand");
+  return success();
+}
+
 LogicalResult LinearOp::verify() {
   RankedTensorType weight = ranked(getWeight());
   if (weight.getRank() != 2 || !weight.hasStaticShape())

@@ -240,7 +240,7 @@ private:
                            const StridedTensor& out);
   LogicalResult callGatherElements(mlir::Location loc, const StridedTensor& x, const StridedTensor& indices, int64_t axis,
                                    const StridedTensor& out);
-  mlir::LogicalResult callContract(mlir::Location loc, StridedTensor a, StridedTensor b, StridedTensor out);
+  LogicalResult callContract(mlir::Location loc, StridedTensor a, StridedTensor b, StridedTensor out);
   LogicalResult callGeneric(mlir::Location loc, mlir::StringRef family, const Params& params, mlir::Region* program, Tensors inputs,
                             const StridedTensor& out);
 

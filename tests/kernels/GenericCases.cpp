@@ -181,6 +181,34 @@ void addGather(std::vector<Case>& cases) {
   cases.push_back(std::move(test));
 }
 
+/// Every line has places of its own; lines that lie dense, and as columns.
+void addGatherElements(std::vector<Case>& cases) {
+  const int extent = 4, places = 6, lines = 3;
+  const std::vector<int32_t> some = {3, 0, -1, 2, 99, -99};  // the last two are beyond the end
+  std::vector<int32_t> indices;
+  for (int line = 0; line < lines; ++line)
+    for (int i = 0; i < places; ++i)
+      indices.push_back(some[(i + line) % places]);
+  for (bool columns : {false, true}) {
+    Case test = start(columns ? "gather_elements_t" : "gather_elements",
+                      {"gather_elements", {{"rank", "2"}, {"operands", columns ? "fsi1f1" : "f1i1f1"}}, {}});
+    std::mt19937 random = seeded(test.name);
+    const std::vector<float> x = randomFloats(random, extent * lines);
+    const std::vector<int> strides = columns ? std::vector<int>{lines, 1} : std::vector<int>{1, extent};
+    addInput(test, arrayOf(Element::f32, {extent, lines}, x, {}, strides));
+    addInput(test, arrayOf(Element::i32, {places, lines}, indices));
+    std::vector<float> expected;
+    for (int line = 0; line < lines; ++line)
+      for (int i = 0; i < places; ++i) {
+        const int32_t index = indices[i + line * places];
+        const int place = std::min(std::max(index < 0 ? index + extent : index, 0), extent - 1);
+        expected.push_back(x[place * strides[0] + line * strides[1]]);
+      }
+    addOutput(test, arrayOf(Element::f32, {places, lines}, expected));
+    cases.push_back(std::move(test));
+  }
+}
+
 }  // namespace
 
 void addGenericCases(std::vector<Case>& cases) {
@@ -189,6 +217,7 @@ void addGenericCases(std::vector<Case>& cases) {
   addReduce(cases);
   addContract(cases);
   addGather(cases);
+  addGatherElements(cases);
 }
 
 }  // namespace quantc::test

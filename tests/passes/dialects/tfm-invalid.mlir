@@ -324,3 +324,19 @@ func.func @groups_that_do_not_divide(%x: tensor<5x8xf32>) {
   %0 = tfm.group_norm %x {epsilon = 1.0e-5 : f32, groups = 3 : i64} : (tensor<5x8xf32>) -> tensor<5x8xf32>
   return
 }
+
+// -----
+
+func.func @lines_that_differ(%x: tensor<2x3xf32>, %i: tensor<4x3xi64>) -> tensor<4x3xf32> {
+  // expected-error @+1 {{dimension 0 of the indices is 4, expected 2}}
+  %0 = tfm.gather_elements %x, %i {axis = 1 : i64} : (tensor<2x3xf32>, tensor<4x3xi64>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// -----
+
+func.func @an_axis_that_is_not_there(%x: tensor<2x3xf32>, %i: tensor<2x3xi64>) -> tensor<2x3xf32> {
+  // expected-error @+1 {{has axis 2 and operands of 2 and 2 dimensions}}
+  %0 = tfm.gather_elements %x, %i {axis = 2 : i64} : (tensor<2x3xf32>, tensor<2x3xi64>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
