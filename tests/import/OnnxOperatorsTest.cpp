@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "compiler/import/Warnings.h"
 #include "tests/import/OnnxOperatorFixture.h"
 
 namespace quantc {
@@ -482,13 +481,17 @@ TEST_F(OnnxOperators, DropoutDropsNothing) {
   EXPECT_THAT(result(1).values, ElementsAre(1, 1));
 }
 
-TEST_F(OnnxOperators, DropoutInTrainingDropsNothingAndSaysSo) {
-  OnnxBuilder builder;
-  give(builder, {"2"}, {1, 2});
-  builder.floats("ratio", {}, {0.5});
-  builder.initializer("training", onnx::TensorProto::BOOL, {}).set_raw_data(std::string(1, 1));
-  EXPECT_THAT(evaluate(builder, "Dropout", {"x", "ratio", "training"}).values, ElementsAre(1, 2));
-  EXPECT_THAT(takeWarnings(*module_), ElementsAre(testing::HasSubstr("Dropout may be in training mode, but nothing is dropped")));
+TEST_F(OnnxOperators, DropoutInTrainingIsRefusedUnlessItDropsNothing) {
+  for (float ratio : {0.0f, 0.5f}) {
+    OnnxBuilder builder;
+    give(builder, {"2"}, {1, 2});
+    builder.floats("ratio", {}, {ratio});
+    builder.initializer("training", onnx::TensorProto::BOOL, {}).set_raw_data(std::string(1, 1));
+    if (ratio == 0)
+      EXPECT_THAT(evaluate(builder, "Dropout", {"x", "ratio", "training"}).values, ElementsAre(1, 2));
+    else
+      EXPECT_THAT(errorOf(builder, "Dropout", {"x", "ratio", "training"}), testing::HasSubstr("Dropout may be in training mode"));
+  }
 }
 
 /// [columns, batch, 1] goes as [batch, columns, 1], then as [batch, 1, columns].

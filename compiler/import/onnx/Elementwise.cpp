@@ -138,8 +138,9 @@ void importCast(Node& node) {
 void importCastLike(Node& node) { castTo(node, node.type(1).getElementType()); }
 
 void importIdentity(Node& node) {
-  if (node.op() == "Dropout" && node.has(2) && constantOf(node.knownScalar(2)) != 0)
-    node.warn("may be in training mode, but nothing is dropped; export the model for inference if it is not what you want to run");
+  // training_mode and ratio of Dropout
+  if (node.has(2) && constantOf(node.knownScalar(2)) != 0 && !(node.has(1) && node.constantNumber(1) == 0.0))
+    node.fail("may be in training mode; export the model for inference");
   if (node.wants(1)) {  // the mask of Dropout, which drops nothing
     Maker make(node);
     node.set(1, make.broadcast(node.scalar(1, node.builder().getI1Type()), tfm::dimsOf(node.type(0))));
