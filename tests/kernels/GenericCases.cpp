@@ -202,7 +202,7 @@ void addGatherElements(std::vector<Case>& cases) {
       for (int i = 0; i < places; ++i) {
         const int32_t index = indices[i + line * places];
         const int place = std::min(std::max(index < 0 ? index + extent : index, 0), extent - 1);
-        expected.push_back(x[place * strides[0] + line * strides[1]]);
+        expected.push_back(x[place + line * extent]);
       }
     addOutput(test, arrayOf(Element::f32, {places, lines}, expected));
     cases.push_back(std::move(test));
