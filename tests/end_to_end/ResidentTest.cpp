@@ -1,9 +1,10 @@
 // Memory of a run stays below the bound that the compiler printed and the artifact holds.
-#include <nlohmann/json.hpp>
 #include <regex>
+#include <thread>
 
 #include <unistd.h>
-#include <thread>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/end_to_end/Programs.h"
 
