@@ -81,6 +81,22 @@ TEST_F(OnnxAttention, RowsOfABufferSeeTheirOwnPositionsOrAllOfTheStep) {
   }
 }
 
+TEST_F(OnnxAttention, PackedTokensSeeTheirSequence) {
+  OnnxBuilder builder;
+  builder.model.mutable_graph()->clear_input();
+  give(builder, {"2", "1"}, {60, 30});
+  builder.floats("weights", {1, 3}, {0, 0, 1});  // values alone
+  builder.floats("bias", {3}, {0, 0, 1});
+  const int32_t places[] = {0, 1};
+  builder.initializer("places", onnx::TensorProto::INT32, {1, 2}).set_raw_data(places, sizeof places);
+  tfm::Array y = evaluate(builder, "PackedAttention", {"x", "weights", "bias", "places"}, [](onnx::NodeProto& node) {
+    node.set_domain("com.microsoft");
+    OnnxBuilder::set(node, "num_heads", int64_t(1));
+  });
+  EXPECT_THAT(y.shape, ElementsAre(2, 1));
+  EXPECT_THAT(y.values, ElementsAre(46, 46));
+}
+
 TEST_F(OnnxAttention, DecoderCrossesOverAllThatItIsGivenByHeads) {
   OnnxBuilder builder = withValues({60});
   builder.floats("cross_k", {1, 1, 3, 1}, {5, 6, 7});

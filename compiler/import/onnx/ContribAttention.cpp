@@ -31,10 +31,15 @@ void importContribRotaryEmbedding(Node& node) {
   node.set(0, flat ? joinHeads(node, make, rotated) : rotated);
 }
 
-/// com.microsoft: input, weights, bias, mask_index, past, attention_bias.
-void importContribAttention(Node& node) {
-  Maker make(node);
-  Value x = node.value(0), product = make.matmul(x, node.value(1));
+namespace {
+
+struct Projections {
+  Value q, k, v;  ///< [batch, heads, rows, width of a head]
+};
+
+/// Of x [batch, rows, width] by weights and bias, inputs 1 and 2.
+Projections project(Node& node, const Maker& make, Value x) {
+  Value product = make.matmul(x, node.value(1));
   if (node.has(2))
     product = make.add(product, node.value(2));
   int64_t heads = node.attribute("num_heads", int64_t(0));
@@ -45,9 +50,16 @@ void importContribAttention(Node& node) {
     node.fail("has weights that are not those of queries, keys and values; the model is damaged, export it again");
   if (sizes.empty())
     sizes.assign(3, *width / 3);
-  Value q = splitHeads(node, make, make.slice(product, 2, 0, sizes[0]), heads);
-  Value k = splitHeads(node, make, make.slice(product, 2, sizes[0], sizes[1]), heads);
-  Value v = splitHeads(node, make, make.slice(product, 2, sizes[0] + sizes[1], sizes[2]), heads);
+  auto part = [&](int64_t begin, int64_t size) { return splitHeads(node, make, make.slice(product, 2, begin, size), heads); };
+  return {part(0, sizes[0]), part(sizes[0], sizes[1]), part(sizes[0] + sizes[1], sizes[2])};
+}
+
+}  // namespace
+
+/// com.microsoft: input, weights, bias, mask_index, past, attention_bias.
+void importContribAttention(Node& node) {
+  Maker make(node);
+  auto [q, k, v] = project(node, make, node.value(0));
   AffineExpr past = make.number(0);
   if (node.has(4)) {
     Value both = node.value(4);
@@ -71,6 +83,18 @@ void importContribAttention(Node& node) {
   if (node.attribute("unidirectional", int64_t(0)))
     scores.diagonal = past;
   node.set(0, joinHeads(node, make, attention(node, make, q, k, v, scores).result));
+}
+
+/// com.microsoft: input [tokens, width], weights, bias, token_offset [batch, sequence], cumulative_sequence_length, attention_bias. All sequences are
+/// full, as RestorePadding has them.
+void importPackedAttention(Node& node) {
+  constexpr unsigned kNoMask = ~0u;
+  Maker make(node);
+  auto [q, k, v] = project(node, make, restorePadding(node));
+  Value result =
+      joinHeads(node, make, attention(node, make, q, k, v, contribScores(node, make, q, k, {kNoMask, 5}, make.number(0))).result);
+  SmallVector<AffineExpr> dims = make.dims(result);
+  node.set(0, make.reshape(result, {make.dim(node.value(0), 0), dims[2]}));
 }
 
 namespace {

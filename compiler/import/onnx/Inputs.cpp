@@ -105,6 +105,8 @@ private:
         continue;
       if (input->name() == "input_ids")
         return input;
+      if (sizeOf(*input, 1))  // somebody knows better
+        continue;
       candidates.push_back(input);
     }
     if (candidates.size() > 1)

@@ -24,7 +24,6 @@ std::string textOf(RankedTensorType type) {
   return text;
 }
 
-/// Elements of a small integer tensor that floats or other operations on constants alone gave, as a square root of a number of patches.
 /// Elements of what few operations compute from small constants; nullopt for others.
 std::optional<tfm::Array> evaluatedConstant(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -49,6 +48,7 @@ std::optional<tfm::Array> evaluatedConstant(Value value) {
   return array ? std::optional(*array) : std::nullopt;
 }
 
+/// Elements of a small integer tensor that floats or other operations on constants alone gave, as a square root of a number of patches.
 std::optional<Known> evaluated(Value value, MLIRContext* context) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   auto array = type && type.getElementType().isSignlessInteger() ? evaluatedConstant(value) : std::nullopt;

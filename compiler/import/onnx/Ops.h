@@ -125,6 +125,11 @@ void importGroupQueryAttention(Node& node);
 void importSkipLayerNormalization(Node& node);
 void importSkipSimplifiedLayerNormalization(Node& node);
 void importEmbedLayerNormalization(Node& node);
+void importPackedAttention(Node& node);
+void importRemovePadding(Node& node);
+void importRestorePadding(Node& node);
+/// Input 0, tokens [tokens, width] of RestorePadding or PackedAttention, as [batch, sequence, width], the shape of the tokens' places.
+mlir::Value restorePadding(Node& node);
 void importGroupNormalization(Node& node);
 void importInstanceNormalization(Node& node);
 void importBatchNormalization(Node& node);
