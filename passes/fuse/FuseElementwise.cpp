@@ -62,6 +62,12 @@ LogicalResult fuseOne(Operation* op, ValueRange operands, RewriterBase& rewriter
   return success();
 }
 
+/// How many inputs the consumer has that took the producer in.
+size_t inputsTogether(tfm::FusedOp producer, tfm::FusedOp consumer) {
+  auto isNew = [&](Value input) { return !llvm::is_contained(consumer.getInputs(), input); };
+  return consumer.getInputs().size() - 1 + static_cast<size_t>(llvm::count_if(producer.getInputs(), isNew));
+}
+
 class FuseElementwise : public impl::FuseElementwisePassBase<FuseElementwise> {
 public:
   void runOnOperation() override {
@@ -110,7 +116,8 @@ private:
       return;
     for (unsigned i = 0; i < consumer.getInputs().size(); ++i) {
       auto producer = consumer.getInputs()[i].getDefiningOp<tfm::FusedOp>();
-      if (!producer || !producer->hasOneUse() || producer.getResult().getType() != consumer.getResult().getType())
+      if (!producer || !producer->hasOneUse() || producer.getResult().getType() != consumer.getResult().getType() ||
+          inputsTogether(producer, consumer) > kMostFusedInputs)
         continue;
       consumer = joinFused(rewriter, producer, consumer, i);
       takenIn.insert(producer);

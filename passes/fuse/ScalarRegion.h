@@ -18,6 +18,9 @@ mlir::Value emitSelect(mlir::OpBuilder& builder, mlir::Location loc, tfm::Binary
 tfm::FusedOp createFused(mlir::OpBuilder& builder, mlir::Location loc, mlir::Type resultType, mlir::ValueRange inputs,
                          llvm::function_ref<mlir::Value(mlir::OpBuilder&, mlir::ValueRange)> body);
 
+/// Of what is computed per element: a kernel has 16 arguments (kMaxArguments of the runtime), a product's own among them.
+constexpr unsigned kMostFusedInputs = 8;
+
 /// The index of the region's argument that stands for `input` of a fused operation.
 unsigned argumentOfInput(tfm::FusedOp fused, unsigned input);
 

@@ -87,13 +87,62 @@ void importOneHot(Node& node) {
   node.set(0, make.select(make.binary(BinaryKind::equal, wrapped, place), on, off));
 }
 
+namespace {
+
+constexpr int64_t kMostOwn = 4096;    // elements of a tensor around itself: their places are a constant
+constexpr int64_t kMostCopied = 256;  // each is an operation where the extent is not known
+
+/// Which element of an axis stands at place `i` of those padded by mode edge, reflect or wrap; i counts from the axis's first.
+int64_t elementAt(StringRef mode, int64_t i, int64_t extent) {
+  if (mode == "edge")
+    return std::clamp<int64_t>(i, 0, extent - 1);
+  const int64_t period = mode == "wrap" ? extent : std::max<int64_t>(1, 2 * extent - 2), place = llvm::mod(i, period);
+  return place < extent ? place : period - place;
+}
+
+/// Elements of the axis itself around it.
+Value padWithOwn(Node& node, const Maker& make, Value x, int64_t axis, int64_t before, int64_t after, StringRef mode) {
+  const AffineExpr length = make.dim(x, axis);
+  const auto extent = constantOf(length);
+  if (extent && *extent < 1)
+    node.fail("pads a dimension without elements by its own; the model is damaged, export it again");
+  const int64_t most = extent ? kMostOwn : kMostCopied;
+  if (before > most || after > most)
+    node.fail("pads a dimension by more than " + std::to_string(most) +
+              " of its own elements, which is not supported; export the model without it");
+  SmallVector<Value> parts;
+  // From place `begin` on, which counts from the first element.
+  auto take = [&](int64_t begin, int64_t count) {
+    SmallVector<int64_t> places;
+    for (int64_t i = begin; i < begin + count; ++i)
+      places.push_back(elementAt(mode, i, *extent));
+    auto type = RankedTensorType::get(count, IntegerType::get(node.context(), 64));
+    if (count > 0)
+      parts.push_back(make.gather(x, node.create<tfm::ConstantOp>(type, DenseElementsAttr::get(type, ArrayRef(places))), axis));
+  };
+  auto copy = [&](AffineExpr place) { parts.push_back(make.slice(x, axis, place, make.number(1))); };
+  if (extent)
+    take(-before, before);
+  for (int64_t i = before; i > 0 && !extent; --i)
+    copy(mode == "edge" ? make.number(0) : mode == "wrap" ? length - i : make.number(i));
+  parts.push_back(x);
+  if (extent)
+    take(*extent, after);
+  for (int64_t i = 0; i < after && !extent; ++i)
+    copy(mode == "edge" ? length - 1 : mode == "wrap" ? make.number(i) : length - (i + 2));
+  return make.concat(parts, axis);
+}
+
+}  // namespace
+
 void importPad(Node& node) {
   Maker make(node);
   Value x = node.value(0);
   int64_t rank = node.type(0).getRank();
-  const onnx::AttributeProto* mode = node.find("mode");
-  if (mode && mode->s() != "constant")
-    node.fail("pads by mode " + mode->s() + ", supported is constant; export the model without it");
+  const onnx::AttributeProto* named = node.find("mode");
+  const std::string mode = named ? named->s() : "constant";
+  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap")
+    node.fail("pads by mode " + mode + ", supported are constant, edge, reflect and wrap; export the model without it");
   // Before opset 11 pads and the value are attributes.
   auto older = node.opset() < 11 ? node.attributeInts("pads") : std::nullopt;
   SmallVector<int64_t> pads = older ? *older : node.constants(1, "pads"), axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
@@ -108,6 +157,8 @@ void importPad(Node& node) {
   Value fill = node.has(2) ? make.reshape(node.value(2), {}) : make.like(older ? node.attribute("value", 0.0f) : 0, x);
   for (auto [i, axis] : llvm::enumerate(axes)) {
     int64_t before = pads[i], after = pads[axes.size() + i];
+    if (std::max(std::abs(before / 2), std::abs(after / 2)) > tfm::kLargestDim / 2)
+      node.fail("pads by more than a tensor can have; the model is damaged, export it again");
     for (int64_t* end : {&before, &after})
       if (*end < 0) {
         auto extent = constantOf(make.dim(x, axis));
@@ -116,16 +167,8 @@ void importPad(Node& node) {
         x = make.slice(x, axis, end == &before ? -*end : 0, *extent + *end);
         *end = 0;
       }
-    SmallVector<Value> parts{x};
-    SmallVector<AffineExpr> dims = make.dims(x);
-    for (int64_t* end : {&before, &after}) {
-      if (*end == 0)
-        continue;
-      dims[axis] = make.number(*end);
-      node.tensorType(dims, make.type(x).getElementType());
-      parts.insert(end == &before ? parts.begin() : parts.end(), make.broadcast(fill, dims));
-    }
-    x = make.concat(parts, axis);
+    if (before + after > 0)
+      x = mode == "constant" ? make.pad(x, axis, before, after, fill) : padWithOwn(node, make, x, axis, before, after, mode);
   }
   node.set(0, x);
 }

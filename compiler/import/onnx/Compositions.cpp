@@ -31,6 +31,29 @@ Value asinhOf(const Maker& make, Value x) {
   return make.select(positive(make, x), magnitude, make.unary(UnaryKind::neg, magnitude));
 }
 
+Value negated(const Maker& make, Value x) { return make.unary(UnaryKind::neg, x); }
+
+/// Of x from 0 on. S. Moshier's single precision atan (Cephes): the argument is brought below tan(pi / 8), where a polynomial is within 2e-7 of it.
+Value atanOfPositive(const Maker& make, Value x) {
+  Value large = make.binary(BinaryKind::greater, x, 2.414213562373095), middle = make.binary(BinaryKind::greater, x, 0.4142135623730950);
+  Value nearOne = make.div(make.add(x, -1), make.add(x, 1));
+  Value y = make.select(large, make.div(-1.0, x), make.select(middle, nearOne, x));
+  Value start = make.select(large, make.like(M_PI_2, x), make.select(middle, make.like(M_PI_4, x), 0.0));
+  Value z = make.mul(y, y), sum = make.like(8.05374449538e-2, x);
+  for (double coefficient : {-1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1})
+    sum = make.add(make.mul(z, sum), coefficient);
+  return make.add(make.add(start, y), make.mul(make.mul(sum, z), y));
+}
+
+Value atanOf(const Maker& make, Value x) {
+  Value magnitude = atanOfPositive(make, make.unary(UnaryKind::abs, x));
+  return make.select(make.binary(BinaryKind::less, x, 0.0), negated(make, magnitude), magnitude);
+}
+
+Value truncated(const Maker& make, Value x) {
+  return make.select(make.binary(BinaryKind::less, x, 0.0), make.unary(UnaryKind::ceil, x), make.unary(UnaryKind::floor, x));
+}
+
 }  // namespace
 
 void importLeakyRelu(Node& node) {
@@ -156,6 +179,27 @@ void importTan(Node& node) {
   node.set(0, make.div(make.unary(UnaryKind::sin, x), make.unary(UnaryKind::cos, x)));
 }
 
+void importAtan(Node& node) {
+  Maker make(node);
+  node.set(0, atanOf(make, node.value(0)));
+}
+
+/// 2 atan(x / (1 + sqrt(1 - x * x))), without loss of digits at the ends.
+void importAsin(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  Value root = make.unary(UnaryKind::sqrt, make.mul(make.sub(make.like(1, x), x), make.add(x, 1)));
+  node.set(0, make.mul(atanOf(make, make.div(x, make.add(root, 1))), 2));
+}
+
+/// 2 atan(sqrt((1 - x) / (1 + x))).
+void importAcos(Node& node) {
+  Maker make(node);
+  Value x = node.value(0);
+  Value ratio = make.div(make.sub(make.like(1, x), x), make.add(x, 1));
+  node.set(0, make.mul(atanOfPositive(make, make.unary(UnaryKind::sqrt, ratio)), 2));
+}
+
 void importMean(Node& node) {
   Maker make(node);
   Value sum = node.value(0);
@@ -186,7 +230,7 @@ void importMod(Node& node) {
     return importBinary(node, BinaryKind::mod);
   Value a = node.value(0), b = node.value(1);
   if (isa<FloatType>(node.type(0).getElementType()))
-    node.fail("divides floating-point numbers with remainder, which is not supported; export the model without it");
+    return node.set(0, make.sub(a, make.mul(truncated(make, make.div(a, b)), b)));
   bool truncates = node.attribute("fmod", int64_t(0)) != 0;
   node.set(0, truncates ? make.sub(a, make.mul(make.div(a, b), b)) : make.binary(BinaryKind::mod, a, b));
 }

@@ -152,6 +152,19 @@ Value Maker::concat(ArrayRef<Value> values, int64_t axis) const {
              : node_.create<tfm::ConcatOp>(node_.tensorType(result, type(values.front()).getElementType()), ValueRange(values), axis);
 }
 
+Value Maker::pad(Value x, int64_t axis, int64_t before, int64_t after, Value fill) const {
+  SmallVector<Value> parts{x};
+  SmallVector<AffineExpr> sizes = dims(x);
+  auto add = [&](int64_t count, Value* place) {
+    sizes[axis] = number(count);
+    if (count != 0)
+      parts.insert(place, broadcast(fill, sizes));
+  };
+  add(before, parts.begin());
+  add(after, parts.end());
+  return concat(parts, axis);
+}
+
 Value Maker::gather(Value x, Value indices, int64_t axis) const {
   SmallVector<AffineExpr> from = dims(x), inner = dims(indices), result(from.begin(), from.begin() + axis);
   result.append(inner);

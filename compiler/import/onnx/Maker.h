@@ -55,6 +55,8 @@ public:
     return slice(x, axis, number(begin), number(count), step);
   }
   Value concat(llvm::ArrayRef<Value> values, int64_t axis) const;
+  /// `before` and `after` elements of the scalar `fill` around those along an axis.
+  Value pad(Value x, int64_t axis, int64_t before, int64_t after, Value fill) const;
   Value gather(Value x, Value indices, int64_t axis) const;
   /// start, start + 1, ... as int64.
   Value iota(mlir::AffineExpr count, mlir::AffineExpr start) const;

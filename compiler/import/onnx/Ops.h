@@ -30,10 +30,13 @@ void importSpaceToDepth(Node& node);
 void importTile(Node& node);
 
 // Compositions.cpp
+void importAcos(Node& node);
 void importAcosh(Node& node);
 void importArgMax(Node& node);
 void importArgMin(Node& node);
+void importAsin(Node& node);
 void importAsinh(Node& node);
+void importAtan(Node& node);
 void importAtanh(Node& node);
 void importCelu(Node& node);
 void importCosh(Node& node);
@@ -64,6 +67,7 @@ void importCastLike(Node& node);
 void importClip(Node& node);
 void importConcat(Node& node);
 void importConv(Node& node);
+void importConvTranspose(Node& node);
 /// A convolution along one dimension of any length; `isAlongSequence` says whether it is one, whose padding does not depend on the length.
 void importConv1d(Node& node);
 bool isAlongSequence(Node& node);
@@ -154,6 +158,8 @@ void importHardmax(Node& node);
 void importScatterElements(Node& node);
 void importScatterND(Node& node);
 void importTopK(Node& node);
+
+void importGridSample(Node& node);
 
 // Einsum.cpp
 void importEinsum(Node& node);

@@ -20,7 +20,8 @@ void importRemovePadding(Node& node) {
   SmallVector<AffineExpr> d = make.dims(x);
   auto batch = d.size() == 3 ? constantOf(d[0]) : std::nullopt;
   if (!batch || *batch >= kMostKnown)
-    node.fail("needs a tensor [batch, sequence, width] of less than " + std::to_string(kMostKnown) + " sequences; export the model for one");
+    node.fail("needs a tensor [batch, sequence, width] of less than " + std::to_string(kMostKnown) +
+              " sequences; export the model for one");
   warnOfPadding(node);
   const AffineExpr tokens = foldBinary(tfm::BinaryKind::mul, d[0], d[1]);
   node.set(0, make.reshape(x, {tokens, d[2]}));

@@ -72,6 +72,19 @@ std::optional<SmallVector<float>> storedFloats(Node& node, Value value) {
   return convertToFloat(tensor->type, tensor->data, 0, tensor->elements(), result.data()) ? std::optional(result) : std::nullopt;
 }
 
+/// The one for all axes so that none is more than its size, or none less; 0 for extents that are not known.
+double commonFactor(const Maker& make, Value x, ArrayRef<int64_t> axes, ArrayRef<int64_t> sizes, StringRef policy) {
+  double result = 0;
+  for (auto [axis, size] : llvm::zip(axes, sizes)) {
+    auto from = constantOf(make.dim(x, axis));
+    if (!from || *from < 1 || size < 1 || size > kMostPositions || (policy != "not_larger" && policy != "not_smaller"))
+      return 0;
+    const double factor = static_cast<double>(size) / static_cast<double>(*from);
+    result = result == 0 ? factor : policy == "not_larger" ? std::min(result, factor) : std::max(result, factor);
+  }
+  return result;
+}
+
 /// Scales or sizes of a node, one for each of `axes`, as sizes of those dimensions.
 SmallVector<Resized> readSizes(Node& node, const Maker& make, ArrayRef<int64_t> axes, unsigned scalesInput) {
   unsigned sizesInput = scalesInput + 1;
@@ -83,8 +96,17 @@ SmallVector<Resized> readSizes(Node& node, const Maker& make, ArrayRef<int64_t> 
     node.fail("has scales that are computed from the input; export the model with constant ones");
   if ((bySizes ? sizes.size() : static_cast<size_t>(factors->size())) != axes.size())
     node.fail(std::string("has a size and scales that do not fit together") + kDamaged);
+  const std::string policy = textOr(node, "keep_aspect_ratio_policy", "stretch");
+  double common = 0;  // 0: none
+  if (bySizes && policy != "stretch")
+    common = commonFactor(make, node.value(0), axes, sizes, policy);
+  if (bySizes && policy != "stretch" && common == 0)
+    node.fail("keeps the ratio of sizes by " + policy +
+              " with images of unknown size, which is not supported; export the model without it");
   SmallVector<Resized> result;
   for (size_t i = 0; i < axes.size(); ++i) {
+    if (common > 0)
+      sizes[i] = static_cast<int64_t>(std::floor(common * static_cast<double>(*constantOf(make.dim(node.value(0), axes[i]))) + 0.5));
     double factor = bySizes ? 0 : (*factors)[i];
     auto from = constantOf(make.dim(node.value(0), axes[i]));
     if (!from && factor == 1)
@@ -94,7 +116,7 @@ SmallVector<Resized> readSizes(Node& node, const Maker& make, ArrayRef<int64_t> 
       node.fail("resizes a dimension of unknown size, or to none or more than " + std::to_string(kMostPositions) +
                 " positions; export the model with images of a fixed size");
     int64_t to = bySizes ? sizes[i] : static_cast<int64_t>(std::floor(static_cast<double>(*from) * factor));
-    result.push_back({*from, to, bySizes ? static_cast<double>(to) / static_cast<double>(*from) : factor});
+    result.push_back({*from, to, common > 0 ? common : bySizes ? static_cast<double>(to) / static_cast<double>(*from) : factor});
   }
   return result;
 }
@@ -104,28 +126,31 @@ struct Tap {
   double position, weight;
 };
 
-/// The neighbours of a place, two for a line between them, four for a cubic (Keys 1981).
-SmallVector<Tap> tapsOf(Node& node, const std::string& mode, double place, int64_t extent) {
-  double below = std::floor(place), t = place - below;
+/// What a neighbour at distance d gives, of two for a line between them, four for a cubic (Keys 1981).
+double shareOf(Node& node, const std::string& mode, double d) {
+  d = std::abs(d);
+  if (mode == "linear")
+    return std::max(0.0, 1 - d);
+  const double a = node.attribute("cubic_coeff_a", -0.75f);
+  return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+/// The neighbours of a place; where an image becomes smaller, `antialias` has each as far as it reaches in the result.
+SmallVector<Tap> tapsOf(Node& node, const std::string& mode, double place, const Resized& size) {
+  const bool antialias = node.attribute("antialias", int64_t(0)) != 0, within = node.attribute("exclude_outside", int64_t(0)) != 0;
+  const double reach = mode == "linear" ? 1 : 2, scale = antialias ? std::min(1.0, size.scale) : 1, below = std::floor(place);
+  const auto first = static_cast<int64_t>(std::floor(-reach / scale)) + 1;
   SmallVector<Tap> taps;
-  if (mode == "linear") {
-    taps = {{below, 1 - t}, {below + 1, t}};
-  } else {
-    double a = node.attribute("cubic_coeff_a", -0.75f);
-    auto near = [&](double d) { return ((a + 2) * d - (a + 3)) * d * d + 1; };
-    auto far = [&](double d) { return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a; };
-    taps = {{below - 1, far(t + 1)}, {below, near(t)}, {below + 1, near(1 - t)}, {below + 2, far(2 - t)}};
+  double sum = 0;
+  for (int64_t i = first; i < 2 - first; ++i) {
+    const double position = below + static_cast<double>(i);
+    const bool counts = !within || (position >= 0 && position < static_cast<double>(size.from));
+    taps.push_back({position, counts ? shareOf(node, mode, (position - place) * scale) : 0});
+    sum += taps.back().weight;
   }
-  if (node.attribute("exclude_outside", int64_t(0)) != 0) {
-    double sum = 0;
-    for (Tap& tap : taps) {
-      if (tap.position < 0 || tap.position >= static_cast<double>(extent))
-        tap.weight = 0;
-      sum += tap.weight;
-    }
-    for (Tap& tap : taps)
+  for (Tap& tap : taps)
+    if (antialias || within)
       tap.weight /= sum;
-  }
   return taps;
 }
 
@@ -161,11 +186,8 @@ void importResize(Node& node) {
   std::string mode = textOr(node, "mode", "nearest"),
               rounding = textOr(node, "nearest_mode", node.opset() < 11 ? "floor" : "round_prefer_floor"),
               coordinates = textOr(node, "coordinate_transformation_mode", node.opset() < 11 ? "asymmetric" : "half_pixel");
-  if ((mode != "nearest" && mode != "linear" && mode != "cubic") || textOr(node, "keep_aspect_ratio_policy", "stretch") != "stretch" ||
-      node.attribute("antialias", int64_t(0)) != 0)
-    node.fail("resizes by mode " + mode +
-              ", supported are nearest, linear and cubic, without antialias and without a policy for the aspect ratio; export the model "
-              "without it");
+  if (mode != "nearest" && mode != "linear" && mode != "cubic")
+    node.fail("resizes by mode " + mode + ", supported are nearest, linear and cubic; export the model without it");
   if (mode != "nearest" && !isa<FloatType>(make.type(x).getElementType()))
     node.fail("mixes integers, which is not supported; export the model without it");
   SmallVector<int64_t> axes = node.attributeInts("axes").value_or(llvm::to_vector(llvm::seq<int64_t>(0, make.type(x).getRank())));
@@ -175,13 +197,13 @@ void importResize(Node& node) {
   for (auto [axis, size] : llvm::zip(axes, sizes)) {
     if (size.to == size.from && size.scale == 1)
       continue;
-    SmallVector<SmallVector<Tap>> taps;
+    std::vector<SmallVector<Tap>> taps;
     for (int64_t i = 0; i < size.to; ++i) {
       auto place = original(coordinates, static_cast<double>(i), size.scale, size.from, size.to);
       auto rounded = place && mode == "nearest" ? nearest(rounding, *place) : place;
       if (!rounded)
         node.fail("rounds " + coordinates + " coordinates by " + rounding + ", which is not supported; export the model without it");
-      taps.push_back(mode == "nearest" ? SmallVector<Tap>{{*rounded, 1}} : tapsOf(node, mode, *place, size.from));
+      taps.push_back(mode == "nearest" ? SmallVector<Tap>{{*rounded, 1}} : tapsOf(node, mode, *place, size));
     }
     x = mixed(node, make, x, axis, size, taps);
   }

@@ -6,18 +6,12 @@ namespace quantc::onnx_import {
 
 using namespace mlir;
 
-namespace {
-
-constexpr int64_t kLargest = int64_t{1} << 20;  // of a kernel, stride, dilation or padding
-
-SmallVector<int64_t> numbers(Node& node, const char* name, size_t count, int64_t absent, int64_t least) {
+SmallVector<int64_t> windowNumbers(Node& node, const char* name, size_t count, int64_t absent, int64_t least) {
   SmallVector<int64_t> values = node.attributeInts(name).value_or(SmallVector<int64_t>(count, absent));
-  if (values.size() != count || llvm::any_of(values, [&](int64_t value) { return value < least || value > kLargest; }))
+  if (values.size() != count || llvm::any_of(values, [&](int64_t value) { return value < least || value > kLargestWindow; }))
     node.fail(std::string("has ") + name + " that do not fit together" + kDamaged);
   return values;
 }
-
-}  // namespace
 
 Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kernel, bool roundUp) {
   size_t count = kernel.size();
@@ -33,11 +27,11 @@ Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kerne
     window.extents.push_back(*extent);
   }
   window.kernel.assign(kernel.begin(), kernel.end());
-  if (llvm::any_of(kernel, [](int64_t size) { return size < 1 || size > kLargest; }))
+  if (llvm::any_of(kernel, [](int64_t size) { return size < 1 || size > kLargestWindow; }))
     node.fail(std::string("has a kernel that does not fit") + kDamaged);
-  window.strides = numbers(node, "strides", count, 1, 1);
-  window.dilations = numbers(node, "dilations", count, 1, 1);
-  SmallVector<int64_t> pads = numbers(node, "pads", 2 * count, 0, 0);
+  window.strides = windowNumbers(node, "strides", count, 1, 1);
+  window.dilations = windowNumbers(node, "dilations", count, 1, 1);
+  SmallVector<int64_t> pads = windowNumbers(node, "pads", 2 * count, 0, 0);
   window.before.assign(pads.begin(), pads.begin() + count);
   window.after.assign(pads.begin() + count, pads.end());
   const onnx::AttributeProto* automatic = node.find("auto_pad");
@@ -69,7 +63,7 @@ Value patches(Node& node, const Maker& make, Value image, const Window& window) 
   for (size_t i = 0; i < window.kernel.size(); ++i) {
     dims[i + 1] = make.number(window.places(i));
     whole &= window.kernel[i] == 1 && window.strides[i] == 1 && window.before[i] == 0 && window.after[i] == 0;
-    if (llvm::MulOverflow(elements, window.kernel[i], elements) || elements > kLargest)
+    if (llvm::MulOverflow(elements, window.kernel[i], elements) || elements > kLargestWindow)
       node.fail(std::string("has a kernel that does not fit") + kDamaged);
   }
   if (whole)

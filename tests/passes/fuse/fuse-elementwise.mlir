@@ -127,3 +127,22 @@ func.func @unsupported(%x: tensor<4x8xf32>, %i: tensor<4x8xi32>, %c: tensor<4x8x
   %2 = tfm.select %c, %x, %x : (tensor<4x8xi1>, tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   return %0, %1, %2 : tensor<4x8xf32>, tensor<4x8xi32>, tensor<4x8xf32>
 }
+
+// A kernel has a bounded number of arguments: the ninth input is another operation's.
+// CHECK-LABEL: func.func @many_inputs(
+// CHECK: %[[first:.*]] = tfm.fused %{{[^:]*}} : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK: tfm.fused %[[first]], %{{.*}} : (tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NOT: tfm.fused
+// CHECK: return
+func.func @many_inputs(%a: tensor<4x8xf32>, %b: tensor<4x8xf32>, %c: tensor<4x8xf32>, %d: tensor<4x8xf32>, %e: tensor<4x8xf32>,
+                       %f: tensor<4x8xf32>, %g: tensor<4x8xf32>, %h: tensor<4x8xf32>, %i: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %0 = tfm.binary add %a, %b : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = tfm.binary add %0, %c : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %2 = tfm.binary add %1, %d : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %3 = tfm.binary add %2, %e : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %4 = tfm.binary add %3, %f : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %5 = tfm.binary add %4, %g : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %6 = tfm.binary add %5, %h : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %7 = tfm.binary add %6, %i : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %7 : tensor<4x8xf32>
+}
