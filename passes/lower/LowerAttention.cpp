@@ -192,7 +192,7 @@ LogicalResult Lowering::lowerOp(tfm::AttentionOp op) {
   if (!query || key == caches.end() || value == caches.end() || !key->second.transposed || value->second.transposed)
     return failure();
   const KvCache &keys = key->second, &values = value->second;
-  int64_t kvHeads = op.getKvHeads(), heads = op.getHeads(), headDim = op.getHeadDim();
+  int64_t kvHeads = op.getKvHeads(), headDim = op.getHeadDim();
   for (const KvCache& cache : {keys, values})
     if (cache.heads != kvHeads || cache.headDim != headDim)
       return failure();

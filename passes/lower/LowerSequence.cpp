@@ -90,8 +90,7 @@ LogicalResult Lowering::lowerOp(tfm::GroupNormOp op) {
   return success();
 }
 
-LogicalResult Lowering::lowerOp(tfm::TransposeOp op) {
-  // [.., channels, n] -> [.., positions, channels], the first of the n positions by a slice.
+bool Lowering::movesChannels(tfm::TransposeOp op) {
   auto slice = op.getOperand().getDefiningOp<tfm::SliceOp>();
   std::optional<Storage> found = findFloats(slice ? slice.getOperand() : op.getOperand());
   std::optional<Matrix> matrix = matrixOf(op.getResult());
@@ -100,10 +99,17 @@ LogicalResult Lowering::lowerOp(tfm::TransposeOp op) {
   SmallVector<int64_t> swap;
   for (int64_t i = 0; i < rank; ++i)
     swap.push_back(i < rank - 2 ? i : 2 * rank - 3 - i);
-  if (!found || !matrix || rank < 2 || op.getOrder() != ArrayRef(swap) || found->rows != kb.constantExpr(matrix->width) ||
-      matrix->rows != tfm::dimsOf(type)[rank - 2] || kb.largest(matrix->rows) > found->width ||
-      (slice && (slice.getStep() != 1 || slice.getBegin().getResult(0) != kb.constantExpr(0))))
+  return found && matrix && rank >= 2 && op.getOrder() == ArrayRef(swap) && found->rows == kb.constantExpr(matrix->width) &&
+         matrix->rows == tfm::dimsOf(type)[rank - 2] && kb.largest(matrix->rows) <= found->width &&
+         (!slice || (slice.getStep() == 1 && slice.getBegin().getResult(0) == kb.constantExpr(0)));
+}
+
+LogicalResult Lowering::lowerOp(tfm::TransposeOp op) {
+  if (!movesChannels(op))
     return failure();
+  auto slice = op.getOperand().getDefiningOp<tfm::SliceOp>();
+  std::optional<Storage> found = findFloats(slice ? slice.getOperand() : op.getOperand());
+  std::optional<Matrix> matrix = matrixOf(op.getResult());
   std::optional<Storage> created = create(op.getResult(), op);
   if (!created || created->quantized())
     return failure();

@@ -233,8 +233,10 @@ LogicalResult Lowering::lowerOp(tfm::ReshapeOp op) {
 
 LogicalResult Lowering::lowerOp(tfm::SliceOp op) {
   // Positions of channels, which the transpose behind it reads.
-  if (static_cast<int64_t>(op.getAxis()) == typeOf(op.getOperand()).getRank() - 1 &&
-      llvm::all_of(op->getUsers(), [](Operation* user) { return isa<tfm::TransposeOp>(user); }))
+  if (static_cast<int64_t>(op.getAxis()) == typeOf(op.getOperand()).getRank() - 1 && llvm::all_of(op->getUsers(), [&](Operation* user) {
+        auto transpose = dyn_cast<tfm::TransposeOp>(user);
+        return transpose && movesChannels(transpose);
+      }))
     return success();
   std::optional<Storage> found = held(op.getOperand());
   std::optional<Matrix> matrix = matrixOf(op.getResult());

@@ -191,6 +191,8 @@ private:
   LogicalResult lowerOp(tfm::WindowsOp op);
   LogicalResult lowerOp(tfm::GroupNormOp op);
   /// Channels before positions, as they come in, to rows of channels.
+  /// Whether it makes rows [.., positions, channels] of [.., channels, n], the first of the n positions by a slice.
+  bool movesChannels(tfm::TransposeOp op);
   LogicalResult lowerOp(tfm::TransposeOp op);
   /// A copy without gaps between rows, with rows of zeros before and behind it.
   Storage paddedCopy(const Storage& storage, int64_t before, int64_t after, mlir::Location loc);

@@ -15,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kList = QUANTC_SOURCE_DIR "/tests/end_to_end/onnx_graphs.txt";
-constexpr size_t kLeastCompiled = 284;  // of the list: it may grow only
+constexpr size_t kLeastCompiled = 285;  // of the list: it may grow only
 
 std::set<std::string> listed() {
   std::set<std::string> names;

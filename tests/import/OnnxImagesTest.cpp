@@ -33,8 +33,8 @@ struct PadCase {
 };
 
 TEST_F(OnnxImages, PadsOfAnyLengthByTheirOwnElements) {
-  for (const PadCase& c : {PadCase{"reflect", {3, 2, 1, 2, 3, 4, 3}}, PadCase{"edge", {1, 1, 1, 2, 3, 4, 4}},
-                           PadCase{"wrap", {3, 4, 1, 2, 3, 4, 1}}}) {
+  for (const PadCase& c :
+       {PadCase{"reflect", {3, 2, 1, 2, 3, 4, 3}}, PadCase{"edge", {1, 1, 1, 2, 3, 4, 4}}, PadCase{"wrap", {3, 4, 1, 2, 3, 4, 1}}}) {
     OnnxBuilder builder;
     giveSound(builder);
     builder.ints("pads", {0, 0, 2, 0, 0, 1});

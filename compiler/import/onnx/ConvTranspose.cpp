@@ -25,8 +25,9 @@ struct Spread {
 /// Of an image [batch, channels, positions...] of `dims`.
 SmallVector<Spread> readSpreads(Node& node, const Maker& make, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kernel) {
   const size_t count = kernel.size();
-  const SmallVector<int64_t> strides = windowNumbers(node, "strides", count, 1, 1), dilations = windowNumbers(node, "dilations", count, 1, 1),
-                             pads = windowNumbers(node, "pads", 2 * count, 0, 0), more = windowNumbers(node, "output_padding", count, 0, 0);
+  const SmallVector<int64_t> strides = windowNumbers(node, "strides", count, 1, 1),
+                             dilations = windowNumbers(node, "dilations", count, 1, 1), pads = windowNumbers(node, "pads", 2 * count, 0, 0),
+                             more = windowNumbers(node, "output_padding", count, 0, 0);
   const auto shape = node.attributeInts("output_shape");
   const onnx::AttributeProto* automatic = node.find("auto_pad");
   const std::string mode = automatic ? automatic->s() : "NOTSET";
@@ -39,7 +40,8 @@ SmallVector<Spread> readSpreads(Node& node, const Maker& make, ArrayRef<AffineEx
     if (kernel[i] < 1 || kernel[i] > kLargestWindow || spread.span() > kLargestWindow)
       node.fail(std::string("has a kernel that does not fit") + kDamaged);
     if (spread.blocks() > kMostBlocks)
-      node.fail("has a kernel of more than " + std::to_string(kMostBlocks) + " strides, which is not supported; export the model without it");
+      node.fail("has a kernel of more than " + std::to_string(kMostBlocks) +
+                " strides, which is not supported; export the model without it");
     // Before anything is cut off.
     AffineExpr whole = (spread.positions - 1) * strides[i] + (spread.span() + more[i]);
     if (shape)
@@ -77,8 +79,7 @@ Value productsWithKernel(Node& node, const Maker& make, Value image, Value weigh
   AffineExpr places = tfm::productOf(dims, node.context()), each = make.number(channels / groups);
   Value left = make.transpose(make.reshape(image, {places, make.number(groups), each}), {1, 0, 2});
   Value right = make.reshape(weight, {make.number(groups), each, make.number(elements * outputs)});
-  Value product =
-      make.reshape(make.matmul(left, right), {make.number(groups), places, make.number(elements), make.number(outputs)});
+  Value product = make.reshape(make.matmul(left, right), {make.number(groups), places, make.number(elements), make.number(outputs)});
   return make.reshape(make.transpose(product, {1, 2, 0, 3}), result);
 }
 

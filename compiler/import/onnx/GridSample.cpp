@@ -68,9 +68,7 @@ private:
 
   SmallVector<Tap> cubicTaps(Value place) const {
     Value below = make_.unary(UnaryKind::floor, place), t = make_.sub(place, below), rest = make_.sub(make_.like(1, t), t);
-    auto near = [&](Value d) {
-      return make_.add(make_.mul(make_.mul(make_.add(make_.mul(d, kCubic + 2), -(kCubic + 3)), d), d), 1);
-    };
+    auto near = [&](Value d) { return make_.add(make_.mul(make_.mul(make_.add(make_.mul(d, kCubic + 2), -(kCubic + 3)), d), d), 1); };
     auto far = [&](Value d) {
       return make_.add(make_.mul(make_.add(make_.mul(make_.add(make_.mul(d, kCubic), -5 * kCubic), d), 8 * kCubic), d), -4 * kCubic);
     };
@@ -106,8 +104,8 @@ void importGridSample(Node& node) {
   if (!extents || llvm::any_of(*extents, [](int64_t extent) { return extent < 1 || extent > kMostExtent; }) || grid.size() != dims.size() ||
       constantOf(grid.back()) != count || grid[0] != dims[0])
     node.fail("has an image of unknown size, or places that do not fit it; export the model with images of a fixed size");
-  if ((mode != "linear" && mode != "nearest" && mode != "cubic") || (padding != "zeros" && padding != "border" && padding != "reflection") ||
-      (mode == "cubic" && count != 2))
+  if ((mode != "linear" && mode != "nearest" && mode != "cubic") ||
+      (padding != "zeros" && padding != "border" && padding != "reflection") || (mode == "cubic" && count != 2))
     node.fail("reads by mode " + mode + " with " + padding + " around, which is not supported; export the model without it");
   const Outside outside = padding == "zeros" ? Outside::zeros : padding == "border" ? Outside::border : Outside::reflection;
   const bool alignCorners = node.attribute("align_corners", int64_t(0)) != 0;
@@ -132,8 +130,9 @@ void importGridSample(Node& node) {
     for (const Tap& tap : Sampler(make, (*extents)[i], alignCorners, outside).taps(coordinate, mode)) {
       Value offset = make.mul(make.cast(tap.position, integer), static_cast<double>(inner));
       for (const Corner& corner : corners)
-        next.push_back({make.add(corner.pixel, offset),
-                        !corner.weight ? tap.weight : !tap.weight ? corner.weight : make.mul(corner.weight, tap.weight)});
+        next.push_back({make.add(corner.pixel, offset), !corner.weight ? tap.weight
+                                                        : !tap.weight  ? corner.weight
+                                                                       : make.mul(corner.weight, tap.weight)});
     }
     corners = next;
   }

@@ -91,9 +91,7 @@ void importConv1d(Node& node) {
   Value product;
   if (movement.groups == 1) {
     Value matrix = node.reshape(make.channelsLast(node.value(1)), {make.number(out), make.number(movement.kernel * channels)});
-    SmallVector<AffineExpr> result = make.dims(rows);
-    result.back() = make.number(out);
-    product = node.create<tfm::LinearOp>(node.tensorType(result, node.type(0).getElementType()), rows, matrix);
+    product = make.matmul(rows, make.transposeLast(matrix));
   } else {
     product = groupProducts(node, make, rows, node.value(1), movement.groups);
   }

@@ -1,4 +1,4 @@
-// RUN: quantc-opt %s --lower-to-kern="targets=x86_64" | FileCheck %s
+// RUN: quantc-opt %s --split-input-file --lower-to-kern="targets=x86_64" | FileCheck %s
 
 #rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
 #split = affine_map<()[s0, s1, s2] -> (1, s0, 2, 4)>
@@ -19,5 +19,20 @@ module attributes {tfm.context = 16 : i64} {
     %2 = tfm.reduce max %1 {axes = array<i64: 3>, keep_dims = false} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?xf32, #largest>
     %3 = tfm.transpose %2 [0, 2, 1] : (tensor<1x2x?xf32, #largest>) -> tensor<1x?x2xf32, #result>
     return %3 : tensor<1x?x2xf32, #result>
+  }
+}
+
+// -----
+
+// Slices along the last dimension whose transposes are no rows of channels: queries and keys of heads that lie side by side.
+// CHECK: kern.call @contract_0
+module attributes {tfm.context = 1 : i64} {
+  func.func @main(%x: tensor<1x3x2x6xf32> {tfm.name = "x"}) -> (tensor<1x2x3x3xf32> {tfm.name = "y"}) {
+    %0 = tfm.slice %x {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x3x2x6xf32>) -> tensor<1x3x2x3xf32>
+    %1 = tfm.slice %x {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (3)>} : (tensor<1x3x2x6xf32>) -> tensor<1x3x2x3xf32>
+    %2 = tfm.transpose %0 [0, 2, 1, 3] : (tensor<1x3x2x3xf32>) -> tensor<1x2x3x3xf32>
+    %3 = tfm.transpose %1 [0, 2, 3, 1] : (tensor<1x3x2x3xf32>) -> tensor<1x2x3x3xf32>
+    %4 = tfm.matmul %2, %3 : (tensor<1x2x3x3xf32>, tensor<1x2x3x3xf32>) -> tensor<1x2x3x3xf32>
+    return %4 : tensor<1x2x3x3xf32>
   }
 }
