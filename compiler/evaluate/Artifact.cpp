@@ -114,6 +114,19 @@ std::vector<float> ArtifactRun::output(const std::string& name) const {
 void ArtifactRun::restart() { qc_session_truncate(session_.get(), 0); }
 
 void ArtifactRun::run(const int32_t* tokens, size_t count, size_t first, std::vector<float>& logits) {
+  runSteps(count, first, logits, [&](size_t done, size_t) { return tokens + done; });
+}
+
+void ArtifactRun::runEmbeddings(const std::string& input, const float* embeddings, size_t width, size_t count, size_t first,
+                                std::vector<float>& logits) {
+  runSteps(count, first, logits, [&](size_t done, size_t step) -> const int32_t* {
+    setInput(input, embeddings + done * width, step * width * sizeof *embeddings);
+    return nullptr;
+  });
+}
+
+void ArtifactRun::runSteps(size_t count, size_t first, std::vector<float>& logits,
+                           const std::function<const int32_t*(size_t, size_t)>& tokensAt) {
   const size_t vocabulary = info_.vocabulary;
   logits.resize((count - std::min(first, count)) * vocabulary);
   float* out = logits.data();
@@ -124,8 +137,8 @@ void ArtifactRun::run(const int32_t* tokens, size_t count, size_t first, std::ve
     const size_t step = std::min(most, (wanted ? count : std::min(first, count)) - done);
     const float* rows = nullptr;
     qc_error error{};
-    if (qc_session_step(session_.get(), tokens + done, static_cast<uint32_t>(step), wanted ? QC_ROWS_ALL : QC_ROWS_NONE, &rows, &error) !=
-        QC_OK)
+    if (qc_session_step(session_.get(), tokensAt(done, step), static_cast<uint32_t>(step), wanted ? QC_ROWS_ALL : QC_ROWS_NONE, &rows,
+                        &error) != QC_OK)
       throw UserError(path_, error.message);
     for (size_t row = 0; wanted && row < step; ++row, out += vocabulary)
       std::copy_n(rows + row * info_.logits_stride, vocabulary, out);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,6 +57,9 @@ public:
   /// Runs tokens that follow those seen, in steps as large as the model takes. Logits of the tokens from `first` on go to `logits`
   /// [count - first, vocabulary], dense. Throws UserError.
   void run(const int32_t* tokens, size_t count, size_t first, std::vector<float>& logits);
+  /// The same for a model that takes embeddings [count, width] by the name of `input` in place of tokens.
+  void runEmbeddings(const std::string& input, const float* embeddings, size_t width, size_t count, size_t first,
+                     std::vector<float>& logits);
 
   /// Encodes what was set as inputs, for the steps that follow. Throws UserError.
   void encode(size_t positions);
@@ -72,6 +76,9 @@ private:
   struct DestroySession {
     void operator()(qc_session* session) const { qc_session_destroy(session); }
   };
+
+  /// `tokensAt(done, step)` gives the tokens of a step, or sets the inputs that stand for them and gives null.
+  void runSteps(size_t count, size_t first, std::vector<float>& logits, const std::function<const int32_t*(size_t, size_t)>& tokensAt);
 
   std::string path_;
   std::unique_ptr<qc_model, CloseModel> model_;

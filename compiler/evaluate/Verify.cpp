@@ -19,8 +19,10 @@ bool endsWith(const std::string& text, const std::string& end) {
 class Cases : VerifyData {
 public:
   Cases(ArtifactRun& artifact, const std::filesystem::path& data, double tolerance)
-      : VerifyData(data), artifact_(artifact), data_(data), tolerance_(tolerance),
-        tokens_(artifact.encodes() ? ".decoder_input_ids" : ".input_ids") {}
+      : VerifyData(data), artifact_(artifact), data_(data), tolerance_(tolerance), embeddings_(embeddingsOf(artifact)),
+        tokens_(embeddings_          ? "." + embeddings_->name()->str()
+                : artifact.encodes() ? ".decoder_input_ids"
+                                     : ".input_ids") {}
 
   VerifyReport run() {
     for (const StoredTensor& tensor : tensors()) {
@@ -37,13 +39,26 @@ public:
   }
 
 private:
+  /// The input [1, tokens, width] of a model that takes no tokens; nullptr for one that does.
+  static const schema::Port* embeddingsOf(const ArtifactRun& artifact) {
+    const schema::Port* found = nullptr;
+    for (const schema::Port* port : *artifact.header().inputs()) {
+      if (port->element() != schema::ElementType_f32)
+        return nullptr;
+      if (port->shape()->size() == 3 && port->shape()->Get(1)->sequence() == 1 && !found)
+        found = port;
+    }
+    return found;
+  }
+
   void checkKnown(const StoredTensor& tensor) const {
     const std::string& name = tensor.name;
     bool isInput = name == "in" + tokens_ || name == "in.attention_mask" || name == "in.position_ids";
     for (uint32_t i = 0; artifact_.encodes() && i < artifact_.header().encode_inputs()->size(); ++i)
       isInput |= name == "in." + artifact_.header().encode_inputs()->Get(i)->name()->str();
     if (name.compare(0, 3, "in.") == 0 && !isInput)
-      fail(name, "is an input that the artifact does not take; it takes input_ids, with attention_mask of ones and position_ids from 0");
+      fail(name, "is an input that the artifact does not take; it takes " + tokens_.substr(1) +
+                     ", with attention_mask of ones and position_ids from 0");
     if (name.compare(0, 4, "out.") == 0 && name != "out.logits")
       fail(name, "is an output that the artifact does not give; it gives logits");
   }
@@ -84,12 +99,16 @@ private:
     if (prefix != "in" && !find(outputName))
       return;
     const StoredTensor &input = need(prefix + tokens_), &output = need(outputName);
-    if (input.shape.size() != 2 || input.shape[1] == 0)
-      fail(input.name, "has shape " + shapeText(input.shape) + ", expected [sequences, tokens]");
+    if (input.shape.size() != (embeddings_ ? 3 : 2) || input.shape[1] == 0)
+      fail(input.name, "has shape " + shapeText(input.shape) + ", expected [sequences, tokens" + (embeddings_ ? ", width]" : "]"));
     const int64_t sequences = input.shape[0], length = input.shape[1], vocabulary = artifact_.info().vocabulary;
+    const int64_t width = embeddings_ ? embeddings_->shape()->Get(2)->constant() : 1;
+    if (embeddings_)
+      checkShape(input, {sequences, length, width});
     checkShape(output, {sequences, length, vocabulary});
-    checkMaskAndPositions(prefix, input.shape);
-    const std::vector<int32_t> ids = tokens(input);
+    checkMaskAndPositions(prefix, {sequences, length});
+    const std::vector<int32_t> ids = embeddings_ ? std::vector<int32_t>() : tokens(input);
+    const std::vector<float> embeddings = embeddings_ ? floats(input) : std::vector<float>();
     const std::vector<float> expected = floats(output);
 
     OutputCheck check;
@@ -104,7 +123,11 @@ private:
       if (encoder)
         encoder->encode(s);
       artifact_.restart();
-      artifact_.run(ids.data() + s * length, static_cast<size_t>(length), 0, logits);
+      if (embeddings_)
+        artifact_.runEmbeddings(embeddings_->name()->str(), embeddings.data() + s * length * width, static_cast<size_t>(width),
+                                static_cast<size_t>(length), 0, logits);
+      else
+        artifact_.run(ids.data() + s * length, static_cast<size_t>(length), 0, logits);
       difference.add(logits);
     }
     difference.finish(check, tolerance_);
@@ -144,6 +167,7 @@ private:
   ArtifactRun& artifact_;
   const std::filesystem::path data_;
   const double tolerance_;
+  const schema::Port* const embeddings_;
   const std::string tokens_;  // the end of their names
   VerifyReport report_;
 };

@@ -24,12 +24,15 @@ public:
         inputs_.push_back(&input);
     checkSizes();
     const onnx::ValueInfoProto* ids = findIds();
+    if (!ids)
+      ids = findEmbeddings();
     if (ids)
-      bindIds(*ids);
+      bindTokens(*ids);
     for (const onnx::ValueInfoProto* input : inputs_)
       hasPast_ |= roleOf(*input, ids) == InputRole::past;
     std::vector<Input> result;
-    for (InputRole role : {InputRole::ids, InputRole::past, InputRole::positions, InputRole::mask, InputRole::causal, InputRole::other})
+    for (InputRole role : {InputRole::ids, InputRole::embeddings, InputRole::past, InputRole::positions, InputRole::mask, InputRole::causal,
+                           InputRole::other})
       for (const onnx::ValueInfoProto* input : inputs_)
         if (roleOf(*input, ids) == role)
           result.push_back({input->name(), role, typeOf(*input, role)});
@@ -105,7 +108,7 @@ private:
         continue;
       if (input->name() == "input_ids")
         return input;
-      if (sizeOf(*input, 1))  // somebody knows better
+      if (sizeOf(*input, 1) || (findEmbeddings() && isBesideTokens(*input)))  // somebody knows better
         continue;
       candidates.push_back(input);
     }
@@ -113,6 +116,26 @@ private:
       throw UserError(model_.path.string(), "has " + std::to_string(candidates.size()) +
                                                 " inputs that can be token ids, expected one named input_ids among them; rename it");
     return candidates.empty() ? nullptr : candidates.front();
+  }
+
+  static bool isBesideTokens(const onnx::ValueInfoProto& input) {
+    return input.name() == "attention_mask" || input.name() == "position_ids" || input.name() == "token_type_ids";
+  }
+
+  /// Floats [batch, sequence, width] in place of token ids, with a mask or positions of the same sequence; nullptr for none.
+  const onnx::ValueInfoProto* findEmbeddings() const {
+    auto isOf = [&](const onnx::ValueInfoProto& other, const std::string& length) {
+      return isInteger(other) && rankOf(other) == 2 && isBesideTokens(other) && shapeOf(other).dim(1).dim_param() == length;
+    };
+    for (const onnx::ValueInfoProto* input : inputs_) {
+      if (isInteger(*input) || rankOf(*input) != 3 || isFixed(shapeOf(*input).dim(1)) || !isFixed(shapeOf(*input).dim(2)) ||
+          sizeOf(*input, 1))
+        continue;
+      const std::string& length = shapeOf(*input).dim(1).dim_param();
+      if (!length.empty() && llvm::any_of(inputs_, [&](const onnx::ValueInfoProto* other) { return isOf(*other, length); }))
+        return input;
+    }
+    return nullptr;
   }
 
   /// [batch, keys], or [batch, 1, positions, positions] as Megatron has it, of which graphs with past cut what a step needs.
@@ -125,7 +148,7 @@ private:
 
   InputRole roleOf(const onnx::ValueInfoProto& input, const onnx::ValueInfoProto* ids) const {
     if (&input == ids)
-      return InputRole::ids;
+      return isInteger(input) ? InputRole::ids : InputRole::embeddings;
     if (!ids)
       return InputRole::other;
     if (isInteger(input) && rankOf(input) == 2)
@@ -140,7 +163,7 @@ private:
     return InputRole::other;
   }
 
-  void bindIds(const onnx::ValueInfoProto& ids) {
+  void bindTokens(const onnx::ValueInfoProto& ids) {
     const auto& shape = ids.type().tensor_type().shape();
     for (int axis : {0, 1})
       if (sizeOf(ids, axis))
@@ -169,6 +192,7 @@ private:
       return constantExpr(1, context_);
     switch (role) {
     case InputRole::ids:
+    case InputRole::embeddings:
     case InputRole::positions: return sequence;
     case InputRole::mask: return hasPast_ ? sequence + past : sequence;
     case InputRole::past: return past;
