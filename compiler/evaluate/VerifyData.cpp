@@ -7,6 +7,7 @@
 
 #include "artifact_generated.h"
 #include "compiler/support/Error.h"
+#include "compiler/weights/FloatConversion.h"
 
 namespace quantc {
 namespace {
@@ -41,9 +42,13 @@ std::vector<int64_t> VerifyData::integers(const StoredTensor& tensor) const {
 }
 
 std::vector<float> VerifyData::floats(const StoredTensor& tensor) const {
-  if (tensor.type != StoredType::f32)
-    fail(tensor.name, std::string("has elements of type ") + storedTypeName(tensor.type) + ", expected f32");
-  return copied<float>(tensor);
+  if (tensor.type == StoredType::f32)
+    return copied<float>(tensor);
+  if (tensor.type != StoredType::f16 && tensor.type != StoredType::bf16)
+    fail(tensor.name, std::string("has elements of type ") + storedTypeName(tensor.type) + ", expected f32, f16 or bf16");
+  std::vector<float> values(tensor.elements());
+  convertToFloat(tensor.type, tensor.data, 0, tensor.elements(), values.data());
+  return values;
 }
 
 std::vector<uint8_t> VerifyData::inputBytes(const StoredTensor& tensor, const schema::Port& port, int64_t lowest) const {

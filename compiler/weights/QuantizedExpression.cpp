@@ -104,9 +104,10 @@ public:
     });
   }
 
-  /// Codes of a scheme's groups that have one scale each. The least code of eight bits is one that int8 has not: such groups are encoded anew.
+  /// Codes of a scheme's groups that have one scale each. Codes of eight bits less a zero point may be beyond what int8 has: such groups are encoded
+  /// anew.
   bool hasGroups(const Scheme& scheme) const override {
-    const int64_t slack = scheme.bits == 8 ? 1 : 0;
+    const int64_t slack = scheme.bits == 8 ? 128 : 0;
     return scheme.quantized() && !shape().empty() && range_.least != range_.most && range_.least >= lowestCode(scheme) - slack &&
            range_.most <= highestCode(scheme) && shape().back() % scheme.groupSize == 0 && hasOnePer(scales_, scheme.groupSize);
   }

@@ -62,6 +62,19 @@ TEST_F(Verify, WrongAnswersFail) {
   EXPECT_THAT(result.out, testing::AllOf(HasSubstr("out.logits"), HasSubstr("[1, 6, 2048]"), HasSubstr("FAIL"), HasSubstr("inf")));
 }
 
+TEST_F(Verify, AnswersOfHalfPrecisionAreWidened) {
+  std::vector<uint16_t> halves(kVocabulary, 0x3c00), brains(kVocabulary, 0x3f80);  // ones
+  const auto error = [&](const TensorToWrite& answers) {
+    const ProcessResult result = verify({ints("in.input_ids", {1, 1}, {5}), answers}, {"--tolerance=1e9", "--json"});
+    EXPECT_EQ(result.exitCode, 0) << result.err;
+    return json::parse(result.out)["outputs"][0]["relative_rms"].get<double>();
+  };
+  const double expected = error(floats("out.logits", {1, 1, kVocabulary}, std::vector<float>(kVocabulary, 1)));
+  EXPECT_GT(expected, 0);
+  EXPECT_EQ(error({"out.logits", "F16", {1, 1, kVocabulary}, bytesOfValues(halves)}), expected);
+  EXPECT_EQ(error({"out.logits", "BF16", {1, 1, kVocabulary}, bytesOfValues(brains)}), expected);
+}
+
 TEST_F(Verify, AnswersThatAreNoNumbersFail) {
   std::vector<float> answers = zeros(1);
   answers[3] = std::numeric_limits<float>::quiet_NaN();

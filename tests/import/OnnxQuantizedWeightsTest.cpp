@@ -312,6 +312,26 @@ TEST_F(OnnxQuantizedWeights, TheLeastCodeOfInt8IsEncodedAnew) {
   EXPECT_EQ(rows[0].scales[1], halfFromFloat(0.5f));
 }
 
+TEST_F(OnnxQuantizedWeights, GroupsKeepTheirCodesAroundAnyZeroPointWhereInt8HasThem) {
+  OnnxBuilder builder;
+  give(builder, {"1", "64"}, std::vector<double>(64, 1));
+  std::vector<int> codes(64, 123);
+  codes[5] = 255;
+  bytes(builder, "codes", onnx::TensorProto::UINT8, {64, 1}, codes);
+  builder.floats("scales", {}, {0.5f});
+  bytes(builder, "zero", onnx::TensorProto::UINT8, {}, {120});
+  builder.node("DequantizeLinear", {"codes", "scales", "zero"}, {"w"});
+  builder.node("MatMul", {"x", "w"}, {"y"});
+  builder.output("y");
+  EXPECT_THAT(evaluate(builder).values, ElementsAre((63 * 3 + 135) * 0.5));
+  mlir::Attribute weight = raisedWeight();
+  std::vector<EncodedRow> rows = WeightReader(*module_).readGroups(weight, *findScheme("int8"), 0, 1);
+  EXPECT_EQ(rows[0].codes[5], 127);
+  EXPECT_EQ(rows[0].scales[0], halfFromFloat(67.5f / 127));
+  EXPECT_EQ(rows[0].codes[32], 3);
+  EXPECT_EQ(rows[0].scales[1], halfFromFloat(0.5f));
+}
+
 /// y = x w as tools for dynamic quantization write it, w [64, 2] of int8 with one scale.
 class OnnxDynamicQuantization : public OnnxQuantizedWeights {
 protected:

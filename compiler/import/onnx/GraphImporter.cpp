@@ -97,19 +97,24 @@ void GraphImporter::importNodes(ArrayRef<std::string> outputs) {
     for (const std::string& output : proto->output())
       if (!output.empty() && !computed.insert(output).second)
         node.fail("computes tensor '" + output + "', which another node computes too; the model is damaged, export it again");
-    auto isSelected = [&](const std::string& input) {
-      const Tensor* tensor = input.empty() ? nullptr : find(input);
-      return tensor && tensor->selected;
-    };
-    if (llvm::any_of(proto->input(), isSelected))
-      importWithSelectedRows(node, findRow(*proto)->import);
-    else
-      findRow(*proto)->import(node);
+    importNode(*proto);
   }
   for (const std::string& output : outputs)
     if (const Tensor* tensor = find(output); tensor && tensor->selected)
       throw UserError(model_.path.string() + ":" + output,
                       "is an output with as many rows as NonZero finds, which is not supported; export the model without it");
+}
+
+void GraphImporter::importNode(const onnx::NodeProto& proto) {
+  Node node(*this, proto);
+  auto isSelected = [&](const std::string& input) {
+    const Tensor* tensor = input.empty() ? nullptr : find(input);
+    return tensor && tensor->selected;
+  };
+  if (llvm::any_of(proto.input(), isSelected))
+    importWithSelectedRows(node, findRow(proto)->import);
+  else
+    findRow(proto)->import(node);
 }
 
 Tensor* GraphImporter::find(const std::string& name) {
@@ -158,12 +163,15 @@ Attribute GraphImporter::exprOf(const std::string& name) {
   Tensor* tensor = find(name);
   if (!tensor || (!tensor->value && !constantsOf(*tensor->known)))
     return {};
-  Value value = materialize(*tensor, builder_.getUnknownLoc());
+  return onnx_import::exprOf(materialize(*tensor, builder_.getUnknownLoc()));
+}
+
+Attribute exprOf(Value value) {
   if (auto weight = value.getDefiningOp<tfm::WeightOp>())
     return weight.getExpr();
   auto constant = value.getDefiningOp<tfm::ConstantOp>();
   auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : DenseElementsAttr();
-  return elements ? Attribute(tfm::LiteralAttr::get(builder_.getContext(), elements)) : Attribute();
+  return elements ? Attribute(tfm::LiteralAttr::get(value.getContext(), elements)) : Attribute();
 }
 
 Value GraphImporter::materialize(Tensor& tensor, Location loc) {

@@ -32,6 +32,9 @@ struct Tensor {
 
 class GraphImporter;
 
+/// The weight expression of a value that is constant; null for others.
+mlir::Attribute exprOf(mlir::Value value);
+
 /// One node while it is imported.
 class Node {
 public:
@@ -89,6 +92,13 @@ public:
   /// The output is the tensor of this initializer or Constant node.
   void setStored(unsigned output, const StoredTensor& tensor) const;
   const StoredTensor* stored(const std::string& name) const;
+  /// Makes a value a tensor of the graph, for nodes that importAs is given.
+  void define(const std::string& name, mlir::Value value) const;
+  /// Of a tensor that is there.
+  mlir::Value valueOf(const std::string& name) const;
+  /// Imports a node that is a part of what this one means.
+  void importAs(const onnx::NodeProto& part) const;
+  const onnx::NodeProto& proto() const { return proto_; }
   /// Of an output that was set.
   mlir::RankedTensorType outputType(unsigned output) const;
   llvm::StringRef op() const { return proto_.op_type(); }
@@ -151,6 +161,7 @@ public:
 
 private:
   friend class Node;
+  void importNode(const onnx::NodeProto& proto);
   void checkSupported(llvm::ArrayRef<const onnx::NodeProto*> nodes) const;
 
   mlir::OpBuilder builder_;

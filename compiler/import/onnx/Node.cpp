@@ -226,6 +226,14 @@ void Node::setFromBranch(const char* attribute) const {
 
 const StoredTensor* Node::stored(const std::string& name) const { return importer_.stored(name); }
 
+void Node::define(const std::string& name, Value value) const {
+  importer_.define(name, Tensor{cast<RankedTensorType>(value.getType()), value, std::nullopt, std::nullopt});
+}
+
+Value Node::valueOf(const std::string& name) const { return importer_.materialize(*importer_.find(name), loc()); }
+
+void Node::importAs(const onnx::NodeProto& part) const { importer_.importNode(part); }
+
 RankedTensorType Node::tensorType(ArrayRef<AffineExpr> dims, Type element) const {
   int64_t count = 1;
   for (AffineExpr dim : dims)

@@ -114,6 +114,26 @@ void importMatMulInteger(Node& node);
 void importMatMulIntegerToFloat(Node& node);
 void importQLinearMatMul(Node& node);
 
+// QuantizedOperators.cpp
+/// `op` is that of floats.
+void importQLinearBinary(Node& node, const char* op);
+void importQLinearUnary(Node& node, const char* op);
+inline void qlinearAdd(Node& node) { importQLinearBinary(node, "Add"); }
+inline void qlinearMul(Node& node) { importQLinearBinary(node, "Mul"); }
+inline void qlinearAveragePool(Node& node) { importQLinearUnary(node, "AveragePool"); }
+inline void qlinearGlobalAveragePool(Node& node) { importQLinearUnary(node, "GlobalAveragePool"); }
+inline void qlinearLeakyRelu(Node& node) { importQLinearUnary(node, "LeakyRelu"); }
+inline void qlinearReduceMean(Node& node) { importQLinearUnary(node, "ReduceMean"); }
+inline void qlinearSigmoid(Node& node) { importQLinearUnary(node, "Sigmoid"); }
+inline void qlinearSoftmax(Node& node) { importQLinearUnary(node, "Softmax"); }
+void importConvInteger(Node& node);
+void importQAttention(Node& node);
+void importQEmbedLayerNormalization(Node& node);
+void importQGemm(Node& node);
+void importQLinearConcat(Node& node);
+void importQLinearConv(Node& node);
+void importQLinearWhere(Node& node);
+
 // QuantizedWeights.cpp
 void importGatherBlockQuantized(Node& node);
 void importMatMulNBits(Node& node);

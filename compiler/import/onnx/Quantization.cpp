@@ -107,7 +107,12 @@ void importDequantizeLinear(Node& node) {
   if (several && (codes.getWidth() <= kWidestCode || zero == 0)) {
     if (Value weight = dequantizedConstant(node, 0, 1, 2, node.attribute("axis", int64_t(1)), node.attribute("block_size", int64_t(0))))
       return node.set(0, make.cast(weight, element));
+    if (Value rows = dequantizedLookup(node, 0, 1, 2))
+      return node.set(0, make.cast(rows, element));
   }
+  const Unrounded* source = node.unrounded(0);
+  if (source && node.has(2) && source->zeros == node.inputName(2) && node.value(1) == source->scale)
+    return node.set(0, make.cast(source->real, element));
   Value x = node.value(0), scale = spread(node, make.toFloat(node.value(1)), dims);
   if (codes.getWidth() > kWidestCode) {  // beyond what floats hold exactly
     if (node.has(2))
@@ -236,7 +241,9 @@ void importMatMulIntegerToFloat(Node& node) {
 void importQLinearMatMul(Node& node) {
   Maker make(node);
   Type codes = checkedCodes(node, node.type(7).getElementType());
-  Value product = make.toFloat(make.matmul(centered(node, 0, 2, true), centered(node, 3, 5, false)));
+  Value weight = centeredConstant(node, 3, 5);  // then a linear, of numbers that float32 has exactly
+  Value product = weight ? make.matmul(make.toFloat(centered(node, 0, 2, true)), weight)
+                         : make.toFloat(make.matmul(centered(node, 0, 2, true), centered(node, 3, 5, false)));
   Value scale = make.div(make.mul(scaleOf(node, 1, true), scaleOf(node, 4, false)), scaleOf(node, 6, true));
   Value rounded = make.add(make.unary(UnaryKind::round, make.mul(product, scale)), scaleOf(node, 7, true));
   auto [least, most] = rangeOf(codes);

@@ -42,7 +42,7 @@ Value createWeight(Node& node, const QuantizedWeight& weight) {
   return node.create<tfm::WeightOp>(type, attr);
 }
 
-Value centeredConstant(Node& node, unsigned codes, unsigned zeros) {
+Value centeredConstant(Node& node, unsigned codes, unsigned zeros, int64_t axis) {
   QuantizedWeight weight;
   RankedTensorType type = node.type(codes);
   const int64_t rank = type.getRank();
@@ -59,11 +59,12 @@ Value centeredConstant(Node& node, unsigned codes, unsigned zeros) {
     if (auto only = onlyValue(node.storedInput(zeros), element)) {
       weight.zeros = *only == 0 ? Attribute() : splat(element, rank, *only);
     } else {
-      SmallVector<int64_t> columns(rank, 1);
-      columns.back() = tfm::typeOfWeight(given).getNumElements();
-      if (columns.back() != type.getShape().back() && columns.back() != 1)
+      const int64_t at = axis < 0 ? axis + rank : axis;
+      SmallVector<int64_t> shape(rank, 1);
+      shape[at] = tfm::typeOfWeight(given).getNumElements();
+      if (shape[at] != type.getDimSize(at) && shape[at] != 1)
         return {};
-      weight.zeros = reshaped(given, columns);
+      weight.zeros = reshaped(given, shape);
     }
   }
   return createWeight(node, weight);
@@ -100,6 +101,23 @@ Value dequantizedConstant(Node& node, unsigned codes, unsigned scales, unsigned 
   else if (hasZeros)
     weight.zeros = shaped(weight.zeros);
   return createWeight(node, weight);
+}
+
+Value dequantizedLookup(Node& node, unsigned codes, unsigned scales, unsigned zeros) {
+  auto lookup = node.value(codes).getDefiningOp<tfm::GatherOp>();
+  QuantizedWeight weight;
+  weight.codes = lookup ? exprOf(lookup.getOperand()) : Attribute();
+  weight.scales = weight.codes ? node.weightExpr(scales) : Attribute();
+  const bool hasZeros = node.has(zeros);
+  auto isOne = [](Attribute expr) { return expr && tfm::typeOfWeight(expr).getNumElements() == 1; };
+  const auto zero = hasZeros ? constantOf(node.knownScalar(zeros)) : std::optional<int64_t>(0);
+  if (!isOne(weight.scales) || !zero)
+    return {};
+  const int64_t rank = tfm::typeOfWeight(weight.codes).getRank();
+  weight.scales = reshaped(weight.scales, SmallVector<int64_t>(rank, 1));
+  if (*zero != 0)
+    weight.zeros = splat(node.type(zeros).getElementType(), rank, *zero);
+  return Maker(node).gather(createWeight(node, weight), lookup.getIndices(), lookup.getAxis());
 }
 
 /// com.microsoft: a product with a weight [N, blocks, bytes] of several codes to a byte.
