@@ -213,9 +213,11 @@ TEST_F(OnnxQuantizedOperators, ALookupBeforeItsScaleIsARowOfTheTable) {
   builder.floats("scale", {}, {0.5f});
   codes(builder, "zero", kUint8, {}, 70, 70);
   builder.node("Gather", {"table", "input_ids"}, {"rows"});
-  builder.node("DequantizeLinear", {"rows", "scale", "zero"}, {"y"});
+  OnnxBuilder::set(builder.node("Transpose", {"rows"}, {"columns"}), "perm", std::vector<int64_t>{0, 2, 1});  // as T5 has its biases
+  builder.node("DequantizeLinear", {"columns", "scale", "zero"}, {"y"});
   builder.output("y");
   const tfm::Array y = evaluate(builder, {1, 0, 1});  // one id, 1
+  EXPECT_THAT(y.shape, ElementsAre(1, 4, 1));
   ASSERT_EQ(y.values.size(), 4u);
   for (int i = 0; i < 4; ++i)
     EXPECT_EQ(y.values[i], (table[4 + i] - 70) * 0.5);

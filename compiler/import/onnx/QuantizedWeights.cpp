@@ -3,6 +3,7 @@
 #include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
 #include "compiler/weights/FloatConversion.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace quantc::onnx_import {
 
@@ -104,7 +105,13 @@ Value dequantizedConstant(Node& node, unsigned codes, unsigned scales, unsigned 
 }
 
 Value dequantizedLookup(Node& node, unsigned codes, unsigned scales, unsigned zeros) {
-  auto lookup = node.value(codes).getDefiningOp<tfm::GatherOp>();
+  Value looked = node.value(codes);
+  SmallVector<Operation*> views;  // behind the lookup, the last first
+  while (Operation* view = isa_and_nonnull<tfm::TransposeOp, tfm::ReshapeOp>(looked.getDefiningOp()) ? looked.getDefiningOp() : nullptr) {
+    views.push_back(view);
+    looked = view->getOperand(0);
+  }
+  auto lookup = looked.getDefiningOp<tfm::GatherOp>();
   QuantizedWeight weight;
   weight.codes = lookup ? exprOf(lookup.getOperand()) : Attribute();
   weight.scales = weight.codes ? node.weightExpr(scales) : Attribute();
@@ -117,7 +124,14 @@ Value dequantizedLookup(Node& node, unsigned codes, unsigned scales, unsigned ze
   weight.scales = reshaped(weight.scales, SmallVector<int64_t>(rank, 1));
   if (*zero != 0)
     weight.zeros = splat(node.type(zeros).getElementType(), rank, *zero);
-  return Maker(node).gather(createWeight(node, weight), lookup.getIndices(), lookup.getAxis());
+  Value rows = Maker(node).gather(createWeight(node, weight), lookup.getIndices(), lookup.getAxis());
+  for (Operation* view : llvm::reverse(views)) {
+    IRMapping operand;
+    operand.map(view->getOperand(0), rows);
+    rows = node.builder().clone(*view, operand)->getResult(0);
+    rows.setType(tfm::withElement(cast<RankedTensorType>(rows.getType()), node.builder().getF32Type()));
+  }
+  return rows;
 }
 
 /// com.microsoft: a product with a weight [N, blocks, bytes] of several codes to a byte.

@@ -20,8 +20,8 @@ mlir::Value centeredConstant(Node& node, unsigned codes, unsigned zeros, int64_t
 /// Of codes of any type. Null when one of the inputs is not constant; `axis` and `block` as DequantizeLinear has them.
 mlir::Value dequantizedConstant(Node& node, unsigned codes, unsigned scales, unsigned zeros, int64_t axis, int64_t block);
 
-/// Rows of such a constant, where `codes` are a lookup in one and all have one scale and zero point: exporters and ONNX Runtime's tools look up first.
-/// Null for others.
+/// Rows of such a constant, where `codes` are a lookup in one, possibly reshaped and transposed, and all have one scale and zero point: exporters and
+/// ONNX Runtime's tools look up first. Null for others.
 mlir::Value dequantizedLookup(Node& node, unsigned codes, unsigned scales, unsigned zeros);
 
 // Quantization.cpp: products of integers that were floats before the model quantized them while it runs
