@@ -99,8 +99,7 @@ TEST_F(Embeddings, AreNotTokens) {
   compile(model_, "f32", "host", artifact);
   if (HasFatalFailure())
     return;
-  ProcessResult run =
-      runProcess({builtProgram("quantc-run"), artifact.string(), "--ids", "3,1,20", "--max-tokens", "2", "--print-ids"});
+  ProcessResult run = runProcess({builtProgram("quantc-run"), artifact.string(), "--ids", "3,1,20", "--max-tokens", "2", "--print-ids"});
   EXPECT_EQ(run.exitCode, 1) << run.out;
   EXPECT_THAT(run.err, HasSubstr("takes no tokens"));
 }
