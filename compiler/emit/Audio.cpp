@@ -66,7 +66,7 @@ flatbuffers::Offset<schema::Audio> writeAudio(flatbuffers::FlatBufferBuilder& bu
   if (auto sizes = module->getAttrOfType<DenseI64ArrayAttr>("tfm.log_mel"))
     logMel = writeLogMel(builder, sizes.asArrayRef(), static_cast<double>(rate.getInt()));
   return schema::CreateAudioDirect(builder, input.getValue().str().c_str(), static_cast<uint32_t>(rate.getInt()),
-                                   module->hasAttr("tfm.whole"), logMel);
+                                   module->hasAttr("tfm.whole"), logMel, module->hasAttr("tfm.normalize"));
 }
 
 }  // namespace quantc

@@ -93,6 +93,10 @@ private:
       if (size.sequence() + size.outputs() == 1 && size.constant() == 0) {
         agree(length_, tensor, d, tensor.shape[d], "tokens");
       } else {
+        // Samples of which several make a position tell how many there are.
+        const int64_t more = tensor.shape[d] - size.constant();
+        if (!length_ && size.sequence() > 0 && more > 0 && more % size.sequence() == 0)
+          length_ = more / size.sequence();
         std::optional<int64_t> expected = size.constant() + size.sequence() * length_.value_or(1);
         agree(expected, tensor, d, tensor.shape[d], "elements");
       }

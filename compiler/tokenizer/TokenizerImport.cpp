@@ -6,6 +6,7 @@
 
 #include "compiler/support/MappedFile.h"
 #include "compiler/tokenizer/ChatOf.h"
+#include "compiler/tokenizer/CtcVocabulary.h"
 #include "compiler/tokenizer/GgufTokenizer.h"
 #include "compiler/tokenizer/SentencePieceModel.h"
 #include "compiler/tokenizer/TokenizerJson.h"
@@ -30,7 +31,7 @@ constexpr const char* clipWordEnd = "</w>";
 
 constexpr const char* modelFiles[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
 
-enum class Source { none, json, model, vocabularyAndMerges };
+enum class Source { none, json, model, vocabularyAndMerges, labels };
 
 /// SentencePiece's file in a folder; an empty path where there is none.
 fs::path modelFileIn(const fs::path& folder) {
@@ -45,7 +46,9 @@ Source sourceOf(const fs::path& folder) {
     return Source::json;
   if (!modelFileIn(folder).empty())
     return Source::model;
-  return fs::exists(folder / vocabularyFile) && fs::exists(folder / mergesFile) ? Source::vocabularyAndMerges : Source::none;
+  if (!fs::exists(folder / vocabularyFile))
+    return Source::none;
+  return fs::exists(folder / mergesFile) ? Source::vocabularyAndMerges : saysCtc(folder) ? Source::labels : Source::none;
 }
 
 bool importGguf(const fs::path& file, TokenizerTables& out) {
@@ -122,6 +125,10 @@ fs::path readSource(const fs::path& folder, Source source, TokenizerTables& out)
     return modelFileIn(folder);
   }
   const fs::path file = folder / (source == Source::json ? jsonFile : vocabularyFile);
+  if (source == Source::labels) {
+    readCtcVocabulary(folder, out);
+    return file;
+  }
   const Json json = source == Source::json ? readJsonFile(file, jsonLimits) : jsonOfPair(folder);
   readTokenizerJson(JsonPlace(json, file.string()), out);
   return file;
@@ -252,7 +259,8 @@ std::vector<fs::path> tokenizerFiles(const fs::path& folder) {
   } else if (source == Source::model) {
     files.push_back(modelFileIn(folder));
   } else {
-    files.push_back(folder / mergesFile);
+    if (source == Source::vocabularyAndMerges)
+      files.push_back(folder / mergesFile);
     files.push_back(folder / vocabularyFile);
   }
   std::sort(files.begin(), files.end());

@@ -92,6 +92,7 @@ struct TokenizerTables {
   std::vector<int32_t> pair;
   std::vector<uint8_t> pairTypes;
   bool spaceWords = false;
+  int32_t blank = -1;
   std::optional<ChatEntry> chat;
   std::string sourceDescription;  ///< what was read, for the log: "tokenizer.json: byte-level BPE, 2048 tokens, 1791 merges"
 };

@@ -96,7 +96,7 @@ flatbuffers::Offset<schema::Tokenizer> writeTokenizer(flatbuffers::FlatBufferBui
       tables.decodeBytes, tables.stripSpace, builder.CreateVector(steps), growthOf(tables.normalize), tables.markPieces,
       builder.CreateVector(tables.scores), tables.unknownScore, builder.CreateString(tables.continuing), tables.longestWord,
       tables.decodeWords, builder.CreateVectorOfStrings(tables.tight), tables.chat ? writeChat(builder, *tables.chat) : 0,
-      builder.CreateVector(tables.pair), builder.CreateVector(tables.pairTypes), tables.spaceWords);
+      builder.CreateVector(tables.pair), builder.CreateVector(tables.pairTypes), tables.spaceWords, tables.blank);
 }
 
 }  // namespace quantc

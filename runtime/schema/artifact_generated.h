@@ -2080,7 +2080,8 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_CHAT = 72,
     VT_PAIR = 74,
     VT_PAIR_TYPES = 76,
-    VT_SPACE_WORDS = 78
+    VT_SPACE_WORDS = 78,
+    VT_BLANK = 80
   };
   quantc::schema::TokenizerKind kind() const {
     return static_cast<quantc::schema::TokenizerKind>(GetField<uint8_t>(VT_KIND, 0));
@@ -2196,6 +2197,9 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   bool space_words() const {
     return GetField<uint8_t>(VT_SPACE_WORDS, 0) != 0;
   }
+  int32_t blank() const {
+    return GetField<int32_t>(VT_BLANK, -1);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyField<uint8_t>(verifier, VT_KIND, 1) &&
@@ -2259,6 +2263,7 @@ struct Tokenizer FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyOffset(verifier, VT_PAIR_TYPES) &&
            verifier.VerifyVector(pair_types()) &&
            VerifyField<uint8_t>(verifier, VT_SPACE_WORDS, 1) &&
+           VerifyField<int32_t>(verifier, VT_BLANK, 4) &&
            verifier.EndTable();
   }
 };
@@ -2381,6 +2386,9 @@ struct TokenizerBuilder {
   void add_space_words(bool space_words) {
     fbb_.AddElement<uint8_t>(Tokenizer::VT_SPACE_WORDS, static_cast<uint8_t>(space_words), 0);
   }
+  void add_blank(int32_t blank) {
+    fbb_.AddElement<int32_t>(Tokenizer::VT_BLANK, blank, -1);
+  }
   explicit TokenizerBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2431,8 +2439,10 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizer(
     flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0,
     flatbuffers::Offset<flatbuffers::Vector<int32_t>> pair = 0,
     flatbuffers::Offset<flatbuffers::Vector<uint8_t>> pair_types = 0,
-    bool space_words = false) {
+    bool space_words = false,
+    int32_t blank = -1) {
   TokenizerBuilder builder_(_fbb);
+  builder_.add_blank(blank);
   builder_.add_pair_types(pair_types);
   builder_.add_pair(pair);
   builder_.add_chat(chat);
@@ -2513,7 +2523,8 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
     flatbuffers::Offset<quantc::schema::ChatTemplate> chat = 0,
     const std::vector<int32_t> *pair = nullptr,
     const std::vector<uint8_t> *pair_types = nullptr,
-    bool space_words = false) {
+    bool space_words = false,
+    int32_t blank = -1) {
   auto pieces__ = pieces ? _fbb.CreateVector<uint8_t>(*pieces) : 0;
   auto piece_ends__ = piece_ends ? _fbb.CreateVector<uint32_t>(*piece_ends) : 0;
   auto piece_order__ = piece_order ? _fbb.CreateVector<uint32_t>(*piece_order) : 0;
@@ -2571,7 +2582,8 @@ inline flatbuffers::Offset<Tokenizer> CreateTokenizerDirect(
       chat,
       pair__,
       pair_types__,
-      space_words);
+      space_words,
+      blank);
 }
 
 struct LogMel FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -2695,7 +2707,8 @@ struct Audio FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_INPUT = 4,
     VT_SAMPLE_RATE = 6,
     VT_WHOLE = 8,
-    VT_LOG_MEL = 10
+    VT_LOG_MEL = 10,
+    VT_NORMALIZE = 12
   };
   const flatbuffers::String *input() const {
     return GetPointer<const flatbuffers::String *>(VT_INPUT);
@@ -2709,6 +2722,9 @@ struct Audio FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const quantc::schema::LogMel *log_mel() const {
     return GetPointer<const quantc::schema::LogMel *>(VT_LOG_MEL);
   }
+  bool normalize() const {
+    return GetField<uint8_t>(VT_NORMALIZE, 0) != 0;
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffset(verifier, VT_INPUT) &&
@@ -2717,6 +2733,7 @@ struct Audio FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            VerifyField<uint8_t>(verifier, VT_WHOLE, 1) &&
            VerifyOffset(verifier, VT_LOG_MEL) &&
            verifier.VerifyTable(log_mel()) &&
+           VerifyField<uint8_t>(verifier, VT_NORMALIZE, 1) &&
            verifier.EndTable();
   }
 };
@@ -2737,6 +2754,9 @@ struct AudioBuilder {
   void add_log_mel(flatbuffers::Offset<quantc::schema::LogMel> log_mel) {
     fbb_.AddOffset(Audio::VT_LOG_MEL, log_mel);
   }
+  void add_normalize(bool normalize) {
+    fbb_.AddElement<uint8_t>(Audio::VT_NORMALIZE, static_cast<uint8_t>(normalize), 0);
+  }
   explicit AudioBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -2753,11 +2773,13 @@ inline flatbuffers::Offset<Audio> CreateAudio(
     flatbuffers::Offset<flatbuffers::String> input = 0,
     uint32_t sample_rate = 0,
     bool whole = false,
-    flatbuffers::Offset<quantc::schema::LogMel> log_mel = 0) {
+    flatbuffers::Offset<quantc::schema::LogMel> log_mel = 0,
+    bool normalize = false) {
   AudioBuilder builder_(_fbb);
   builder_.add_log_mel(log_mel);
   builder_.add_sample_rate(sample_rate);
   builder_.add_input(input);
+  builder_.add_normalize(normalize);
   builder_.add_whole(whole);
   return builder_.Finish();
 }
@@ -2767,14 +2789,16 @@ inline flatbuffers::Offset<Audio> CreateAudioDirect(
     const char *input = nullptr,
     uint32_t sample_rate = 0,
     bool whole = false,
-    flatbuffers::Offset<quantc::schema::LogMel> log_mel = 0) {
+    flatbuffers::Offset<quantc::schema::LogMel> log_mel = 0,
+    bool normalize = false) {
   auto input__ = input ? _fbb.CreateString(input) : 0;
   return quantc::schema::CreateAudio(
       _fbb,
       input__,
       sample_rate,
       whole,
-      log_mel);
+      log_mel,
+      normalize);
 }
 
 struct Provenance FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
@@ -2904,7 +2928,9 @@ struct Artifact FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
     VT_MAX_SOURCE = 32,
     VT_ENCODE_INPUTS = 34,
     VT_START = 36,
-    VT_AUDIO = 38
+    VT_AUDIO = 38,
+    VT_SILENT = 40,
+    VT_SILENT_FIRST = 42
   };
   const flatbuffers::String *name() const {
     return GetPointer<const flatbuffers::String *>(VT_NAME);
@@ -2960,6 +2986,12 @@ struct Artifact FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
   const quantc::schema::Audio *audio() const {
     return GetPointer<const quantc::schema::Audio *>(VT_AUDIO);
   }
+  const flatbuffers::Vector<int32_t> *silent() const {
+    return GetPointer<const flatbuffers::Vector<int32_t> *>(VT_SILENT);
+  }
+  const flatbuffers::Vector<int32_t> *silent_first() const {
+    return GetPointer<const flatbuffers::Vector<int32_t> *>(VT_SILENT_FIRST);
+  }
   bool Verify(flatbuffers::Verifier &verifier) const {
     return VerifyTableStart(verifier) &&
            VerifyOffset(verifier, VT_NAME) &&
@@ -2999,6 +3031,10 @@ struct Artifact FLATBUFFERS_FINAL_CLASS : private flatbuffers::Table {
            verifier.VerifyVector(start()) &&
            VerifyOffset(verifier, VT_AUDIO) &&
            verifier.VerifyTable(audio()) &&
+           VerifyOffset(verifier, VT_SILENT) &&
+           verifier.VerifyVector(silent()) &&
+           VerifyOffset(verifier, VT_SILENT_FIRST) &&
+           verifier.VerifyVector(silent_first()) &&
            verifier.EndTable();
   }
 };
@@ -3061,6 +3097,12 @@ struct ArtifactBuilder {
   void add_audio(flatbuffers::Offset<quantc::schema::Audio> audio) {
     fbb_.AddOffset(Artifact::VT_AUDIO, audio);
   }
+  void add_silent(flatbuffers::Offset<flatbuffers::Vector<int32_t>> silent) {
+    fbb_.AddOffset(Artifact::VT_SILENT, silent);
+  }
+  void add_silent_first(flatbuffers::Offset<flatbuffers::Vector<int32_t>> silent_first) {
+    fbb_.AddOffset(Artifact::VT_SILENT_FIRST, silent_first);
+  }
   explicit ArtifactBuilder(flatbuffers::FlatBufferBuilder &_fbb)
         : fbb_(_fbb) {
     start_ = fbb_.StartTable();
@@ -3091,9 +3133,13 @@ inline flatbuffers::Offset<Artifact> CreateArtifact(
     uint32_t max_source = 0,
     flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<quantc::schema::Port>>> encode_inputs = 0,
     flatbuffers::Offset<flatbuffers::Vector<int32_t>> start = 0,
-    flatbuffers::Offset<quantc::schema::Audio> audio = 0) {
+    flatbuffers::Offset<quantc::schema::Audio> audio = 0,
+    flatbuffers::Offset<flatbuffers::Vector<int32_t>> silent = 0,
+    flatbuffers::Offset<flatbuffers::Vector<int32_t>> silent_first = 0) {
   ArtifactBuilder builder_(_fbb);
   builder_.add_resident_bound(resident_bound);
+  builder_.add_silent_first(silent_first);
+  builder_.add_silent(silent);
   builder_.add_audio(audio);
   builder_.add_start(start);
   builder_.add_encode_inputs(encode_inputs);
@@ -3133,7 +3179,9 @@ inline flatbuffers::Offset<Artifact> CreateArtifactDirect(
     uint32_t max_source = 0,
     const std::vector<flatbuffers::Offset<quantc::schema::Port>> *encode_inputs = nullptr,
     const std::vector<int32_t> *start = nullptr,
-    flatbuffers::Offset<quantc::schema::Audio> audio = 0) {
+    flatbuffers::Offset<quantc::schema::Audio> audio = 0,
+    const std::vector<int32_t> *silent = nullptr,
+    const std::vector<int32_t> *silent_first = nullptr) {
   auto name__ = name ? _fbb.CreateString(name) : 0;
   auto programs__ = programs ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Program>>(*programs) : 0;
   auto variants__ = variants ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Variant>>(*variants) : 0;
@@ -3143,6 +3191,8 @@ inline flatbuffers::Offset<Artifact> CreateArtifactDirect(
   auto tensors__ = tensors ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Tensor>>(*tensors) : 0;
   auto encode_inputs__ = encode_inputs ? _fbb.CreateVector<flatbuffers::Offset<quantc::schema::Port>>(*encode_inputs) : 0;
   auto start__ = start ? _fbb.CreateVector<int32_t>(*start) : 0;
+  auto silent__ = silent ? _fbb.CreateVector<int32_t>(*silent) : 0;
+  auto silent_first__ = silent_first ? _fbb.CreateVector<int32_t>(*silent_first) : 0;
   return quantc::schema::CreateArtifact(
       _fbb,
       name__,
@@ -3162,7 +3212,9 @@ inline flatbuffers::Offset<Artifact> CreateArtifactDirect(
       max_source,
       encode_inputs__,
       start__,
-      audio);
+      audio,
+      silent__,
+      silent_first__);
 }
 
 inline const quantc::schema::Artifact *GetArtifact(const void *buf) {

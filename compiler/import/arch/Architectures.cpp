@@ -49,14 +49,7 @@ OwningOpRef<ModuleOp> importArchitecture(MLIRContext& context, const Architectur
   (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(positionsOf(config, "a context", options.context, imported.maximumContext)));
   if (imported.maximumSource)
     (*module)->setAttr("tfm.source", builder.getI64IntegerAttr(positionsOf(config, "an encoder", options.source, imported.maximumSource)));
-  const SoundInput& sound = imported.sound;
-  if (!sound.input.empty()) {
-    (*module)->setAttr("tfm.audio", builder.getStringAttr(sound.input));
-    (*module)->setAttr("tfm.sample_rate", builder.getI64IntegerAttr(sound.sampleRate));
-    (*module)->setAttr("tfm.log_mel", builder.getDenseI64ArrayAttr({sound.frame, sound.hop, sound.mels}));
-    if (sound.whole)
-      (*module)->setAttr("tfm.whole", builder.getUnitAttr());
-  }
+  setSound(*module, imported.sound);
   if (!imported.start.empty())
     (*module)->setAttr("tfm.start", builder.getDenseI32ArrayAttr(imported.start));
   (*module)->setAttr("tfm.files", builder.getArrayAttr(files));

@@ -6,17 +6,10 @@
 #include <vector>
 
 #include "compiler/import/Import.h"
+#include "compiler/import/Sound.h"
 #include "compiler/import/hf/HfBuilder.h"
 
 namespace quantc {
-
-/// How sound becomes an input of an encoder (Audio and LogMel in artifact.fbs).
-struct SoundInput {
-  std::string input;  ///< empty: the model does not hear
-  int64_t sampleRate;
-  bool whole;                ///< it always takes as many positions as the encoder has
-  int64_t frame, hop, mels;  ///< of log-mel features
-};
 
 /// What importing gives besides the operations.
 struct ImportedModel {

@@ -1,8 +1,10 @@
 #include "compiler/import/onnx/EncoderDecoder.h"
 
 #include "compiler/import/onnx/EncoderCut.h"
+#include "compiler/import/onnx/FeatureExtractor.h"
 #include "compiler/import/onnx/FolderConfig.h"
 #include "compiler/import/onnx/SequenceInputs.h"
+#include "compiler/import/onnx/SoundLength.h"
 #include "compiler/support/Error.h"
 #include "mlir/IR/Verifier.h"
 
@@ -17,14 +19,14 @@ namespace {
 constexpr const char* kEncoderFile = "encoder_model.onnx";
 constexpr const char* kDecoderFiles[] = {"decoder_model_merged.onnx", "decoder_model.onnx"};  // the first that is there
 constexpr const char* kStepFile = "decoder_with_past_model.onnx";
-constexpr int64_t kSamplesPerSecond = 16000, kSecondsHeard = 30, kUsualTranscript = 448, kUsualText = 512;
+constexpr int64_t kUsualTranscript = 448, kUsualText = 512;
 
 class EncoderDecoderImport {
 public:
   EncoderDecoderImport(MLIRContext& context, const EncoderDecoderFiles& files, const ImportOptions& options)
       : builder_(&context), files_(files), options_(options), encoder_(readOnnxModel(files.encoder)),
-        decoder_(readOnnxModel(files.decoder)), one_(constantExpr(1, &context)), source_(tfm::symbolExpr(Symbol::source, &context)),
-        sequence_(tfm::symbolExpr(Symbol::sequence, &context)) {}
+        decoder_(readOnnxModel(files.decoder)), extractor_(files.config), one_(constantExpr(1, &context)),
+        source_(tfm::symbolExpr(Symbol::source, &context)), sequence_(tfm::symbolExpr(Symbol::sequence, &context)) {}
 
   OwningOpRef<ModuleOp> run() {
     Location loc = NameLoc::get(builder_.getStringAttr(files_.decoder.filename().string()));
@@ -81,7 +83,10 @@ private:
       return idsType(source_);
     if (isFixed(input))
       return fixedType(input);
-    samples_ = samplesFor(source_);
+    samples_ = samplesFor(encoder_, input.name(), source_);
+    if (!samples_)
+      fail(encoder_, input,
+           "is sound whose samples are not made positions by convolutions along one dimension with strides; export the model again");
     return tfm::makeTensorType({one_, samples_}, builder_.getF32Type());
   }
 
@@ -99,34 +104,13 @@ private:
       else if (given != options_.dims.end())
         size = given->second;
       else if (dims.size() == 3)
-        size = configuredNumber(files_.config, axis == 1 ? "feature_size" : "nb_max_frames", {"preprocessor_config.json"});
+        size = axis == 1 ? extractor_.filters() : extractor_.frames();
       if (!size || *size < 1 || *size > tfm::kLargestDim)
         fail(encoder_, input,
              "has dimension " + name + " of a size that neither it nor preprocessor_config.json says; give --dim=" + name + "=SIZE");
       sizes.push_back(constantExpr(*size, one_.getContext()));
     }
     return tfm::makeTensorType(sizes, builder_.getF32Type());
-  }
-
-  /// Samples for so many positions: each convolution of the chain takes whole strides, and its kernel.
-  AffineExpr samplesFor(AffineExpr positions) const {
-    const auto& nodes = encoder_.proto.graph().node();
-    for (int i = nodes.size(); i-- > 0;) {
-      if (nodes[i].op_type() != "Conv")
-        continue;
-      int64_t stride = 1, padding = 0;
-      const StoredTensor* weight = nodes[i].input_size() > 1 ? encoder_.weights->find(nodes[i].input(1)) : nullptr;
-      for (const onnx::AttributeProto& attribute : nodes[i].attribute()) {
-        if (attribute.name() == "strides" && attribute.ints_size() == 1)
-          stride = attribute.ints(0);
-        for (int64_t pad : attribute.name() == "pads" ? attribute.ints() : google::protobuf::RepeatedField<int64_t>())
-          padding += pad;
-      }
-      if (!weight || weight->shape.size() != 3 || stride < 1 || stride > 1 << 20 || padding < 0 || padding > 1 << 20)
-        throw UserError(files_.encoder.string(), "has a convolution of its sound that is not along one dimension; export the model again");
-      positions = (positions - 1) * stride + (weight->shape[2] - padding);
-    }
-    return simplifyAffineExpr(positions, 0, tfm::kMostSymbols);
   }
 
   /// The encoder's rows, over `source`.
@@ -202,16 +186,13 @@ private:
     const bool hears = samples_ || fixedRows_;
     const int64_t positions = configuredPositions(files_.config, hears ? kUsualTranscript : kUsualText);
     int64_t source = fixedRows_ ? fixedRows_ : positions;
+    auto encode = module.lookupSymbol<func::FuncOp>("encode");
+    const std::string input = cast<StringAttr>(encode.getArgAttr(0, "tfm.name")).str();
     if (samples_) {
-      const int64_t rate = configuredNumber(files_.config, "sampling_rate", {"preprocessor_config.json"}).value_or(kSamplesPerSecond);
-      // As many positions as so many seconds give.
-      AffineExpr samples = samples_;
-      source = 1;
-      while (tfm::evaluate(samples, 0, 0, 0, source) < kSecondsHeard * rate && source < kDefaultContext)
-        ++source;
-      auto encode = module.lookupSymbol<func::FuncOp>("encode");
-      module->setAttr("tfm.audio", encode.getArgAttr(0, "tfm.name"));
-      module->setAttr("tfm.sample_rate", builder_.getI64IntegerAttr(rate));
+      source = positionsHeard(samples_, Symbol::source, extractor_.rate());
+      setSound(module, extractor_.samples(input, false));
+    } else if (fixedRows_) {
+      setSound(module, extractor_.logMel(input, tfm::dimsOf(cast<RankedTensorType>(encode.getArgumentTypes()[0]))));
     }
     setLimits(module, files_.config, options_, vocabulary, {positions, source, hears ? 1 : 0});
     module->setAttr("tfm.files", builder_.getStrArrayAttr({files_.encoder.string(), files_.decoder.string()}));
@@ -221,6 +202,7 @@ private:
   const EncoderDecoderFiles files_;
   const ImportOptions options_;
   const OnnxModel encoder_, decoder_;
+  const FeatureExtractor extractor_;
   const AffineExpr one_, source_, sequence_;
   AffineExpr samples_;     // of sound; null: tokens
   int64_t fixedRows_ = 0;  // of an encoder whose input has one size

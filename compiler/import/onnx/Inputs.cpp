@@ -3,6 +3,7 @@
 #include <map>
 
 #include "compiler/import/onnx/Ops.h"
+#include "compiler/import/onnx/SoundLength.h"
 #include "compiler/support/Error.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -204,7 +205,9 @@ private:
     if (first && sequence_.empty() && !hasSequence_) {
       hasSequence_ = true;
       sequence_ = input.type().tensor_type().shape().dim(axis).dim_param();
-      return sequence;
+      // Of samples, so many that convolutions with strides make whole positions of them.
+      const AffineExpr samples = !isInteger(input) && axis + 1 == rankOf(input) ? samplesFor(model_, input.name(), sequence) : AffineExpr();
+      return samples ? samples : sequence;
     }
     if (!hasIds_ && input.type().tensor_type().shape().dim(axis).dim_param() == sequence_)
       return sequence;

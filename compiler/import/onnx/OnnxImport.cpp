@@ -1,10 +1,13 @@
 #include "compiler/import/onnx/OnnxImport.h"
 
 #include "compiler/import/Warnings.h"
+#include "compiler/import/onnx/FeatureExtractor.h"
+#include "compiler/import/onnx/FolderConfig.h"
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/import/onnx/Inputs.h"
 #include "compiler/import/onnx/JointGraph.h"
 #include "compiler/import/onnx/SearchGraph.h"
+#include "compiler/import/onnx/SoundLength.h"
 #include "compiler/support/Error.h"
 #include "compiler/support/Json.h"
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -194,6 +197,18 @@ std::string nameOf(const std::filesystem::path& file) {
   return stem.rfind("model", 0) == 0 && !folder.empty() ? folder : stem;
 }
 
+/// A graph that takes the samples [1, n] of an extractor in its folder, and nothing else, hears. Gives the positions to have room for where they are of
+/// any number.
+std::optional<int64_t> hear(ModuleOp module, func::FuncOp main, const FeatureExtractor& extractor) {
+  auto type = main.getNumArguments() == 1 ? cast<RankedTensorType>(main.getArgument(0).getType()) : RankedTensorType();
+  if (!type || type.getRank() != 2 || !type.getElementType().isF32() || !extractor.makesSamples())
+    return std::nullopt;
+  const AffineExpr samples = tfm::dimsOf(type)[1];
+  const bool whole = type.hasStaticShape();
+  setSound(module, extractor.samples(main.getArgAttrOfType<StringAttr>(0, "tfm.name").str(), whole));
+  return whole ? std::nullopt : std::optional(positionsHeard(samples, Symbol::sequence, extractor.rate()));
+}
+
 OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, const ImportOptions& options) {
   std::vector<Input> inputs = readInputs(model, options.dims, &context);
   OpBuilder builder(&context);
@@ -207,7 +222,8 @@ OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, 
   importer.importNodes();
   builder.setInsertionPointToEnd(&main.getBody().front());
   createReturn(importer, builder, main, llvm::any_of(inputs, [](const Input& input) { return input.role == InputRole::past; }));
-  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(contextOf(main, model.path, options)));
+  const std::optional<int64_t> heard = hear(*module, main, FeatureExtractor(configFolder(model.path.parent_path())));
+  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(heard && !options.context ? *heard : contextOf(main, model.path, options)));
   return module;
 }
 
@@ -223,8 +239,10 @@ OwningOpRef<ModuleOp> importOnnx(MLIRContext& context, const std::filesystem::pa
   Builder builder(&context);
   result->setAttr("tfm.name", builder.getStringAttr(nameOf(file)));
   result->setAttr("tfm.files", builder.getStrArrayAttr({file.string()}));
-  if (std::filesystem::exists(file.parent_path() / "tokenizer.json"))
-    result->setAttr("tfm.tokenizer", builder.getStringAttr(file.parent_path().string()));
+  const std::filesystem::path folder = configFolder(file.parent_path());
+  if (std::filesystem::exists(folder / "tokenizer.json") ||
+      (result->hasAttr("tfm.audio") && std::filesystem::exists(folder / "vocab.json")))
+    result->setAttr("tfm.tokenizer", builder.getStringAttr(folder.string()));
   if (failed(verify(result)))
     throw UserError(file.string(), "could not be imported; export the model again");
   return module;

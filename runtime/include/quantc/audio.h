@@ -33,7 +33,7 @@ typedef struct qc_audio {
 /* `header` is what qc_model_header gave, whose model must stay open. QC_ERROR_ARGUMENT where the model does not hear, QC_ERROR_FORMAT where its tables do
  * not fit together. */
 qc_status qc_audio_open(const void* header, size_t header_bytes, qc_audio* out_audio, qc_error* error);
-/* Positions to encode (qc_session_encode) for so many samples; 0 where there are none, or more than max_samples. */
+/* Positions to encode (qc_session_encode), or of a step (qc_session_step) where the model has no encoder besides its steps, for so many samples; 0 where there are none, or more than max_samples. */
 uint32_t qc_audio_positions(const qc_audio* audio, uint64_t samples);
 /* Floats of the input for so many positions. */
 uint64_t qc_audio_elements(const qc_audio* audio, uint32_t positions);

@@ -50,6 +50,8 @@ std::string read_file(const std::string& path, std::vector<uint8_t>& bytes);
 /// Encodes tokens, or the sound of --audio, for the steps that follow. Returns a sentence about what is wrong, or an empty string.
 std::string encode_tokens(Engine& engine, const std::vector<int32_t>& tokens);
 std::string encode_audio(Engine& engine);
+/// Sets the input of the sound of --audio, and how many positions it makes.
+std::string set_audio(Engine& engine, uint32_t& positions);
 /// Tokens that decoding begins with.
 std::vector<int32_t> start_tokens(const Engine& engine);
 
@@ -60,6 +62,8 @@ int bench(Engine& engine);
 /// The same for a model that gives no logits for every token.
 int encode(Engine& engine);
 int bench_encoder(Engine& engine);
+/// For one that labels the positions of a sound.
+int transcribe(Engine& engine);
 int print_info(const Engine& engine);
 
 /// Prints how much memory was resident at the peak, and the bound.

@@ -83,7 +83,7 @@ int run(const Options& options) {
   if (code == kSuccess && generates && !options.inputs.empty())
     return report(options, "generates text, expected a model that takes its inputs at once; give --prompt or --ids instead of --input");
   if (code == kSuccess && (options.prompt || options.ids || !options.audio.empty() || !options.inputs.empty()))
-    code = generates ? generate(engine) : encode(engine);
+    code = generates ? generate(engine) : options.audio.empty() ? encode(engine) : transcribe(engine);
   if (code == kSuccess && options.chat)
     code = generates ? chat(engine)
                      : report(options, "gives no logits, expected a model that generates text; give a --prompt to see its outputs");

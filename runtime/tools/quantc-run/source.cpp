@@ -44,7 +44,7 @@ std::string encode_tokens(Engine& engine, const std::vector<int32_t>& tokens) {
   return "";
 }
 
-std::string encode_audio(Engine& engine) {
+std::string set_audio(Engine& engine, uint32_t& positions) {
   const std::string& path = engine.options.audio;
   qc_error error = {};
   size_t header_bytes = 0;
@@ -61,17 +61,23 @@ std::string encode_audio(Engine& engine) {
   if (wav.sample_rate != audio.sample_rate)
     return path + ": has " + std::to_string(wav.sample_rate) + " samples per second, expected " + std::to_string(audio.sample_rate) +
            "; resample it";
-  const uint32_t positions = qc_audio_positions(&audio, wav.samples);
+  positions = qc_audio_positions(&audio, wav.samples);
   if (positions == 0)
     return path + ": has " + std::to_string(wav.samples) + " samples, expected 1 to " + std::to_string(audio.max_samples) +
-           "; cut the sound or compile with a larger --max-source";
+           "; cut the sound or compile with a larger " + (engine.info.max_source ? "--max-source" : "--context");
   std::vector<float> input(qc_audio_elements(&audio, positions));
   qc_audio_input(&audio, &wav, positions, input.data());
-  qc_session* session = engine.session.get();
-  if (qc_session_set_input(session, audio.input, input.data(), input.size() * sizeof input[0], &error) != QC_OK ||
-      engine.encode(positions, &error) != QC_OK)
+  if (qc_session_set_input(engine.session.get(), audio.input, input.data(), input.size() * sizeof input[0], &error) != QC_OK)
     return error.message;
   return "";
+}
+
+std::string encode_audio(Engine& engine) {
+  uint32_t positions = 0;
+  if (std::string wrong = set_audio(engine, positions); !wrong.empty())
+    return wrong;
+  qc_error error = {};
+  return engine.encode(positions, &error) == QC_OK ? "" : error.message;
 }
 
 }  // namespace quantc::run
