@@ -220,6 +220,8 @@ Json describeArtifact(const ArtifactFile& file, bool calls) {
           {"tokenizer", describeTokenizer(header.tokenizer())},
           {"max_source", header.max_source()},
           {"start", listOf(header.start(), [](int32_t token) { return token; })},
+          {"silent", listOf(header.silent(), [](int32_t token) { return token; })},
+          {"silent_first", listOf(header.silent_first(), [](int32_t token) { return token; })},
           {"encode_inputs", listOf(header.encode_inputs(), describePort)},
           {"inputs", listOf(header.inputs(), describePort)},
           {"outputs", listOf(header.outputs(), describePort)},

@@ -86,14 +86,14 @@ public:
                                        parts.options->options.c_str(), stringAttribute("tfm.license").c_str());
     std::string name = stringAttribute("tfm.name");
     uint32_t maxSequence = integerAttribute("kern.max_sequence");
-    std::vector<int32_t> start;
-    if (auto tokens = module()->getAttrOfType<DenseI32ArrayAttr>("tfm.start"))
-      start.assign(tokens.asArrayRef().begin(), tokens.asArrayRef().end());
+    std::vector<int32_t> start = tokensAttribute("tfm.start"), silent = tokensAttribute("tfm.silent"),
+                         silentFirst = tokensAttribute("tfm.silent_first");
     auto audio = writeAudio(builder, module());
     fillReport();
-    auto artifact = schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary,
-                                                 givesRows ? maxSequence : 0, &programs, &variants, &segments, &inputs, &outputs, &tensors,
-                                                 tokenizer, provenance, report.residentBound, maxSource, &encodeInputs, &start, audio);
+    auto artifact =
+        schema::CreateArtifactDirect(builder, name.c_str(), integerAttribute("tfm.context"), maxSequence, vocabulary,
+                                     givesRows ? maxSequence : 0, &programs, &variants, &segments, &inputs, &outputs, &tensors, tokenizer,
+                                     provenance, report.residentBound, maxSource, &encodeInputs, &start, audio, &silent, &silentFirst);
     schema::FinishArtifactBuffer(builder, artifact);
     return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
   }
@@ -106,6 +106,11 @@ private:
     if (!attribute || attribute.getInt() <= 0 || attribute.getInt() > kMaxContext)
       throw UserError("", "module attribute " + name.str() + " is missing or out of range; print the IR with quantc --compile-to");
     return attribute.getInt();
+  }
+
+  std::vector<int32_t> tokensAttribute(StringRef name) {
+    auto tokens = module()->getAttrOfType<DenseI32ArrayAttr>(name);
+    return tokens ? tokens.asArrayRef().vec() : std::vector<int32_t>();
   }
 
   std::string stringAttribute(StringRef name) {

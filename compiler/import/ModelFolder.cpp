@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "compiler/import/GenerationConfig.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -41,6 +42,7 @@ void describeFolder(mlir::ModuleOp module, const fs::path& folder) {
     module->setAttr("tfm.tokenizer", builder.getStringAttr(folder.string()));
   if (std::string license = licenseOf(folder / "README.md"); !license.empty())
     module->setAttr("tfm.license", builder.getStringAttr(license));
+  readGeneration(module, folder);
 }
 
 }  // namespace quantc

@@ -12,7 +12,7 @@ namespace quantc {
 std::string folderName(const std::filesystem::path& folder);
 
 /// Sets `tfm.tokenizer` where the folder holds tokenizer.json or vocab.json with merges.txt, and `tfm.license` where the front matter of its README.md
-/// names one.
+/// names one; what readGeneration finds.
 void describeFolder(mlir::ModuleOp module, const std::filesystem::path& folder);
 
 }  // namespace quantc

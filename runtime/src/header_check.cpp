@@ -28,11 +28,19 @@ public:
       return report_.bad("it encodes up to %u positions, expected at most %u", artifact_.max_source(), kMaxContext);
     for (uint32_t i = 0; i < size_of(artifact_.start()); ++i) {
       const int32_t token = artifact_.start()->Get(i);
-      if (token < 0 || static_cast<uint32_t>(token) >= artifact_.vocabulary())
+      if (!(token == -1 && i > 0) && !is_token(token))
         return report_.bad("token %u that decoding begins with is %d, expected it among %u", i, token, artifact_.vocabulary());
+    }
+    for (const auto* tokens : {artifact_.silent(), artifact_.silent_first()}) {
+      for (uint32_t i = 0; i < size_of(tokens); ++i) {
+        if (!is_token(tokens->Get(i)))
+          return report_.bad("token %d that is never generated is none of %u", tokens->Get(i), artifact_.vocabulary());
+      }
     }
     return true;
   }
+
+  bool is_token(int32_t id) const { return id >= 0 && static_cast<uint32_t>(id) < artifact_.vocabulary(); }
 
   bool segments(uint64_t header_end, uint64_t file_bytes) const {
     for (uint32_t i = 0; i < size_of(artifact_.segments()); ++i) {

@@ -1,10 +1,14 @@
 // A folder of an encoder whose input has one size, as that of Whisper's features, and a decoder that reads its rows.
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
 
+#include "artifact_generated.h"
 #include "compiler/evaluate/Artifact.h"
+#include "quantc/audio.h"
 #include "tests/end_to_end/Programs.h"
+#include "tests/end_to_end/SoundFile.h"
 #include "tests/import/OnnxBuilder.h"
 
 using namespace quantc;
@@ -186,6 +190,122 @@ TEST_F(FixedEncoder, SizesThatTheGraphDoesNotSayAreThoseOfItsFeaturesOrGiven) {
   temporary_.write("preprocessor_config.json", R"({"feature_size": 4, "nb_max_frames": 12})");
   ASSERT_NO_FATAL_FAILURE(compile(temporary_.path(), "f32", "host", artifact, {"--kv-cache=f32"}));
   expectAnswers(artifact);
+}
+
+/// What the runtime makes of sound is held against its definition by the tests of the runtime.
+TEST_F(FixedEncoder, HearsWithTheFeaturesThatTheFolderDescribes) {
+  const std::string extractor =
+      R"({"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 4, "n_fft": 16, "hop_length": 8, "sampling_rate": 16000,
+          "nb_max_frames": 12})";
+  writeFolder({"batch_size", "feature_size", "encoder_sequence_length"});
+  const std::filesystem::path artifact = temporary_.path() / "model.qc", sound = temporary_.write("x.wav", wavOf(numbers(70, 8)));
+  for (const char* file : {"processor_config.json", "preprocessor_config.json"}) {
+    temporary_.write(file, file == std::string("processor_config.json") ? "{\"feature_extractor\": " + extractor + "}" : extractor);
+    ASSERT_NO_FATAL_FAILURE(compile(temporary_.path(), "f32", "host", artifact, {"--kv-cache=f32"}));
+    std::filesystem::remove(temporary_.path() / file);
+    ArtifactRun run(artifact, "", 1);
+    ASSERT_TRUE(run.header().audio() && run.header().audio()->log_mel());
+    const schema::LogMel& tables = *run.header().audio()->log_mel();
+    EXPECT_EQ(run.header().audio()->input()->str(), "input_features");
+    EXPECT_TRUE(run.header().audio()->whole());
+    EXPECT_EQ(std::vector<uint32_t>({tables.frame(), tables.hop(), tables.mels()}), std::vector<uint32_t>({16, 8, 4}));
+    // The same tokens as for these features.
+    const std::string file = wavOf(numbers(70, 8));
+    size_t bytes = 0;
+    qc_audio audio;
+    qc_wav wav;
+    ASSERT_EQ(qc_audio_open(qc_model_header(run.model(), &bytes), bytes, &audio, nullptr), QC_OK);
+    ASSERT_EQ(qc_wav_open(file.data(), file.size(), &wav, nullptr), QC_OK);
+    EXPECT_EQ(audio.max_samples, 96u);
+    ASSERT_EQ(qc_audio_positions(&audio, 70), static_cast<uint32_t>(kRows));
+    std::vector<float> features(qc_audio_elements(&audio, kRows)), logits;
+    ASSERT_EQ(features.size(), static_cast<size_t>(kMels * kFrames));
+    qc_audio_input(&audio, &wav, kRows, features.data());
+    run.setInput("input_features", features.data(), features.size() * sizeof(float));
+    run.encode(kRows);
+    std::string ids;
+    for (int32_t token = 2, i = 0; i < 5; ++i) {
+      run.run(&token, 1, 0, logits);
+      token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+      ids += (ids.empty() ? "" : ",") + std::to_string(token);
+    }
+    ProcessResult heard =
+        runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", sound.string(), "--print-ids", "--max-tokens", "5"});
+    EXPECT_EQ(heard.out, ids + "\n") << heard.err;
+  }
+  temporary_.write("preprocessor_config.json", R"({"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 5})");
+  EXPECT_THAT(errorOf({"--dim=encoder_sequence_length=12"}), HasSubstr("has an input, groups and a kernel that do not fit together"));
+  writeFolder({"batch_size", "4", "12"});
+  EXPECT_THAT(errorOf(), HasSubstr("preprocessor_config.json: makes 5 features of a frame, input_features takes 4; give the file that "
+                                   "belongs to the encoder"));
+}
+
+/// As Whisper's folders say it: the language is the model's choice, then come a task and a token against timestamps.
+TEST_F(FixedEncoder, BeginsAndChoosesAsItsGenerationIsConfigured) {
+  writeFolder({"batch_size", "4", "12"});
+  temporary_.write("preprocessor_config.json", R"({"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 4, "n_fft": 16,
+                                                   "hop_length": 8})");
+  const std::filesystem::path artifact = temporary_.path() / "model.qc", sound = temporary_.write("x.wav", wavOf(numbers(96, 8)));
+  const auto startOf = [&](const std::string& generation) {
+    temporary_.write("generation_config.json", generation);
+    compile(temporary_.path(), "f32", "host", artifact, {"--kv-cache=f32"});
+    const ArtifactFile file(artifact);
+    return std::vector<int32_t>(file.header().start()->begin(), file.header().start()->end());
+  };
+  const auto heard = [&] {
+    return runProcess({builtProgram("quantc-run"), artifact.string(), "--audio", sound.string(), "--print-ids", "--max-tokens", "4"}).out;
+  };
+  // What comes behind these tokens, -1 being the likeliest, without some.
+  const auto expected = [&](std::vector<int32_t> start, const std::vector<int32_t>& silent, std::vector<int32_t> silentFirst) {
+    ArtifactRun run(artifact, "", 1);
+    size_t bytes = 0;
+    qc_audio audio;
+    qc_wav wav;
+    const std::string file = wavOf(numbers(96, 8));
+    EXPECT_EQ(qc_audio_open(qc_model_header(run.model(), &bytes), bytes, &audio, nullptr), QC_OK);
+    EXPECT_EQ(qc_wav_open(file.data(), file.size(), &wav, nullptr), QC_OK);
+    std::vector<float> features(kMels * kFrames), logits;
+    qc_audio_input(&audio, &wav, kRows, features.data());
+    run.setInput("input_features", features.data(), features.size() * sizeof(float));
+    run.encode(kRows);
+    const auto likeliest = [&] { return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()); };
+    for (int32_t token : start) {
+      token = token < 0 ? likeliest() : token;
+      run.run(&token, 1, 0, logits);
+    }
+    std::string ids;
+    for (int i = 0; i < 4; ++i, silentFirst.clear()) {
+      for (const std::vector<int32_t>& tokens : {silent, silentFirst})
+        for (int32_t token : tokens)
+          logits[token] = -1e30f;
+      const int32_t token = likeliest();
+      ids += (ids.empty() ? "" : ",") + std::to_string(token);
+      run.run(&token, 1, 0, logits);
+    }
+    return ids + "\n";
+  };
+  using Tokens = std::vector<int32_t>;
+  EXPECT_EQ(startOf("{}"), Tokens({2}));
+  const std::string plain = heard();
+  EXPECT_EQ(plain, expected({2}, {}, {}));
+  const int32_t first = std::stoi(plain);
+  EXPECT_EQ(startOf(R"({"forced_decoder_ids": [[1, null], [2, 9]], "no_timestamps_token_id": 12, "lang_to_id": {"<|en|>": 5, "<|de|>": 6},
+                        "task_to_id": {"transcribe": 9, "translate": 10}, "suppress_tokens": [0, 3, 7, 99, -1],
+                        "begin_suppress_tokens": [)" +
+                    std::to_string(first) + ", 1, 4, 5, 6]}"),
+            Tokens({2, -1, 9, 12}));
+  EXPECT_EQ(heard(), expected({2, -1, 9, 12}, {0, 3, 7}, {first, 1, 4, 5, 6}));
+  EXPECT_EQ(startOf(R"({"begin_suppress_tokens": [)" + std::to_string(first) + "]}"), Tokens({2}));
+  EXPECT_EQ(heard(), expected({2}, {}, {first}));
+  EXPECT_NE(heard(), plain);
+  EXPECT_EQ(startOf(R"({"no_timestamps_token_id": 12, "lang_to_id": {"<|en|>": 5, "<|de|>": 6}, "language": "de",
+                        "task_to_id": {"transcribe": 9, "translate": 10}, "task": "translate"})"),
+            Tokens({2, 6, 10, 12}));
+  EXPECT_EQ(heard(), expected({2, 6, 10, 12}, {}, {}));
+  EXPECT_EQ(startOf(R"({"forced_decoder_ids": [[1, 12]], "no_timestamps_token_id": 12})"), Tokens({2, 12}));
+  EXPECT_EQ(startOf(R"({"forced_bos_token_id": 1})"), Tokens({2, 1}));
+  temporary_.write("generation_config.json", R"({"forced_decoder_ids": [[1, 16]]})");
+  EXPECT_THAT(errorOf(), HasSubstr("decoding is forced to token 16, which is none of the vocabulary's 16; correct forced_decoder_ids"));
 }
 
 }  // namespace

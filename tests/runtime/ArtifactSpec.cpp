@@ -87,10 +87,10 @@ void write_header(FlatBufferBuilder& builder, const ArtifactSpec& spec) {
   const auto inputs = write_all(builder, spec.inputs, write_port);
   const auto outputs = write_all(builder, spec.outputs, write_port);
   const auto encode_inputs = write_all(builder, spec.encode_inputs, write_port);
-  const auto start = builder.CreateVector(spec.start);
+  const auto start = builder.CreateVector(spec.start), silent = builder.CreateVector(spec.silent);
   schema::FinishArtifactBuffer(builder, schema::CreateArtifact(builder, name, spec.context, spec.max_sequence, spec.vocabulary,
                                                                spec.max_outputs, programs, variants, segments, inputs, outputs, 0, 0, 0,
-                                                               spec.resident_bound, spec.max_source, encode_inputs, start));
+                                                               spec.resident_bound, spec.max_source, encode_inputs, start, 0, silent));
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ struct ArtifactSpec {
   uint64_t resident_bound;
   uint32_t max_source = 0;
   std::vector<PortSpec> encode_inputs = {};
-  std::vector<int32_t> start = {};
+  std::vector<int32_t> start = {}, silent = {};
 };
 
 /// The whole file, with prefix and hashes as they must be.

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
+#include "chooser.h"
 #include "engine.h"
-#include "quantc/sampler.h"
 #include "text.h"
 
 namespace quantc::run {
@@ -22,9 +22,7 @@ struct Message {
 
 class Chat {
 public:
-  explicit Chat(Engine& engine)
-      : engine_(engine), options_(engine.options), scratch_(qc_sampler_scratch_bytes(engine.info.vocabulary) / sizeof(uint64_t) + 1) {
-    qc_sampler_begin(&sampler_, &options_.sampling);
+  explicit Chat(Engine& engine) : engine_(engine), options_(engine.options), chooser_(engine) {
     if (options_.system)
       messages_.push_back({"system", *options_.system});
   }
@@ -126,7 +124,7 @@ private:
       print(text);
     };
     for (uint32_t made = 0; made < options_.max_tokens;) {
-      const int32_t id = qc_sampler_next(&sampler_, logits_, engine_.info.vocabulary, scratch_.data());
+      const int32_t id = chooser_.next(logits_, made == 0);
       if (text_.is_end(id))
         break;
       add(text_.decode(id));
@@ -155,8 +153,7 @@ private:
   Engine& engine_;
   const Options& options_;
   Text text_;
-  qc_sampler sampler_;
-  std::vector<uint64_t> scratch_;
+  Chooser chooser_;
   std::vector<Message> messages_;
   std::vector<int32_t> seen_;  // the ids that the session has processed
   const float* logits_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "chooser.h"
 #include "engine.h"
 #include "text.h"
 
@@ -31,10 +32,7 @@ private:
 
 class Generator {
 public:
-  explicit Generator(Engine& engine)
-      : engine_(engine), options_(engine.options), scratch_(qc_sampler_scratch_bytes(engine.info.vocabulary) / sizeof(uint64_t) + 1) {
-    qc_sampler_begin(&sampler_, &options_.sampling);
-  }
+  explicit Generator(Engine& engine) : engine_(engine), options_(engine.options), chooser_(engine) {}
 
   int run() {
     qc_error error = {};
@@ -44,7 +42,7 @@ public:
     std::vector<int32_t> prompt = options_.ids ? *options_.ids : options_.prompt ? text_.encode(*options_.prompt) : std::vector<int32_t>();
     const double begin = now();
     if (engine_.info.max_source != 0 || !options_.audio.empty()) {
-      // What was given is for the encoder; the decoder begins anew.
+      // What was given is for the encoder; the decoder begins anew, with tokens of its own of which it may choose some.
       const std::string wrong = options_.audio.empty() ? encode_tokens(engine_, prompt) : encode_audio(engine_);
       if (!wrong.empty())
         return report(options_, wrong);
@@ -58,7 +56,7 @@ public:
                                   std::to_string(engine_.info.context) + "; shorten it or compile with a larger --context");
 
     const double start = now();
-    if (!prefill(prompt, error))
+    if (!begin_with(prompt, error))
       return report(options_, error.message);
     const double prefilled = now();
     if (!decode(error))
@@ -87,6 +85,20 @@ private:
     return true;
   }
 
+  /// The prompt, in which every -1 becomes the likeliest token behind those before it.
+  bool begin_with(std::vector<int32_t>& prompt, qc_error& error) {
+    for (size_t begin = 0; begin < prompt.size();) {
+      const auto open = std::find(prompt.begin() + static_cast<ptrdiff_t>(begin), prompt.end(), -1);
+      const std::vector<int32_t> known(prompt.begin() + static_cast<ptrdiff_t>(begin), open);
+      if (!prefill(known, error))
+        return false;
+      begin += known.size();
+      if (open != prompt.end())
+        *open = static_cast<int32_t>(std::max_element(last_row_, last_row_ + engine_.info.vocabulary) - last_row_);
+    }
+    return true;
+  }
+
   bool prefill(const std::vector<int32_t>& prompt, qc_error& error) {
     uint32_t chunk = options_.chunk ? std::min(options_.chunk, engine_.info.max_sequence) : engine_.info.max_sequence;
     if (options_.logits_hash)
@@ -110,7 +122,7 @@ private:
 
   bool decode(qc_error& error) {
     while (generated_.size() < options_.max_tokens) {
-      const int32_t id = qc_sampler_next(&sampler_, last_row_, engine_.info.vocabulary, scratch_.data());
+      const int32_t id = chooser_.next(last_row_, generated_.empty());
       generated_.push_back(id);
       if (prints_text())
         print(text_.decode(id));
@@ -150,8 +162,7 @@ private:
   const Options& options_;
   Text text_;
   bool has_text_ = false;
-  qc_sampler sampler_;
-  std::vector<uint64_t> scratch_;
+  Chooser chooser_;
   LogitsHash hash_;
   const float* last_row_ = nullptr;
   std::vector<int32_t> generated_;
