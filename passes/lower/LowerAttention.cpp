@@ -10,8 +10,6 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kLargestCache = int64_t{1} << 46;  // bytes; the address space of all targets holds it
-
 /// Keys are read across positions, values across a head's elements.
 bool isKeyOnly(tfm::CacheAppendOp op, bool& usedAsValue) {
   bool usedAsKey = false;
@@ -163,6 +161,8 @@ LogicalResult Lowering::lowerOp(tfm::RopeOp op) {
 LogicalResult Lowering::lowerOp(tfm::CacheAppendOp op) {
   if (caches.count(op.getResult()))
     return success();
+  if (tfm::ConcatOp padded = paddedCache(op))
+    return lowerKept(op, padded);
   tfm::FusedOp product = productWithin(op, op.getHeadDim());
   std::optional<Storage> input = product ? std::nullopt : findTokens(op.getInput());
   if (!product && !input)

@@ -95,6 +95,8 @@ tfm::FusedOp Lowering::productWithin(Operation* reader, int64_t headDim) {
   // the stack.
   if (!op || !op.isLinear() || op.isExperts() || !op->hasOneUse() || headDim < 1 || headDim % kb.layout().rowsPerTile != 0)
     return {};
+  if (auto append = dyn_cast<tfm::CacheAppendOp>(reader); append && paddedCache(append))
+    return {};
   std::optional<Matrix> matrix = matrixOf(op.getResult());
   auto type = cast<RankedTensorType>(op.getResult().getType());
   if (!matrix || matrix->rows != kb.symbol(tfm::Symbol::sequence) || !fitsOnStack(matrix->rows, headDim) || matrix->width % headDim != 0 ||

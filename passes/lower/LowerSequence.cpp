@@ -46,6 +46,42 @@ Storage Lowering::paddedCopy(const Storage& storage, int64_t before, int64_t aft
   return whole;
 }
 
+tfm::ConcatOp Lowering::paddedCache(tfm::CacheAppendOp op) {
+  auto concat = op->hasOneUse() ? dyn_cast<tfm::ConcatOp>(*op->getUsers().begin()) : tfm::ConcatOp();
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  if (!concat || concat.getOperands().size() != 2 || static_cast<int64_t>(concat.getAxis()) != type.getRank() - 2)
+    return {};
+  auto constant = concat.getOperands()[0].getDefiningOp<tfm::ConstantOp>();
+  auto values = constant ? dyn_cast<DenseFPElementsAttr>(constant.getValue()) : DenseFPElementsAttr();
+  return values && values.isSplat() && values.getSplatValue<APFloat>().isZero() ? concat : tfm::ConcatOp();
+}
+
+LogicalResult Lowering::lowerKept(tfm::CacheAppendOp op, tfm::ConcatOp padded) {
+  auto zeros = cast<RankedTensorType>(padded.getOperands()[0].getType());
+  std::optional<Storage> found = findTokens(op.getInput());
+  int64_t before = zeros.getDimSize(zeros.getRank() - 2), bytes;
+  if (!found || zeros.getNumElements() != before * found->width ||
+      llvm::MulOverflow(kb.contextLength() + before, found->width * int64_t{sizeof(float)}, bytes) || bytes > kLargestCache ||
+      !cacheNames.insert(op.getCache()).second)
+    return failure();
+  // Memory of state begins as zeros, and its first rows are never written.
+  Storage kept = *found;
+  kept.buffer = kb.createBuffer(op.getCache(), kern::Space::state, bytes);
+  kept.rowStride = kept.width;
+  AffineExpr past = kb.symbol(tfm::Symbol::past);
+  auto copy = kb.kernel("map", {{"operands", "f"}, {"quantize", "0"}}, nullptr);
+  Value to =
+      kb.view(kept.buffer, f32(), 0, {kb.wholeDim(kept.width, 1), {kb.constantExpr(0), past + before, found->rows, kept.rowStride}}, 1);
+  kb.call(op.getLoc(), copy, copy, kb.rowViews(*found, KernBuilder::Split::none), to, found->rows, found->rows);
+  kept.rows = found->rows + past;
+  kept.firstRow = kb.constantExpr(before);
+  storages[op.getResult()] = kept;
+  kept.rows = kept.rows + before;
+  kept.firstRow = kb.constantExpr(0);
+  storages[padded.getResult()] = kept;
+  return success();
+}
+
 LogicalResult Lowering::lowerOp(tfm::WindowsOp op) {
   std::optional<Storage> found = findFloats(op.getInput());
   std::optional<Matrix> matrix = matrixOf(op.getResult());

@@ -131,8 +131,8 @@ LogicalResult Lowering::lowerSpecial(Operation* op) {
         return success(op->getOperand(0).getDefiningOp<tfm::WeightOp>() || op->getOperand(0).getDefiningOp<tfm::QuantizeOp>());
       })
       .Case<tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::FusedOp, tfm::RopeOp, tfm::CacheAppendOp, tfm::AttentionOp, tfm::TailOp,
-            tfm::SourceWriteOp, tfm::SourceReadOp, tfm::WindowsOp, tfm::GroupNormOp, tfm::TransposeOp, tfm::PositionRowsOp, tfm::ReshapeOp,
-            tfm::SliceOp, tfm::TopKOp, tfm::CombineOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
+            tfm::SourceWriteOp, tfm::SourceReadOp, tfm::ConcatOp, tfm::WindowsOp, tfm::GroupNormOp, tfm::TransposeOp, tfm::PositionRowsOp,
+            tfm::ReshapeOp, tfm::SliceOp, tfm::TopKOp, tfm::CombineOp, func::ReturnOp>([&](auto typed) { return lowerOp(typed); })
       .Default([](Operation*) { return failure(); });
 }
 

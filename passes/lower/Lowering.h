@@ -34,6 +34,8 @@ struct KvCache {
   }
 };
 
+constexpr int64_t kLargestCache = int64_t{1} << 46;  // bytes; the address space of all targets holds it
+
 /// How many positions to have room for: whole tiles of keys, and an odd number of cache lines. With a power of two the rows of keys, which are read
 /// side by side, would all fall into the same few lines of a set-associative cache.
 int64_t roomFor(int64_t positions, mlir::Type element);
@@ -188,6 +190,10 @@ private:
 
   // LowerSequence.cpp: convolutions along a sequence, and what is between them
 
+  /// Rows that are kept behind zeros for convolutions, as both operations give them; nothing for a cache that attention reads.
+  tfm::ConcatOp paddedCache(tfm::CacheAppendOp op);
+  LogicalResult lowerKept(tfm::CacheAppendOp op, tfm::ConcatOp padded);
+  LogicalResult lowerOp(tfm::ConcatOp op) { return mlir::success(storages.count(op.getResult())); }
   LogicalResult lowerOp(tfm::WindowsOp op);
   LogicalResult lowerOp(tfm::GroupNormOp op);
   /// Channels before positions, as they come in, to rows of channels.

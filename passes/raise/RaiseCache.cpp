@@ -55,6 +55,31 @@ bool isOverSource(tfm::AttentionOp attention) {
   return attention.getKey().getDefiningOp<tfm::SourceReadOp>() && attention.getValue().getDefiningOp<tfm::SourceReadOp>();
 }
 
+/// The first rows of the step, however many its operand has behind them.
+bool isOfStep(tfm::SliceOp slice) {
+  const AffineExpr zero = getAffineConstantExpr(0, slice.getContext());
+  return slice.getStep() == 1 && slice.getBegin().getResult(0) == zero &&
+         tfm::dimsOf(typeOf(slice))[slice.getAxis()] == symbolExpr(tfm::Symbol::sequence, slice.getContext());
+}
+
+/// How a convolution along the step's rows takes them together.
+struct RowWindow {
+  int64_t span, stride, before;
+
+  /// Whether window i ends with row i, or earlier.
+  bool isCausal() const { return stride == 1 && before >= span - 1; }
+};
+
+std::optional<RowWindow> windowOfRows(Operation& op) {
+  if (auto windows = dyn_cast<tfm::WindowsOp>(op); windows && isPerStep(windows.getInput()))
+    return RowWindow{static_cast<int64_t>(windows.getKernel()), static_cast<int64_t>(windows.getStride()),
+                     static_cast<int64_t>(windows.getBefore())};
+  auto patches = dyn_cast<tfm::PatchesOp>(op);
+  if (!patches || patches.getKernel().size() != 1 || !isPerStep(patches.getInput()) || !isConstantDim(patches.getInput(), 0))
+    return std::nullopt;
+  return RowWindow{(patches.getKernel()[0] - 1) * patches.getDilations()[0] + 1, patches.getStrides()[0], patches.getBefore()[0]};
+}
+
 /// Operations of which row i of the result depends on rows 0 to i of the operands alone, and on no count of positions.
 bool isCausal(Operation& op) {
   if (auto attention = dyn_cast<tfm::AttentionOp>(op))
@@ -65,7 +90,11 @@ bool isCausal(Operation& op) {
   if (auto softmax = dyn_cast<tfm::SoftmaxOp>(op))
     return isConstantDim(softmax, softmax.getAxis());
   if (auto slice = dyn_cast<tfm::SliceOp>(op))
-    return isConstantDim(slice.getOperand(), slice.getAxis());
+    return isConstantDim(slice.getOperand(), slice.getAxis()) || isOfStep(slice);
+  if (auto window = windowOfRows(op))
+    return window->isCausal();
+  if (auto matmul = dyn_cast<tfm::MatmulOp>(op))
+    return typeOf(matmul.getRhs()).hasStaticShape() && isConstantDim(matmul.getLhs(), typeOf(matmul.getLhs()).getRank() - 1);
   if (auto concat = dyn_cast<tfm::ConcatOp>(op))
     return isConstantDim(concat, concat.getAxis());
   if (auto numbers = dyn_cast<tfm::IotaOp>(op))
@@ -90,12 +119,14 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
       (void)runRegionDCE(rewriter, main->getRegions());
       SmallVector<tfm::AttentionOp> attentions;
       llvm::copy_if(main.getOps<tfm::AttentionOp>(), std::back_inserter(attentions), [](auto op) { return !isOverSource(op); });
-      if (canDeriveCaches(main, attentions))
+      if (canDeriveCaches(main, attentions)) {
         for (auto [layer, attention] : llvm::enumerate(attentions))
           forBoth(attention, layer, [&](Value operand, const Twine& name) { return append(operand, name, attention); });
-      else
+        keepConvolved(main);
+      } else {
         for (auto [layer, attention] : llvm::enumerate(attentions))
           forBoth(attention, layer, [&](Value operand, const Twine& name) { return replacePast(operand, name, attention); });
+      }
       if (forgets(main, attentions)) {
         main.emitError("keys and values of earlier steps cannot be kept, because a row depends on others by something else than causal "
                        "attention of a form that is recognized; export a decoder that is causal, or compile its checkpoint");
@@ -136,6 +167,42 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
     return append(toRows(builder, attention.getLoc(), past->concat.getOperands()[1], past->rowAxis), name, attention);
   }
 
+  /// Windows over rows reach into earlier steps instead of padding: all rows are kept as values are, zeros stand before the first, and a step takes its
+  /// own with as many before them as there was padding.
+  void keepConvolved(func::FuncOp main) {
+    size_t count = 0;
+    for (Operation& op : llvm::make_early_inc_range(main.getOps())) {
+      auto window = windowOfRows(op);
+      if (!window || window->before == 0)
+        continue;
+      OpBuilder builder(&op);
+      Location loc = op.getLoc();
+      Value rows = op.getOperand(0);
+      RankedTensorType type = typeOf(rows), whole = wholeType(type);
+      const int64_t width = type.getShape().back(), axis = type.getRank() - 2;
+      auto longer = [&](RankedTensorType from, int64_t more) {
+        SmallVector<AffineExpr> dims = tfm::dimsOf(from);
+        dims[axis] = dims[axis] + more;
+        return tfm::makeTensorType(dims, from.getElementType());
+      };
+      Value kept = builder.create<tfm::CacheAppendOp>(loc, whole, rows, "convolved." + std::to_string(count++), 1, width);
+      SmallVector<int64_t> shape(type.getRank(), 1);
+      shape[axis] = window->before;
+      shape.back() = width;
+      auto padding = RankedTensorType::get(shape, type.getElementType());
+      Attribute zero = builder.getZeroAttr(type.getElementType());
+      Value zeros = builder.create<tfm::ConstantOp>(loc, padding, DenseElementsAttr::get(padding, zero));
+      Value padded = builder.create<tfm::ConcatOp>(loc, longer(whole, window->before), ValueRange{zeros, kept}, axis);
+      auto past = tfm::symbolicMap(symbolExpr(tfm::Symbol::past, &getContext()), &getContext());
+      op.setOperand(0, builder.create<tfm::SliceOp>(loc, longer(type, window->before), padded, axis, past, 1));
+      if (auto windows = dyn_cast<tfm::WindowsOp>(op))
+        windows.setBefore(0);
+      else
+        cast<tfm::PatchesOp>(op).setBefore(SmallVector<int64_t>{0});
+      reachBack_.insert(&op);
+    }
+  }
+
   /// A causal model that computes everything anew each time works step by step once its keys and values are kept: rows depend on earlier rows
   /// through attention alone, and positions count from `past` in rope and position_rows.
   bool canDeriveCaches(func::FuncOp main, ArrayRef<tfm::AttentionOp> attentions) {
@@ -154,7 +221,7 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
     if (main.getOps<tfm::CacheAppendOp>().empty())
       return nullptr;
     for (Operation& op : main.getOps())
-      if (overlaps(op) && !typeOf(op.getResult(0)).hasStaticShape())
+      if (overlaps(op) && !typeOf(op.getResult(0)).hasStaticShape() && !reachBack_.contains(&op))
         return &op;
     return nullptr;
   }
@@ -188,7 +255,7 @@ struct RaiseCachePass : impl::RaiseCachePassBase<RaiseCachePass> {
   }
 
   llvm::DenseMap<Value, Value> appended_;
-  llvm::DenseSet<Operation*> pastConcats_;
+  llvm::DenseSet<Operation*> pastConcats_, reachBack_;
 };
 
 }  // namespace

@@ -52,3 +52,50 @@ func.func @main(%q: tensor<1x?x8xf32, #rows>, %k: tensor<1x?x8xf32, #rows>, %v: 
     : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
   return %0 : tensor<1x?x8xf32, #rows>
 }
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#longer = affine_map<()[s0, s1, s2] -> (1, s0 + 3, 24)>
+#windows = affine_map<()[s0, s1, s2] -> (1, s0, 24)>
+
+// A convolution that looks back alone reads rows of earlier steps where there was padding; rows behind the step's are cut off as before.
+// CHECK-DAG: #[[PAST:.*]] = affine_map<()[s0, s1, s2] -> (s1)>
+// CHECK-DAG: #[[PADDED:.*]] = affine_map<()[s0, s1, s2] -> (1, s0 + 4, 8)>
+// CHECK-LABEL: func.func @main
+// CHECK-DAG: %[[KEPT:.*]] = tfm.cache_append %arg0 {cache = "convolved.0", head_dim = 8 : i64, heads = 1 : i64}
+// CHECK-DAG: %[[ZEROS:.*]] = tfm.constant dense<0.000000e+00> : tensor<1x4x8xf32>
+// CHECK: %[[ALL:.*]] = tfm.concat %[[ZEROS]], %[[KEPT]] {axis = 1 : i64}
+// CHECK: %[[NOW:.*]] = tfm.slice %[[ALL]] {axis = 1 : i64, begin = #[[PAST]]}
+// CHECK-SAME: #[[PADDED]]>
+// CHECK: %[[ROWS:.*]] = tfm.patches %[[NOW]] {after = array<i64: 3>, before = array<i64: 0>, dilations = array<i64: 2>
+// CHECK: tfm.slice %[[ROWS]]
+// CHECK: tfm.cache_append {{.*}} {cache = "layers.0.key"
+func.func @main(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
+  %p = tfm.patches %x {kernel = array<i64: 3>, strides = array<i64: 1>, dilations = array<i64: 2>, before = array<i64: 4>, after = array<i64: 3>}
+    : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x24xf32, #longer>
+  %s = tfm.slice %p {axis = 1 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x24xf32, #longer>) -> tensor<1x?x24xf32, #windows>
+  %w = tfm.weight #tfm.stored<0, "w", tensor<8x24xf32>> -> tensor<8x24xf32>
+  %y = tfm.linear %s, %w : (tensor<1x?x24xf32, #windows>, tensor<8x24xf32>) -> tensor<1x?x8xf32, #rows>
+  %0 = tfm.attention %y, %y, %y {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
+  return %0 : tensor<1x?x8xf32, #rows>
+}
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#windows = affine_map<()[s0, s1, s2] -> (1, s0, 24)>
+
+// One that looks ahead too leaves nothing to be kept.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tfm.cache_append
+// CHECK: return
+func.func @main(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
+  %p = tfm.windows %x {kernel = 3 : i64, stride = 1 : i64, before = 1 : i64, after = 1 : i64} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x24xf32, #windows>
+  %w = tfm.weight #tfm.stored<0, "w", tensor<8x24xf32>> -> tensor<8x24xf32>
+  %y = tfm.linear %p, %w : (tensor<1x?x24xf32, #windows>, tensor<8x24xf32>) -> tensor<1x?x8xf32, #rows>
+  %0 = tfm.attention %y, %y, %y {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
+  return %0 : tensor<1x?x8xf32, #rows>
+}
