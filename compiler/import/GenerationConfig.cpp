@@ -19,10 +19,13 @@ constexpr int32_t kChosen = -1;  // by the model
 class Generation {
 public:
   Generation(const fs::path& folder, int64_t vocabulary) : folder_(folder), vocabulary_(vocabulary) {
-    for (const char* name : {"generation_config.json", "config.json"})
-      if (fs::exists(folder / name))
-        if (json file = readJsonFile(folder / name); file.is_object())
-          files_.push_back(std::move(file));
+    for (const char* name : {"generation_config.json", "config.json"}) {
+      if (!fs::exists(folder / name))
+        continue;
+      if (json file = readJsonFile(folder / name); file.is_object())
+        file_ = std::move(file);
+      break;
+    }
   }
 
   /// Behind the first token.
@@ -64,10 +67,8 @@ public:
 private:
   const json& value(const char* key) const {
     static const json none;
-    for (const json& file : files_)
-      if (auto found = file.find(key); found != file.end() && !found->is_null())
-        return *found;
-    return none;
+    auto found = file_.find(key);
+    return found == file_.end() ? none : *found;
   }
 
   int32_t tokenOf(const json& id, const char* key) const {
@@ -88,7 +89,7 @@ private:
 
   const fs::path folder_;
   const int64_t vocabulary_;
-  std::vector<json> files_;
+  json file_ = json::object();
 };
 
 /// Width of the first result, where that is logits; 0 for a model without.
