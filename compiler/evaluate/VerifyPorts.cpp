@@ -112,17 +112,21 @@ private:
     known = found;
   }
 
-  /// A causal model takes no mask and needs none where there is no padding.
-  bool hidesNothing(const StoredTensor& tensor) const {
-    if (tensor.name != "in.attention_mask")
+  /// A causal model takes no mask and needs none where there is no padding, and counts its tokens from 0 by itself.
+  bool isImplied(const StoredTensor& tensor) const {
+    const bool counts = tensor.name == "in.position_ids";
+    if (tensor.shape.empty() || (!counts && tensor.name != "in.attention_mask"))
       return false;
-    const std::vector<int64_t> mask = integers(tensor);
-    return std::all_of(mask.begin(), mask.end(), [](int64_t value) { return value == 1; });
+    const std::vector<int64_t> values = integers(tensor);
+    for (size_t i = 0; i < values.size(); ++i)
+      if (values[i] != (counts ? static_cast<int64_t>(i) % tensor.shape.back() : 1))
+        return false;
+    return true;
   }
 
   void addInput(const StoredTensor& tensor) {
     const schema::Port* port = findPort(header_.inputs(), tensor.name.substr(3));
-    if (!port && hidesNothing(tensor))
+    if (!port && isImplied(tensor))
       return;
     if (!port)
       fail(tensor.name, "is an input that the artifact does not take; it takes " + names(header_.inputs()));

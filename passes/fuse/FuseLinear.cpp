@@ -69,6 +69,9 @@ private:
     // 2. It has the product's shape.
     if (!consumer || consumer.getResult().getType().getShape() != linear.getResult().getType().getShape())
       return;
+    // 3. Of chosen experts nothing but products is read.
+    if (linear.isExperts() && consumer.getInputs().size() > (consumer.isLinear() ? consumer.productInputs() + 1 : 1))
+      return;
     if (consumer.isLinear() && !canBePair(linear, consumer, use.getOperandNumber()))
       return;
     joinFused(rewriter, linear, consumer, use.getOperandNumber());

@@ -30,6 +30,15 @@ bool lieTogether(int64_t outer, int64_t inner, int64_t extent) {
   return !llvm::MulOverflow(inner, extent, span) && outer == span;
 }
 
+/// Whether a start that depends on the step can be told along this dimension and no other.
+bool beginsAlongOnly(const StridedTensor& tensor, size_t dim) {
+  auto divides = [](int64_t stride, int64_t start) { return stride > 0 && start % stride == 0; };
+  return llvm::any_of(tensor.starts, [&](const auto& start) {
+    return divides(tensor.strides[dim], start.second) &&
+           llvm::count_if(tensor.strides, [&](int64_t stride) { return divides(stride, start.second); }) == 1;
+  });
+}
+
 }  // namespace
 
 Type heldAs(Type element, MLIRContext* context) {
@@ -149,7 +158,7 @@ void joinDimensions(ArrayRef<StridedTensor*> tensors) {
     }
   };
   for (size_t i = first.rank(); i-- > 0;)
-    if (isOne(first.extents[i]))
+    if (isOne(first.extents[i]) && llvm::none_of(tensors, [&](StridedTensor* tensor) { return beginsAlongOnly(*tensor, i); }))
       erase(i);
   for (size_t i = first.rank(); i-- > 1;) {
     auto inner = constantOf(first.extents[i]);

@@ -5,6 +5,7 @@
 #include "dialects/tfm/Tfm.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "passes/raise/RouterAttribute.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace quantc {
@@ -31,7 +32,8 @@ bool isHead(tfm::LinearOp linear) {
 
 /// A router's result decides which experts are taken: a small error would take others.
 bool isRouter(tfm::LinearOp linear) {
-  return llvm::any_of(linear->getUsers(), [](Operation* user) { return isa<tfm::TopKOp>(user); });
+  return linear->hasAttr(raise::kRouterAttribute) ||
+         llvm::any_of(linear->getUsers(), [](Operation* user) { return isa<tfm::TopKOp>(user); });
 }
 constexpr const char* kRouterScheme = "f32";
 

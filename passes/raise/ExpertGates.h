@@ -14,9 +14,10 @@ struct Term {
   mlir::Value condition, value;
 };
 
-/// A term that is the rows of a linear, each times a factor that is computed from a router's scores: as if the linear had one column, which is `rows`.
+/// A term that is the rows of a linear or of one with a bias, each times a factor that is computed from a router's scores: as if `product` had one column, which
+/// is `rows`.
 struct GatedTerm {
-  tfm::LinearOp product;
+  mlir::Value product;
   mlir::Value router;  ///< f32 [..., experts]
   mlir::Value rows, factored;
 };
@@ -25,6 +26,12 @@ struct GatedTerm {
 struct Routing {
   int64_t k;
   bool normalize;
+  llvm::SmallVector<int64_t> columns;
+};
+
+/// What a graph chooses by itself: the factor of expert i is the sum of those of `factors` [..., k] where `indices` [..., k] is columns[i].
+struct Slots {
+  mlir::Value indices, factors;
   llvm::SmallVector<int64_t> columns;
 };
 
@@ -39,12 +46,13 @@ public:
 
   /// Compares with tfm.top_k for many rows of scores, equal ones among them, in steps of up to `longest` positions. `terms` have one router, and `products` are
   /// theirs; nullopt where the terms do not take, of as many experts as the router has columns, the k largest of its softmax.
-  static std::optional<Routing> routingOf(llvm::ArrayRef<GatedTerm> terms, llvm::ArrayRef<tfm::LinearOp> products, int64_t longest);
+  static std::optional<Routing> routingOf(llvm::ArrayRef<GatedTerm> terms, llvm::ArrayRef<mlir::Value> products, int64_t longest);
+  /// For gates of any other form: finds a graph's own choice by giving them indices and factors of many kinds. nullopt where the gates depend on anything else.
+  static std::optional<Slots> slotsOf(llvm::ArrayRef<GatedTerm> terms, llvm::ArrayRef<mlir::Value> products, int64_t longest);
 
 private:
   struct Narrowing {
-    tfm::LinearOp product;
-    mlir::Value rows;
+    mlir::Value product, rows;
     llvm::DenseMap<mlir::Value, mlir::Value> done;
     llvm::SmallVector<mlir::Value> gates;  ///< what the rows are multiplied with, and conditions
     int depth = 0;

@@ -79,6 +79,8 @@ private:
     }
     if (!op || !typeOf(each[0]).getElementType().isF32())
       return {};
+    if (isa<tfm::WeightOp>(op))
+      return vectors(each);
     for (Value value : each) {
       Operation* other = value.getDefiningOp();
       if (!other || other->getName() != op->getName() || value.getType() != each[0].getType() || other->getAttrs() != op->getAttrs())
@@ -86,6 +88,10 @@ private:
     }
     if (isa<tfm::LinearOp>(op))
       return product(each);
+    if (auto reshape = dyn_cast<tfm::ReshapeOp>(op); reshape && hasColumns(reshape.getOperand(), typeOf(reshape).getShape().back()))
+      return stacked(operandsOf(each, 0));
+    if (auto slice = dyn_cast<tfm::SliceOp>(op); slice && static_cast<int64_t>(slice.getAxis()) == typeOf(slice).getRank() - 1)
+      return columns(each, slice);
     if (!isa<tfm::UnaryOp, tfm::BinaryOp>(op))
       return {};
     SmallVector<Value> operands;
@@ -117,10 +123,16 @@ private:
     if (width % kRowsPerTile != 0)
       return {};
     Value input = inputs[0];
-    if (!llvm::all_equal(inputs))
+    if (!llvm::all_equal(inputs)) {
       input = stacked(inputs);
-    else if (!typeOf(input).getElementType().isF32() || ArrayRef(given).drop_back() != ArrayRef(rows).drop_back())
-      return {};
+    } else {
+      SmallVector<AffineExpr> dims(rows.begin(), rows.end() - 1);
+      AffineExpr count = tfm::productOf(dims, builder_.getContext());
+      if (!typeOf(input).getElementType().isF32() || !count || tfm::productOf(ArrayRef(given).drop_back(), builder_.getContext()) != count)
+        return {};
+      dims.push_back(given.back());
+      input = makeReshape(builder_, each[0].getLoc(), input, tfm::makeTensorType(dims, builder_.getF32Type()));
+    }
     if (!input)
       return {};
     Location loc = each[0].getLoc();
@@ -128,6 +140,32 @@ private:
     return builder_.create<tfm::ExpertLinearOp>(loc, typeWithSlots(width), input, weight, indices_,
                                                 builder_.getI64IntegerAttr(static_cast<int64_t>(each.size())));
   }
+
+  /// Biases: of each slot's expert its own.
+  Value vectors(const SmallVector<Value>& each) {
+    const int64_t width = typeOf(each[0]).getNumElements();
+    SmallVector<Attribute> rows;
+    for (Value value : each) {
+      Attribute vector =
+          value.getDefiningOp<tfm::WeightOp>() && value.getType() == each[0].getType() ? vectorExprOf(value, width) : Attribute();
+      if (!vector)
+        return {};
+      rows.push_back(reshaped(vector, {1, width}));
+    }
+    Location loc = each[0].getLoc();
+    Value table = createWeight(builder_, loc, tfm::ConcatenatedAttr::get(builder_.getContext(), rows, 0));
+    return builder_.create<tfm::GatherOp>(loc, typeWithSlots(width), table, indices_, 0);
+  }
+
+  Value columns(const SmallVector<Value>& each, tfm::SliceOp slice) {
+    Value whole = stacked(operandsOf(each, 0));
+    if (!whole)
+      return {};
+    return builder_.create<tfm::SliceOp>(slice.getLoc(), typeWithSlots(typeOf(slice).getShape().back()), whole, typeOf(whole).getRank() - 1,
+                                         slice.getBegin(), slice.getStep());
+  }
+
+  static bool hasColumns(Value value, int64_t width) { return typeOf(value).getRank() > 0 && typeOf(value).getShape().back() == width; }
 
   Value scalar(Location loc, double value) {
     auto type = RankedTensorType::get({}, builder_.getF32Type());

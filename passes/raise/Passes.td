@@ -92,7 +92,8 @@ def RaiseExpertsPass : RaisePass<"raise-experts"> {
   let description = [{
     A sum of MLPs of one input, all of the same form, each times a factor that depends on a router's scores alone: where the factors are, for many rows of
     scores, those that `tfm.top_k` chooses, and all of the router's experts are there, it becomes `tfm.top_k`, `tfm.expert_linear` with the stacked weights and
-    `tfm.combine`, however the exporter wrote down the choice. Runs after raise-linear and raise-activation.
+    `tfm.combine`, however the exporter wrote down the choice. Where the factors depend on indices and factors of k slots alone that the graph computes by itself,
+    those are taken in place of `tfm.top_k`. Runs after raise-linear and raise-activation.
   }];
 }
 

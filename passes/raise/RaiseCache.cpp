@@ -97,11 +97,16 @@ bool isCausal(Operation& op) {
     return typeOf(matmul.getRhs()).hasStaticShape() && isConstantDim(matmul.getLhs(), typeOf(matmul.getLhs()).getRank() - 1);
   if (auto concat = dyn_cast<tfm::ConcatOp>(op))
     return isConstantDim(concat, concat.getAxis());
+  if (auto gather = dyn_cast<tfm::GatherOp>(op))
+    return typeOf(gather.getOperand()).hasStaticShape() ||
+           (isConstantDim(gather.getOperand(), gather.getAxis()) && typeOf(gather.getIndices()).hasStaticShape());
+  if (auto gather = dyn_cast<tfm::GatherElementsOp>(op))
+    return isConstantDim(gather.getOperand(), gather.getAxis());
   if (auto numbers = dyn_cast<tfm::IotaOp>(op))
     return typeOf(numbers).hasStaticShape() && isa<AffineConstantExpr>(numbers.getStart().getResult(0));
   return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
              tfm::RopeOp, tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp,
-             tfm::TopKOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
+             tfm::BroadcastOp, tfm::TopKOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
 }
 
 /// Whether this takes several rows together.

@@ -6,6 +6,7 @@
 #include "passes/raise/ExpertStack.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
+#include "passes/raise/RouterAttribute.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace quantc {
@@ -55,7 +56,7 @@ void collectTerms(Value value, SmallVectorImpl<Term>& terms) {
 /// A router's experts in a sum.
 struct Mixture {
   SmallVector<GatedTerm> terms;
-  SmallVector<tfm::LinearOp> products;
+  SmallVector<Value> products;
 };
 
 class Raiser {
@@ -118,8 +119,13 @@ private:
       if (static_cast<int64_t>(mixture.products.size()) != typeOf(router).getShape().back() || tried_[router] == gates)
         continue;
       tried_[router] = gates;
-      auto routing = ExpertGates::routingOf(mixture.terms, mixture.products, longest_);
-      Value combined = routing ? combine(sum, router, mixture, *routing) : Value();
+      Value combined;
+      if (auto routing = ExpertGates::routingOf(mixture.terms, mixture.products, longest_))
+        combined = combine(sum, router, mixture, routing->columns,
+                           [&](OpBuilder& builder, ArrayRef<AffineExpr> rows) { return choose(builder, router, *routing, rows); });
+      else if (auto slots = ExpertGates::slotsOf(mixture.terms, mixture.products, longest_))
+        combined = combine(sum, router, mixture, slots->columns,
+                           [&](OpBuilder& builder, ArrayRef<AffineExpr> rows) { return chosen(builder, router, *slots, rows); });
       if (!combined)
         continue;
       OpBuilder builder(sum.getContext());
@@ -132,31 +138,58 @@ private:
     }
   }
 
+  /// Experts [..., k] and their factors, for rows of these dimensions.
+  struct Choice {
+    Value indices, factors;
+  };
+
+  static Choice choose(OpBuilder& builder, Value router, const Routing& routing, ArrayRef<AffineExpr> rows) {
+    SmallVector<AffineExpr> scores(rows);
+    scores.push_back(builder.getAffineConstantExpr(typeOf(router).getShape().back()));
+    RankedTensorType type = tfm::makeTensorType(scores, builder.getF32Type()), values = withLastDim(type, routing.k);
+    Value input = makeReshape(builder, router.getLoc(), router, type);
+    auto choice = builder.create<tfm::TopKOp>(router.getLoc(), values, tfm::withElement(values, builder.getI32Type()), input,
+                                              builder.getI64IntegerAttr(routing.k), builder.getBoolAttr(routing.normalize));
+    return {choice.getIndices(), choice.getValues()};
+  }
+
+  static Choice chosen(OpBuilder& builder, Value router, const Slots& slots, ArrayRef<AffineExpr> rows) {
+    SmallVector<AffineExpr> dims(rows);
+    dims.push_back(builder.getAffineConstantExpr(typeOf(slots.indices).getShape().back()));
+    auto shaped = [&](Value value) {
+      return makeReshape(builder, router.getLoc(), value, tfm::makeTensorType(dims, typeOf(value).getElementType()));
+    };
+    Value indices = shaped(slots.indices);
+    RankedTensorType narrow = tfm::withElement(typeOf(indices), builder.getI32Type());
+    if (narrow != indices.getType())
+      indices = builder.create<tfm::CastOp>(router.getLoc(), narrow, indices);
+    return {indices, shaped(slots.factors)};
+  }
+
   /// What the mixture gives, in the type of the sum; null where its experts are not alike.
-  Value combine(Value sum, Value router, const Mixture& mixture, const Routing& routing) {
+  Value combine(Value sum, Value router, const Mixture& mixture, ArrayRef<int64_t> columns,
+                llvm::function_ref<Choice(OpBuilder&, ArrayRef<AffineExpr>)> choose) {
     OpBuilder builder(sum.getContext());
     builder.setInsertionPointAfter(sum.getDefiningOp());
     SmallVector<Value> experts(mixture.products.size());
-    for (auto [product, column] : llvm::zip(mixture.products, routing.columns))
-      experts[column] = Value(product->getResult(0));
-    SmallVector<AffineExpr> rows = tfm::dimsOf(typeOf(experts[0])), scores = rows;
-    scores.back() = builder.getAffineConstantExpr(static_cast<int64_t>(experts.size()));
-    SmallVector<AffineExpr> had = tfm::dimsOf(typeOf(router)), result = tfm::dimsOf(typeOf(sum));
+    for (auto [product, column] : llvm::zip(mixture.products, columns))
+      experts[column] = product;
+    SmallVector<AffineExpr> rows = tfm::dimsOf(typeOf(experts[0])), had = tfm::dimsOf(typeOf(router)), result = tfm::dimsOf(typeOf(sum));
     AffineExpr count = tfm::productOf(ArrayRef(rows).drop_back(), sum.getContext());
     if (!count || tfm::productOf(ArrayRef(had).drop_back(), sum.getContext()) != count || result.empty() || result.back() != rows.back() ||
         tfm::productOf(ArrayRef(result).drop_back(), sum.getContext()) != count)
       return {};
     changed_ = true;
-    Location loc = router.getLoc();
-    RankedTensorType scoresType = tfm::makeTensorType(scores, builder.getF32Type()), values = withLastDim(scoresType, routing.k);
-    Value input = makeReshape(builder, loc, router, scoresType);
-    auto choice = builder.create<tfm::TopKOp>(loc, values, tfm::withElement(values, builder.getI32Type()), input,
-                                              builder.getI64IntegerAttr(routing.k), builder.getBoolAttr(routing.normalize));
-    Value each = stackedExperts(builder, experts, choice.getIndices());
+    Choice choice = choose(builder, ArrayRef(rows).drop_back());
+    Value each = stackedExperts(builder, experts, choice.indices);
     if (!each)
       return {};
-    Value combined =
-        builder.create<tfm::CombineOp>(sum.getLoc(), tfm::makeTensorType(rows, builder.getF32Type()), each, choice.getValues());
+    visitProducers(router, [&](Operation* op) {
+      if (isa<tfm::LinearOp>(op))
+        op->setAttr(kRouterAttribute, builder.getUnitAttr());
+      return !isa<tfm::LinearOp>(op);
+    });
+    Value combined = builder.create<tfm::CombineOp>(sum.getLoc(), tfm::makeTensorType(rows, builder.getF32Type()), each, choice.factors);
     return makeReshape(builder, sum.getLoc(), combined, typeOf(sum));
   }
 

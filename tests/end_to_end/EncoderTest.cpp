@@ -264,6 +264,10 @@ TEST_F(Encoder, VerifyTellsGoodFromBadAndNamesWhatDoesNotFit) {
   std::vector<float> changed = answers;
   changed.back() += 0.5f;
   EXPECT_EQ(verify({input, output(changed)}).exitCode, 1);
+  // It counts positions by itself.
+  EXPECT_EQ(verify({input, ints("in.position_ids", {2, 3}, {0, 1, 2, 0, 1, 2}), output(answers)}).exitCode, 0);
+  EXPECT_THAT(verify({input, ints("in.position_ids", {2, 3}, {0, 1, 2, 1, 2, 3}), output(answers)}).err,
+              testing::HasSubstr(":in.position_ids: is an input that the artifact does not take"));
 
   EXPECT_THAT(verify({input, floats("out.hidden", {2, 3, 1}, std::vector<float>(6))}).err,
               testing::HasSubstr(":out.hidden: is an output that the artifact does not give; it gives last_hidden_state, pooler_output"));

@@ -1,6 +1,7 @@
 // A mixture of experts as PyTorch's exporter writes the loop over them, in the form of Mixtral and Qwen: for each expert, `torch.where` of the slots and
-// tokens that chose it, their rows through its MLP, and `index_add_`. Compared with the sum over the chosen experts, in double. The parameter is the inner width:
-// experts whose rows fill whole tiles are computed where they are chosen, others for every token.
+// tokens that chose it, their rows through its MLP, and `index_add_`. Compared with the sum over the chosen experts, in double. Parameters are the inner width -
+// experts whose rows fill whole tiles are computed where they are chosen, others for every token - and whether the router is DeepSeek-V3's: sigmoids, with a
+// correction for the choice alone, and experts with a bias.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -18,7 +19,14 @@ namespace {
 
 constexpr int64_t kExperts = 4, kChosen = 2, kWidth = 32, kVocabulary = 40, kWholeTiles = 48, kPartsOfTiles = 40;
 
-class TracedMixture : public testing::TestWithParam<int64_t> {
+struct Form {
+  int64_t inner;
+  bool sigmoid;
+};
+
+void PrintTo(const Form& form, std::ostream* out) { *out << form.inner << (form.sigmoid ? " by sigmoid" : ""); }
+
+class TracedMixture : public testing::TestWithParam<Form> {
 protected:
   TracedMixture() : builder_(17) {
     builder_.ints("axis0", {0});
@@ -33,8 +41,16 @@ protected:
     builder_.node("Gather", {"embedding", "input_ids"}, {"embedded"});
     builder_.node("Reshape", {"embedded", "rows"}, {"hidden"});
     builder_.node("MatMul", {"hidden", "router"}, {"scores"});
-    set(builder_.node("Softmax", {"scores"}, {"probabilities"}), "axis", -1);
-    builder_.node("TopK", {"probabilities", "k"}, {"weights", "chosen"});
+    if (GetParam().sigmoid) {
+      builder_.node("Sigmoid", {"scores"}, {"probabilities"});
+      weight("correction", {1, kExperts});
+      builder_.node("Add", {"probabilities", "correction"}, {"corrected"});
+      builder_.node("TopK", {"corrected", "k"}, {"largest", "chosen"});
+      set(builder_.node("GatherElements", {"probabilities", "chosen"}, {"weights"}), "axis", 1);
+    } else {
+      set(builder_.node("Softmax", {"scores"}, {"probabilities"}), "axis", -1);
+      builder_.node("TopK", {"probabilities", "k"}, {"weights", "chosen"});
+    }
     builder_.node("ReduceSum", {"weights", "axis1"}, {"sum"});
     builder_.node("Div", {"weights", "sum"}, {"normalized"});
     set(builder_.node("OneHot", {"chosen", "depth", "values"}, {"onehot"}), "axis", -1);
@@ -69,15 +85,22 @@ protected:
     builder_.node("Unsqueeze", {"hidden", "axis0"}, {at("batched")});
     set(builder_.node("Gather", {at("batched"), at("token")}, {at("gathered")}), "axis", 1);
     builder_.node("Reshape", {at("gathered"), "rows"}, {at("state")});
-    weight(at("gate"), {kWidth, GetParam()});
-    weight(at("up"), {kWidth, GetParam()});
-    weight(at("down"), {GetParam(), kWidth});
+    weight(at("gate"), {kWidth, GetParam().inner});
+    weight(at("up"), {kWidth, GetParam().inner});
+    weight(at("down"), {GetParam().inner, kWidth});
     builder_.node("MatMul", {at("state"), at("gate")}, {at("g")});
     builder_.node("Sigmoid", {at("g")}, {at("s")});
     builder_.node("Mul", {at("g"), at("s")}, {at("silu")});
     builder_.node("MatMul", {at("state"), at("up")}, {at("u")});
     builder_.node("Mul", {at("silu"), at("u")}, {at("inner")});
-    builder_.node("MatMul", {at("inner"), at("down")}, {at("out")});
+    builder_.node("MatMul", {at("inner"), at("down")}, {GetParam().sigmoid ? at("product") : at("out")});
+    if (GetParam().sigmoid) {
+      std::vector<float>& bias = weights_[at("bias")];
+      for (int64_t i = 0; i < kWidth; ++i)
+        bias.push_back(static_cast<float>(i % 5) - static_cast<float>(std::stoll(e)));
+      builder_.floats(at("bias"), {kWidth}, bias);
+      builder_.node("Add", {at("product"), at("bias")}, {at("out")});
+    }
     set(builder_.node("Concat", {at("tokens"), at("slots")}, {at("pairs")}), "axis", 1);
     builder_.node("GatherND", {"normalized", at("pairs")}, {at("factor")});
     builder_.node("Unsqueeze", {at("factor"), "axis1"}, {at("column")});
@@ -102,20 +125,28 @@ protected:
     const float* row = &weights_.at("embedding")[id * kWidth];
     const std::vector<double> x(row, row + kWidth), scores = times(x, "router", kExperts);
     std::vector<int64_t> order(kExperts);
+    std::vector<double> shares, by(scores);
+    for (int64_t i = 0; i < kExperts; ++i)
+      if (GetParam().sigmoid) {
+        shares.push_back(1 / (1 + std::exp(-scores[i])));
+        by[i] = shares[i] + weights_.at("correction")[i];
+      } else {
+        shares.push_back(std::exp(scores[i]));
+      }
     std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return scores[a] > scores[b]; });
+    std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return by[a] > by[b]; });
     double sum = 0;
     for (int64_t i = 0; i < kChosen; ++i)
-      sum += std::exp(scores[order[i]]);
+      sum += shares[order[i]];
     std::vector<double> y(kWidth, 0);
     for (int64_t i = 0; i < kChosen; ++i) {
       const std::string e = std::to_string(order[i]);
-      std::vector<double> g = times(x, "gate" + e, GetParam()), u = times(x, "up" + e, GetParam());
-      for (int64_t j = 0; j < GetParam(); ++j)
+      std::vector<double> g = times(x, "gate" + e, GetParam().inner), u = times(x, "up" + e, GetParam().inner);
+      for (int64_t j = 0; j < GetParam().inner; ++j)
         g[j] = g[j] / (1 + std::exp(-g[j])) * u[j];
       const std::vector<double> out = times(g, "down" + e, kWidth);
       for (int64_t j = 0; j < kWidth; ++j)
-        y[j] += out[j] * std::exp(scores[order[i]]) / sum;
+        y[j] += (out[j] + (GetParam().sigmoid ? weights_.at("bias" + e)[j] : 0)) * shares[order[i]] / sum;
     }
     return y;
   }
@@ -151,9 +182,12 @@ TEST_P(TracedMixture, ReadsChosenExpertsAloneWhereTheyAreWholeTiles) {
   ProcessResult inspected = runProcess({builtProgram("quantc"), "inspect", artifact.string()});
   ASSERT_EQ(inspected.exitCode, 0) << inspected.err;
   for (const char* kernel : {"qc_top_k_count4_k2_normalize1", "_experts4_", "qc_combine_k2"})
-    EXPECT_EQ(inspected.out.find(kernel) != std::string::npos, GetParam() == kWholeTiles) << kernel;
+    if (!GetParam().sigmoid || kernel[0] == '_')  // whose choice is the graph's own
+      EXPECT_EQ(inspected.out.find(kernel) != std::string::npos, GetParam().inner == kWholeTiles) << kernel;
 }
 
-INSTANTIATE_TEST_SUITE_P(Inner, TracedMixture, testing::Values(kWholeTiles, kPartsOfTiles));
+INSTANTIATE_TEST_SUITE_P(Inner, TracedMixture,
+                         testing::Values(Form{kWholeTiles, false}, Form{kPartsOfTiles, false}, Form{kWholeTiles, true},
+                                         Form{kPartsOfTiles, true}));
 
 }  // namespace

@@ -142,6 +142,33 @@ TEST_F(OnnxPlaces, ScatterPutsTheLastUpdateOrCombinesThem) {
   EXPECT_THAT(evaluate(elements, "ScatterElements", {"x", "places", "u"}, alongRows).values, ElementsAre(1, 2, 10, 20, 5, 6));
 }
 
+/// As routers of experts mark what they choose: each of as many lines as the sequence has tokens has places of its own, equal ones among them.
+TEST_F(OnnxPlaces, ScatterElementsOfAnyNumberOfLines) {
+  auto scatter = [&](const std::string& reduction) {
+    OnnxBuilder builder;
+    give(builder, {"1", "sequence", "2"}, {1, 2, -1, -1, 2, 0});
+    builder.floats("line", {3}, {5, 6, 7});
+    builder.ints("axis", {-1});
+    builder.ints("begin", {0});
+    builder.ints("end", {1});
+    builder.ints("two", {2});
+    builder.node("Slice", {"x", "begin", "end", "two"}, {"first"});
+    builder.node("Add", {"first", "line"}, {"data"});
+    OnnxBuilder::set(builder.node("Cast", {"x"}, {"places"}), "to", int64_t(onnx::TensorProto::INT64));
+    builder.floats("ten", {2}, {10, 20});
+    builder.node("Mul", {"x", "ten"}, {"updates"});
+    return evaluate(builder, "ScatterElements", {"data", "places", "updates"},
+                    [&](onnx::NodeProto& node) {
+                      OnnxBuilder::set(node, "axis", int64_t(2));
+                      OnnxBuilder::set(node, "reduction", reduction);
+                    })
+        .values;
+  };
+  EXPECT_THAT(scatter("none"), ElementsAre(6, 10, 40, 4, 5, -20, 0, 8, 20));
+  EXPECT_THAT(scatter("add"), ElementsAre(6, 17, 48, 4, 5, 6 - 10 - 20, 7, 8, 29));
+  EXPECT_THAT(scatter("max"), ElementsAre(6, 10, 40, 4, 5, 6, 7, 8, 20));
+}
+
 TEST_F(OnnxPlaces, GatherElementsOfSeveralLines) {
   OnnxBuilder builder = withoutTokens();
   give(builder, {"2", "2"}, {1, 2, 3, 4});

@@ -1,5 +1,5 @@
-// Elements looked up and replaced at places that are computed, and orders of elements. There are no kernels for these: every place is compared with every
-// index, which suits what is small.
+// Elements looked up and replaced at places that are computed. There are no kernels for these: every place is compared with every index, which suits what is
+// small.
 #include <limits>
 
 #include "compiler/import/onnx/Maker.h"
@@ -72,6 +72,37 @@ Value elementPlaces(Node& node, const Maker& make, ArrayRef<int64_t> data, int64
   return places;
 }
 
+/// How an update is combined with what it is put at.
+struct Combined {
+  const char* name;
+  std::optional<ReduceKind> reduce;  // else a product
+  BinaryKind with;
+  double ofFloats, ofIntegers;  // neutral elements
+};
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr Combined kCombined[] = {{"add", ReduceKind::sum, BinaryKind::add, 0, 0},
+                                  {"mul", std::nullopt, BinaryKind::mul, 1, 1},
+                                  {"max", ReduceKind::max, BinaryKind::max, -kInfinity, -double(INT32_MAX)},
+                                  {"min", ReduceKind::min, BinaryKind::min, kInfinity, INT32_MAX}};
+
+const Combined& combined(Node& node, StringRef reduction) {
+  const Combined* kind = llvm::find_if(kCombined, [&](const Combined& row) { return reduction == row.name; });
+  if (kind == std::end(kCombined))
+    node.fail("has reduction " + reduction.str() + ", expected none, add, mul, max or min; the model is damaged, export it again");
+  return *kind;
+}
+
+/// What changes nothing in elements like those of `x`.
+double neutralOf(const Maker& make, const Combined& kind, Value x) {
+  return isa<FloatType>(make.type(x).getElementType()) ? kind.ofFloats : kind.ofIntegers;
+}
+
+[[noreturn]] void failOfPairs(Node& node, int64_t updates, int64_t places) {
+  node.fail("puts " + std::to_string(updates) + " updates at " + std::to_string(places) + " places, which takes more than " +
+            std::to_string(kMostPairs) + " comparisons; export the model without it");
+}
+
 /// Rows [count, width] with `updates` [n, width] at `places` [n]: in place of what is there (of equal places the last counts), or combined with it.
 Value scattered(Node& node, const Maker& make, Value rows, Value places, Value updates) {
   const onnx::AttributeProto* attribute = node.find("reduction");
@@ -79,36 +110,22 @@ Value scattered(Node& node, const Maker& make, Value rows, Value places, Value u
   int64_t count = make.type(rows).getDimSize(0), width = make.type(rows).getDimSize(1), n = make.type(updates).getDimSize(0), pairs;
   if (n == 0 || count == 0)
     return rows;
+  const Combined* kind = reduction == "none" ? nullptr : &combined(node, reduction);
   if (llvm::MulOverflow(count, n, pairs) || pairs > kMostPairs ||
-      (reduction != "none" && (llvm::MulOverflow(pairs, std::max<int64_t>(1, width), pairs) || pairs > kMostPairs)))
-    node.fail("puts " + std::to_string(n) + " updates at " + std::to_string(count) + " places, which takes more than " +
-              std::to_string(kMostPairs) + " comparisons; export the model without it");
+      (kind && (llvm::MulOverflow(pairs, std::max<int64_t>(1, width), pairs) || pairs > kMostPairs)))
+    failOfPairs(node, n, count);
   Value place = make.reshape(make.iota(make.number(count), make.number(0)), {make.number(count), make.number(1)});
   Value here = make.binary(BinaryKind::equal, place, make.reshape(places, {make.number(1), make.number(n)}));
-  if (reduction == "none") {
+  if (!kind) {
     Value order = make.reshape(make.iota(make.number(n), make.number(0)), {make.number(1), make.number(n)});
     Value last = make.reduce(ReduceKind::max, make.select(here, order, -1.0), 1, false);
     Value chosen = make.gather(updates, make.binary(BinaryKind::max, last, 0.0), 0);
     Value any = make.reshape(make.binary(BinaryKind::greater_equal, last, 0.0), {make.number(count), make.number(1)});
     return make.select(any, chosen, rows);
   }
-  struct Row {
-    const char* name;
-    std::optional<ReduceKind> reduce;  // else a product
-    BinaryKind with;
-    double neutral;
-  };
-  const double infinity = isa<FloatType>(make.type(rows).getElementType()) ? std::numeric_limits<double>::infinity() : INT32_MAX;
-  const Row kinds[] = {{"add", ReduceKind::sum, BinaryKind::add, 0},
-                       {"mul", std::nullopt, BinaryKind::mul, 1},
-                       {"max", ReduceKind::max, BinaryKind::max, -infinity},
-                       {"min", ReduceKind::min, BinaryKind::min, infinity}};
-  const Row* kind = llvm::find_if(kinds, [&](const Row& row) { return reduction == row.name; });
-  if (kind == std::end(kinds))
-    node.fail("has reduction " + reduction + ", expected none, add, mul, max or min; the model is damaged, export it again");
   Value apart = make.reshape(here, {make.number(count), make.number(n), make.number(1)});
   Value each = make.reshape(updates, {make.number(1), make.number(n), make.number(width)});
-  Value chosen = make.select(apart, each, kind->neutral);
+  Value chosen = make.select(apart, each, neutralOf(make, *kind, each));
   Value whole = kind->reduce ? make.reduce(*kind->reduce, chosen, 1) : make.product(chosen, 1);
   return make.binary(kind->with, rows, make.reshape(whole, make.dims(rows)));
 }
@@ -170,7 +187,57 @@ void importScatterND(Node& node) {
   node.set(0, make.reshape(result, numbers(make, data)));
 }
 
+namespace {
+
+/// With as many lines of data as of indices: each line's places are compared with its own indices, whatever the number of lines. false for others, products and
+/// booleans.
+bool scatterLines(Node& node) {
+  Maker make(node);
+  const onnx::AttributeProto* attribute = node.find("reduction");
+  const Combined* kind = attribute && attribute->s() != "none" ? &combined(node, attribute->s()) : nullptr;
+  SmallVector<AffineExpr> data = tfm::dimsOf(node.type(0)), from = tfm::dimsOf(node.type(1));
+  int64_t rank = node.type(0).getRank(), axis = node.axis(node.attribute("axis", int64_t(0)), rank);
+  if (from.size() != data.size() || from != tfm::dimsOf(node.type(2)))
+    node.fail(std::string("has data, indices and updates whose shapes do not fit together") + kDamaged);
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != axis && data[i] != from[i])
+      return false;
+  auto extent = constantOf(data[axis]), n = constantOf(from[axis]);
+  int64_t pairs = 0;
+  if (!extent || !n || *extent == 0 || *n == 0 || (kind && !kind->reduce) || node.type(2).getElementType().isInteger(1))
+    return false;
+  int64_t others = node.type(0).hasStaticShape() ? node.type(0).getNumElements() / *extent : 1;
+  if (llvm::MulOverflow(*extent, *n, pairs) || llvm::MulOverflow(pairs, std::max<int64_t>(1, others), pairs) || pairs > kMostPairs)
+    failOfPairs(node, *n, *extent);
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  std::swap(order[axis], order.back());
+  auto across = [&](Value value) {  // [..., 1, n]
+    SmallVector<AffineExpr> dims = make.dims(value = make.transpose(value, order));
+    dims.insert(dims.end() - 1, make.number(1));
+    return make.reshape(value, dims);
+  };
+  Value place = make.reshape(make.iota(data[axis], make.number(0)), {data[axis], make.number(1)});
+  Value here = make.binary(BinaryKind::equal, place, across(wrapped(make, wide(node, make, node.value(1)), *extent)));
+  Value updates = across(node.value(2)), before = make.transpose(node.value(0), order), result;
+  if (kind) {
+    result = make.binary(kind->with, before,
+                         make.reduce(*kind->reduce, make.select(here, updates, neutralOf(make, *kind, updates)), rank, false));
+  } else {
+    Value turn = make.reshape(make.iota(from[axis], make.number(0)), {make.number(1), from[axis]});
+    Value last = make.reduce(ReduceKind::max, make.select(here, turn, -1.0), rank);
+    Value chosen = make.reduce(ReduceKind::sum, make.select(make.binary(BinaryKind::equal, turn, last), updates, 0.0), rank, false);
+    Value any = make.reshape(make.binary(BinaryKind::greater_equal, last, 0.0), make.dims(before));
+    result = make.select(any, chosen, before);
+  }
+  node.set(0, make.transpose(result, order));
+  return true;
+}
+
+}  // namespace
+
 void importScatterElements(Node& node) {
+  if (scatterLines(node))
+    return;
   Maker make(node);
   SmallVector<int64_t> data = fixedDims(node, 0);
   int64_t axis = node.axis(node.attribute("axis", int64_t(0)), static_cast<int64_t>(data.size()));
@@ -181,63 +248,6 @@ void importScatterElements(Node& node) {
   Value rows = make.reshape(node.value(0), {make.number(countOf(data)), make.number(1)});
   Value result = scattered(node, make, rows, places, make.reshape(node.value(2), {make.number(n), make.number(1)}));
   node.set(0, make.reshape(result, numbers(make, data)));
-}
-
-void importTopK(Node& node) {
-  Maker make(node);
-  Value x = node.value(0);
-  int64_t rank = node.type(0).getRank(), axis = node.axis(node.attribute("axis", int64_t(-1)), rank);
-  auto n = constantOf(make.dim(x, axis)), k = constantOf(node.knownScalar(1));
-  int64_t pairs = 0;
-  if (!n || !k || *k < 0 || *k > *n)
-    node.fail("takes a number of elements that is not constant, or of a dimension that is not, or more than there are; export the model "
-              "with constant ones");
-  int64_t others = node.type(0).hasStaticShape() && *n > 0 ? node.type(0).getNumElements() / *n : 1;
-  if (llvm::MulOverflow(*n, *n, pairs) || llvm::MulOverflow(pairs, std::max<int64_t>(1, others), pairs) || pairs > kMostPairs)
-    node.fail("orders " + std::to_string(*n) + " elements, which takes more than " + std::to_string(kMostPairs) +
-              " comparisons; export the model without it");
-  auto order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  std::swap(order[axis], order.back());
-  Value last = make.transpose(x, order);
-  SmallVector<AffineExpr> dims = make.dims(last), column(dims), row(dims);
-  column.push_back(make.number(1));
-  row.insert(row.end() - 1, make.number(1));
-  Value one = make.reshape(last, column), other = make.reshape(last, row);
-  bool largest = node.attribute("largest", int64_t(1)) != 0;
-  Value numbers = make.iota(make.number(*n), make.number(0));
-  Value before = make.binary(BinaryKind::less, make.reshape(numbers, {make.number(1), make.number(*n)}),
-                             make.reshape(numbers, {make.number(*n), make.number(1)}));
-  // How many come before an element: those that are better, and equal ones of a lower index.
-  Value better = make.binary(largest ? BinaryKind::greater : BinaryKind::less, other, one);
-  Value equal = make.binary(BinaryKind::and_, make.binary(BinaryKind::equal, other, one), before);
-  Value places = make.reduce(ReduceKind::sum, wide(node, make, make.binary(BinaryKind::or_, better, equal)), rank, false);
-  Value wanted = make.reshape(make.iota(make.number(*k), make.number(0)), {make.number(*k), make.number(1)});
-  Value here = make.binary(BinaryKind::equal, make.reshape(places, row), wanted);
-  auto chosen = [&](Value from) { return make.transpose(make.reduce(ReduceKind::sum, make.select(here, from, 0.0), rank, false), order); };
-  node.set(0, chosen(other));
-  if (node.wants(1))
-    node.set(1, chosen(numbers));
-}
-
-void importHardmax(Node& node) {
-  Maker make(node);
-  SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0)), lines(dims);
-  auto rank = static_cast<int64_t>(dims.size());
-  int64_t axis = node.axis(node.attribute("axis", int64_t(node.opset() < 13 ? 1 : -1)), rank);
-  if (node.opset() < 13) {  // everything from the axis on is one vector
-    AffineExpr inner = tfm::productOf(ArrayRef(dims).drop_front(axis), node.context());
-    if (!inner)
-      node.fail("joins two dynamic dimensions, which is not supported; export with opset 13 or newer");
-    lines.truncate(static_cast<size_t>(axis));
-    lines.push_back(inner);
-  }
-  Value x = make.reshape(node.value(0), lines);
-  SmallVector<AffineExpr> along(lines.size(), make.number(1));
-  along[axis] = lines[axis];
-  Value places = make.reshape(make.iota(lines[axis], make.number(0)), along);
-  Value best = make.binary(BinaryKind::equal, x, make.reduce(ReduceKind::max, x, axis));
-  Value first = make.reduce(ReduceKind::min, make.select(best, places, INT32_MAX), axis);
-  node.set(0, make.reshape(make.cast(make.binary(BinaryKind::equal, places, first), make.type(x).getElementType()), dims));
 }
 
 }  // namespace quantc::onnx_import

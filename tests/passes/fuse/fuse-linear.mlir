@@ -126,3 +126,28 @@ func.func @broadcast(%x: tensor<1x32xf32>, %y: tensor<4x8xf32>) -> tensor<4x8xf3
   }
   return %1 : tensor<4x8xf32>
 }
+
+// Products with chosen experts' weights take in what reads nothing else; a bias of each stays a computation of its own.
+// CHECK-LABEL: func.func @chosen_experts(
+// CHECK: %[[products:.*]] = tfm.fused %{{.*}}, %{{.*}}, %{{.*}} attributes {producer = "experts"}
+// CHECK: tfm.yield
+// CHECK: tfm.fused %[[products]], %{{.*}} : (tensor<4x2x16xf32>, tensor<4x2x16xf32>) -> tensor<4x2x16xf32>
+// CHECK: tfm.fused %{{.*}} attributes {producer = "experts"}
+// CHECK: math.tanh
+func.func @chosen_experts(%x: tensor<4x32xf32>, %i: tensor<4x2xi32>, %bias: tensor<4x2x16xf32>) -> (tensor<4x2x16xf32>, tensor<4x2x16xf32>) {
+  %w = tfm.weight #tfm.stored<0, "w", tensor<64x32xf32>> -> tensor<64x32xf32>
+  %v = tfm.weight #tfm.stored<0, "v", tensor<64x32xf32>> -> tensor<64x32xf32>
+  %0 = tfm.expert_linear %x, %w, %i {experts = 4 : i64} : (tensor<4x32xf32>, tensor<64x32xf32>, tensor<4x2xi32>) -> tensor<4x2x16xf32>
+  %1 = tfm.fused %0, %bias : (tensor<4x2x16xf32>, tensor<4x2x16xf32>) -> tensor<4x2x16xf32> {
+  ^bb0(%a: f32, %b: f32):
+    %s = arith.addf %a, %b : f32
+    tfm.yield %s : f32
+  }
+  %2 = tfm.expert_linear %x, %v, %i {experts = 4 : i64} : (tensor<4x32xf32>, tensor<64x32xf32>, tensor<4x2xi32>) -> tensor<4x2x16xf32>
+  %3 = tfm.fused %2 : (tensor<4x2x16xf32>) -> tensor<4x2x16xf32> {
+  ^bb0(%a: f32):
+    %t = math.tanh %a : f32
+    tfm.yield %t : f32
+  }
+  return %1, %3 : tensor<4x2x16xf32>, tensor<4x2x16xf32>
+}

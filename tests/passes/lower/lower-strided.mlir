@@ -36,3 +36,26 @@ module attributes {tfm.context = 1 : i64} {
     return %4 : tensor<1x2x3x3xf32>
   }
 }
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#columns = affine_map<()[s0, s1, s2] -> (1, 8, s0)>
+#scores = affine_map<()[s0, s1, s2] -> (1, s0, s0)>
+#sinks = affine_map<()[s0, s1, s2] -> (1, s0, 1)>
+#both = affine_map<()[s0, s1, s2] -> (1, s0, s0 + 1)>
+
+// One column behind as many as the step has rows: its place is told along a dimension of one element, since no other's stride divides it.
+// CHECK: #[[BEHIND:.*]] = affine_map<()[s0, s1, s2] -> (s0, 0)>
+// CHECK: %[[BOTH:.*]] = kern.buffer "concat"
+// CHECK: kern.view %[[BOTH]] {{.*}}starts = #[[BEHIND]], strides = array<i64: 1, 17>}
+module attributes {tfm.context = 16 : i64} {
+  func.func @main(%x: tensor<1x?x8xf32, #rows> {tfm.name = "x"}) -> (tensor<1x?x1xf32, #sinks> {tfm.name = "y"}) {
+    %t = tfm.transpose %x [0, 2, 1] : (tensor<1x?x8xf32, #rows>) -> tensor<1x8x?xf32, #columns>
+    %s = tfm.matmul %x, %t : (tensor<1x?x8xf32, #rows>, tensor<1x8x?xf32, #columns>) -> tensor<1x?x?xf32, #scores>
+    %sink = tfm.slice %x {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x8xf32, #rows>) -> tensor<1x?x1xf32, #sinks>
+    %0 = tfm.concat %s, %sink {axis = 2 : i64} : (tensor<1x?x?xf32, #scores>, tensor<1x?x1xf32, #sinks>) -> tensor<1x?x?xf32, #both>
+    %1 = tfm.reduce max %0 {axes = array<i64: 2>, keep_dims = true} : (tensor<1x?x?xf32, #both>) -> tensor<1x?x1xf32, #sinks>
+    return %1 : tensor<1x?x1xf32, #sinks>
+  }
+}

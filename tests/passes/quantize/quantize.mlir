@@ -43,3 +43,12 @@ func.func @main(%ids: tensor<?xi32, #ids>) -> tensor<?x16xf32, #logits> {
   %logits = tfm.linear %c, %table : (tensor<?x40xf32, #wide>, tensor<16x40xf32>) -> tensor<?x16xf32, #logits>
   return %logits : tensor<?x16xf32, #logits>
 }
+
+// What experts are chosen by stays float32.
+// CHECK-LABEL: func.func @router
+// CHECK: tfm.quantize %{{.*}} : (tensor<40x40xf32>) -> tensor<40x40x!tfm.q<"f32">>
+func.func @router(%x: tensor<?x40xf32, #wide>) -> tensor<?x40xf32, #wide> {
+  %r = tfm.weight #tfm.stored<0, "r", tensor<40x40xf32>> -> tensor<40x40xf32>
+  %y = tfm.linear %x, %r {tfm.router} : (tensor<?x40xf32, #wide>, tensor<40x40xf32>) -> tensor<?x40xf32, #wide>
+  return %y : tensor<?x40xf32, #wide>
+}

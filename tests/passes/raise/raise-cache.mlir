@@ -99,3 +99,40 @@ func.func @main(%x: tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows> {
     : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
   return %0 : tensor<1x?x8xf32, #rows>
 }
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#ids = affine_map<()[s0, s1, s2] -> (1, s0)>
+#one = affine_map<()[s0, s1, s2] -> (1, s0, 1)>
+
+// Rows of a table, elements of a row's own and what is repeated come from no other row.
+// CHECK-LABEL: func.func @main
+// CHECK: tfm.cache_append %arg0 {cache = "layers.0.key"
+func.func @main(%x: tensor<1x?x8xf32, #rows>, %ids: tensor<1x?xi32, #ids>, %places: tensor<1x?x1xi64, #one>) -> tensor<1x?x8xf32, #rows> {
+  %table = tfm.weight #tfm.stored<0, "table", tensor<4x8xf32>> -> tensor<4x8xf32>
+  %0 = tfm.gather %table, %ids {axis = 0 : i64} : (tensor<4x8xf32>, tensor<1x?xi32, #ids>) -> tensor<1x?x8xf32, #rows>
+  %1 = tfm.gather_elements %0, %places {axis = 2 : i64} : (tensor<1x?x8xf32, #rows>, tensor<1x?x1xi64, #one>) -> tensor<1x?x1xf32, #one>
+  %2 = tfm.broadcast %1 : (tensor<1x?x1xf32, #one>) -> tensor<1x?x8xf32, #rows>
+  %3 = tfm.attention %2, %x, %x {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
+  return %3 : tensor<1x?x8xf32, #rows>
+}
+
+// -----
+
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+#ids = affine_map<()[s0, s1, s2] -> (1, s0)>
+#flat = affine_map<()[s0, s1, s2] -> (s0, 8)>
+
+// Rows of the step itself may be later ones.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT: tfm.cache_append
+// CHECK: return
+func.func @main(%x: tensor<1x?x8xf32, #rows>, %ids: tensor<1x?xi32, #ids>) -> tensor<1x?x8xf32, #rows> {
+  %0 = tfm.reshape %x : (tensor<1x?x8xf32, #rows>) -> tensor<?x8xf32, #flat>
+  %1 = tfm.gather %0, %ids {axis = 0 : i64} : (tensor<?x8xf32, #flat>, tensor<1x?xi32, #ids>) -> tensor<1x?x8xf32, #rows>
+  %2 = tfm.attention %1, %x, %x {heads = 2 : i64, kv_heads = 2 : i64, head_dim = 4 : i64, scale = 0.5 : f32, mask_kind = #tfm<mask_kind causal>}
+    : (tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>, tensor<1x?x8xf32, #rows>) -> tensor<1x?x8xf32, #rows>
+  return %2 : tensor<1x?x8xf32, #rows>
+}

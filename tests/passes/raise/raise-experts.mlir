@@ -326,3 +326,76 @@ func.func @factor_of_something_else(%x: tensor<1x?x32xf32, #rows>) -> tensor<1x?
   %y = tfm.binary add %t0, %t1 : (tensor<1x?x32xf32, #rows>, tensor<1x?x32xf32, #rows>) -> tensor<1x?x32xf32, #rows>
   return %y : tensor<1x?x32xf32, #rows>
 }
+
+// A choice that is no softmax: the graph's own experts and factors, whatever they are computed from. Experts have biases.
+// CHECK-LABEL: func.func @own_choice
+// CHECK: tfm.linear %arg0, %{{.*}} {tfm.router}
+// CHECK: %[[CHOSEN:.*]] = tfm.cast %{{.*}} : (tensor<1x?x1xi1, {{.*}}>) -> tensor<1x?x1xi64
+// CHECK: %[[FACTOR:.*]] = tfm.binary mul
+// CHECK: %[[INDICES:.*]] = tfm.cast %[[CHOSEN]] : (tensor<1x?x1xi64, {{.*}}>) -> tensor<1x?x1xi32
+// CHECK: %[[H:.*]] = tfm.expert_linear %arg0, %{{.*}}, %[[INDICES]] {experts = 2 : i64}
+// CHECK: %[[TABLE:.*]] = tfm.weight #tfm.concatenated<[#tfm.reshaped<#tfm.stored<0, "bias0", tensor<32xf32>>, [1, 32]>, #tfm.reshaped<#tfm.stored<0, "bias1", tensor<32xf32>>, [1, 32]>], 0>
+// CHECK: %[[BIAS:.*]] = tfm.gather %[[TABLE]], %[[INDICES]] {axis = 0 : i64}
+// CHECK: %[[D:.*]] = tfm.binary add %[[H]], %[[BIAS]]
+// CHECK: %[[SUM:.*]] = tfm.combine %[[D]], %[[FACTOR]]
+// CHECK-NEXT: return %[[SUM]]
+func.func @own_choice(%x: tensor<1x?x32xf32, #rows>) -> tensor<1x?x32xf32, #rows> {
+  %zero = tfm.constant dense<0.0> : tensor<f32> -> tensor<f32>
+  %scale = tfm.constant dense<2.5> : tensor<f32> -> tensor<f32>
+  %i0 = tfm.constant dense<0> : tensor<i64> -> tensor<i64>
+  %i1 = tfm.constant dense<1> : tensor<i64> -> tensor<i64>
+  %r = tfm.weight #tfm.stored<0, "router", tensor<2x32xf32>> -> tensor<2x32xf32>
+  %s = tfm.linear %x, %r : (tensor<1x?x32xf32, #rows>, tensor<2x32xf32>) -> tensor<1x?x2xf32, #scores>
+  %p = tfm.unary sigmoid %s : (tensor<1x?x2xf32, #scores>) -> tensor<1x?x2xf32, #scores>
+  %p0 = tfm.slice %p {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x2xf32, #scores>) -> tensor<1x?x1xf32, #one>
+  %p1 = tfm.slice %p {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (1)>} : (tensor<1x?x2xf32, #scores>) -> tensor<1x?x1xf32, #one>
+  %second = tfm.binary greater %p1, %p0 : (tensor<1x?x1xf32, #one>, tensor<1x?x1xf32, #one>) -> tensor<1x?x1xi1, #one>
+  %chosen = tfm.cast %second : (tensor<1x?x1xi1, #one>) -> tensor<1x?x1xi64, #one>
+  %best = tfm.binary max %p0, %p1 : (tensor<1x?x1xf32, #one>, tensor<1x?x1xf32, #one>) -> tensor<1x?x1xf32, #one>
+  %factor = tfm.binary mul %best, %scale : (tensor<1x?x1xf32, #one>, tensor<f32>) -> tensor<1x?x1xf32, #one>
+  %c0 = tfm.binary equal %chosen, %i0 : (tensor<1x?x1xi64, #one>, tensor<i64>) -> tensor<1x?x1xi1, #one>
+  %c1 = tfm.binary equal %chosen, %i1 : (tensor<1x?x1xi64, #one>, tensor<i64>) -> tensor<1x?x1xi1, #one>
+  %w0 = tfm.weight #tfm.stored<0, "w0", tensor<32x32xf32>> -> tensor<32x32xf32>
+  %b0 = tfm.weight #tfm.stored<0, "bias0", tensor<32xf32>> -> tensor<32xf32>
+  %h0 = tfm.linear %x, %w0 : (tensor<1x?x32xf32, #rows>, tensor<32x32xf32>) -> tensor<1x?x32xf32, #rows>
+  %d0 = tfm.binary add %h0, %b0 : (tensor<1x?x32xf32, #rows>, tensor<32xf32>) -> tensor<1x?x32xf32, #rows>
+  %w1 = tfm.weight #tfm.stored<0, "w1", tensor<32x32xf32>> -> tensor<32x32xf32>
+  %b1 = tfm.weight #tfm.stored<0, "bias1", tensor<32xf32>> -> tensor<32xf32>
+  %h1 = tfm.linear %x, %w1 : (tensor<1x?x32xf32, #rows>, tensor<32x32xf32>) -> tensor<1x?x32xf32, #rows>
+  %d1 = tfm.binary add %h1, %b1 : (tensor<1x?x32xf32, #rows>, tensor<32xf32>) -> tensor<1x?x32xf32, #rows>
+  %m0 = tfm.binary mul %d0, %factor : (tensor<1x?x32xf32, #rows>, tensor<1x?x1xf32, #one>) -> tensor<1x?x32xf32, #rows>
+  %t0 = tfm.select %c0, %m0, %zero : (tensor<1x?x1xi1, #one>, tensor<1x?x32xf32, #rows>, tensor<f32>) -> tensor<1x?x32xf32, #rows>
+  %m1 = tfm.binary mul %d1, %factor : (tensor<1x?x32xf32, #rows>, tensor<1x?x1xf32, #one>) -> tensor<1x?x32xf32, #rows>
+  %t1 = tfm.select %c1, %m1, %zero : (tensor<1x?x1xi1, #one>, tensor<1x?x32xf32, #rows>, tensor<f32>) -> tensor<1x?x32xf32, #rows>
+  %y = tfm.binary add %t0, %t1 : (tensor<1x?x32xf32, #rows>, tensor<1x?x32xf32, #rows>) -> tensor<1x?x32xf32, #rows>
+  return %y : tensor<1x?x32xf32, #rows>
+}
+
+// A factor that depends on more than the choice: every expert is computed.
+// CHECK-LABEL: func.func @other_factors
+// CHECK-NOT: tfm.expert_linear
+// CHECK: return
+func.func @other_factors(%x: tensor<1x?x32xf32, #rows>) -> tensor<1x?x32xf32, #rows> {
+  %zero = tfm.constant dense<0.0> : tensor<f32> -> tensor<f32>
+  %i0 = tfm.constant dense<0> : tensor<i64> -> tensor<i64>
+  %i1 = tfm.constant dense<1> : tensor<i64> -> tensor<i64>
+  %r = tfm.weight #tfm.stored<0, "router", tensor<2x32xf32>> -> tensor<2x32xf32>
+  %s = tfm.linear %x, %r : (tensor<1x?x32xf32, #rows>, tensor<2x32xf32>) -> tensor<1x?x2xf32, #scores>
+  %p = tfm.unary sigmoid %s : (tensor<1x?x2xf32, #scores>) -> tensor<1x?x2xf32, #scores>
+  %p0 = tfm.slice %p {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x?x2xf32, #scores>) -> tensor<1x?x1xf32, #one>
+  %p1 = tfm.slice %p {axis = 2 : i64, begin = affine_map<()[s0, s1, s2] -> (1)>} : (tensor<1x?x2xf32, #scores>) -> tensor<1x?x1xf32, #one>
+  %second = tfm.binary greater %p1, %p0 : (tensor<1x?x1xf32, #one>, tensor<1x?x1xf32, #one>) -> tensor<1x?x1xi1, #one>
+  %chosen = tfm.cast %second : (tensor<1x?x1xi1, #one>) -> tensor<1x?x1xi64, #one>
+  %c0 = tfm.binary equal %chosen, %i0 : (tensor<1x?x1xi64, #one>, tensor<i64>) -> tensor<1x?x1xi1, #one>
+  %c1 = tfm.binary equal %chosen, %i1 : (tensor<1x?x1xi64, #one>, tensor<i64>) -> tensor<1x?x1xi1, #one>
+  %w0 = tfm.weight #tfm.stored<0, "w0", tensor<32x32xf32>> -> tensor<32x32xf32>
+  %d0 = tfm.linear %x, %w0 : (tensor<1x?x32xf32, #rows>, tensor<32x32xf32>) -> tensor<1x?x32xf32, #rows>
+  %w1 = tfm.weight #tfm.stored<0, "w1", tensor<32x32xf32>> -> tensor<32x32xf32>
+  %d1 = tfm.linear %x, %w1 : (tensor<1x?x32xf32, #rows>, tensor<32x32xf32>) -> tensor<1x?x32xf32, #rows>
+  %m0 = tfm.binary mul %d0, %p1 : (tensor<1x?x32xf32, #rows>, tensor<1x?x1xf32, #one>) -> tensor<1x?x32xf32, #rows>
+  %t0 = tfm.select %c0, %m0, %zero : (tensor<1x?x1xi1, #one>, tensor<1x?x32xf32, #rows>, tensor<f32>) -> tensor<1x?x32xf32, #rows>
+  %m1 = tfm.binary mul %d1, %p0 : (tensor<1x?x32xf32, #rows>, tensor<1x?x1xf32, #one>) -> tensor<1x?x32xf32, #rows>
+  %t1 = tfm.select %c1, %m1, %zero : (tensor<1x?x1xi1, #one>, tensor<1x?x32xf32, #rows>, tensor<f32>) -> tensor<1x?x32xf32, #rows>
+  %y = tfm.binary add %t0, %t1 : (tensor<1x?x32xf32, #rows>, tensor<1x?x32xf32, #rows>) -> tensor<1x?x32xf32, #rows>
+  return %y : tensor<1x?x32xf32, #rows>
+}
