@@ -240,26 +240,28 @@ LogicalResult Lowering::lowerIota(tfm::IotaOp op) {
   SmallVector<AffineExpr> dims = tfm::dimsOf(typeOf(op.getResult()));
   AffineExpr start = op.getStart().getResult(0);
   int64_t step = op.getStep();
-  auto single = dims.size() == 1 && isOne(dims[0]);
+  const bool fixed = isa<AffineConstantExpr>(start);
+  if (!fixed && dims.size() == 1 && isOne(dims[0]))
+    step = 1;
   auto size = tfm::linearOf(start);
-  if (dims.size() != 1 || !size || !tfm::linearOf(dims[0]) || (step != 1 && !isa<AffineConstantExpr>(start)))
+  if (dims.size() != 1 || !size || !tfm::linearOf(dims[0]) || (step != 1 && step != -1 && !fixed))
     return failure();
-  // A window on the numbers from the least that a step begins with to the largest that one ends with.
+  // A window on the numbers from the first that any step begins with to the last that one ends with.
   constexpr int64_t kMostNumbers = 16384;
-  int64_t least = isa<AffineConstantExpr>(start) ? size->constant : -kb.largest(start * -1);
-  int64_t count = isa<AffineConstantExpr>(start) ? kb.largest(dims[0]) : kb.largest(start) + kb.largest(dims[0]) - least;
+  const int64_t least = fixed ? size->constant : -kb.largest(start * -1), largest = fixed ? least : kb.largest(start);
+  const int64_t first = step > 0 ? least : largest, count = largest - least + kb.largest(dims[0]);
   if (count < 1 || count > kMostNumbers)
     return failure();
   SmallVector<int32_t> numbers;
   for (int64_t i = 0; i < count; ++i)
-    numbers.push_back(static_cast<int32_t>(least + i * (single ? 1 : step)));
+    numbers.push_back(static_cast<int32_t>(first + i * step));
   auto type = RankedTensorType::get({count}, kb.builder().getI32Type());
   auto literal = tfm::LiteralAttr::get(op.getContext(), DenseElementsAttr::get(type, ArrayRef(numbers)));
   StridedTensor tensor{kb.plainConstant(literal, "constant").buffer, kb.builder().getI32Type()};
   tensor.extents = dims;
   tensor.strides = {1};
-  if (!isa<AffineConstantExpr>(start))
-    tensor.starts.push_back({start - least, 1});
+  if (!fixed)
+    tensor.starts.push_back({simplifyAffineExpr((start - first) * step, 0, tfm::kSymbols), 1});
   views[op.getResult()] = tensor;
   return success();
 }

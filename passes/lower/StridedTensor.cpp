@@ -1,5 +1,7 @@
 #include "passes/lower/StridedTensor.h"
 
+#include <numeric>
+
 #include "llvm/Support/MathExtras.h"
 
 namespace quantc {
@@ -30,13 +32,13 @@ bool lieTogether(int64_t outer, int64_t inner, int64_t extent) {
   return !llvm::MulOverflow(inner, extent, span) && outer == span;
 }
 
-/// Whether a start that depends on the step can be told along this dimension and no other.
-bool beginsAlongOnly(const StridedTensor& tensor, size_t dim) {
-  auto divides = [](int64_t stride, int64_t start) { return stride > 0 && start % stride == 0; };
-  return llvm::any_of(tensor.starts, [&](const auto& start) {
-    return divides(tensor.strides[dim], start.second) &&
-           llvm::count_if(tensor.strides, [&](int64_t stride) { return divides(stride, start.second); }) == 1;
-  });
+/// The stride of a dimension along which all starts can be told for which there is none; 0 where there is one for each.
+int64_t strideOfStarts(const StridedTensor& tensor) {
+  int64_t common = 0;
+  for (const auto& start : tensor.starts)
+    if (llvm::none_of(tensor.strides, [&](int64_t stride) { return stride > 0 && start.second % stride == 0; }))
+      common = std::gcd(common, start.second);
+  return common;
 }
 
 }  // namespace
@@ -158,7 +160,7 @@ void joinDimensions(ArrayRef<StridedTensor*> tensors) {
     }
   };
   for (size_t i = first.rank(); i-- > 0;)
-    if (isOne(first.extents[i]) && llvm::none_of(tensors, [&](StridedTensor* tensor) { return beginsAlongOnly(*tensor, i); }))
+    if (isOne(first.extents[i]))
       erase(i);
   for (size_t i = first.rank(); i-- > 1;) {
     auto inner = constantOf(first.extents[i]);
@@ -174,12 +176,17 @@ void joinDimensions(ArrayRef<StridedTensor*> tensors) {
     }
     erase(i);
   }
-  if (first.rank() > 0)
-    return;
   AffineExpr one = getAffineConstantExpr(1, first.element.getContext());
+  if (first.rank() == 0)
+    for (StridedTensor* tensor : tensors) {
+      tensor->extents.push_back(one);
+      tensor->strides.push_back(1);
+    }
+  if (llvm::all_of(tensors, [](StridedTensor* tensor) { return strideOfStarts(*tensor) == 0; }))
+    return;
   for (StridedTensor* tensor : tensors) {
-    tensor->extents.push_back(one);
-    tensor->strides.push_back(1);
+    tensor->strides.insert(tensor->strides.begin(), strideOfStarts(*tensor));
+    tensor->extents.insert(tensor->extents.begin(), one);
   }
 }
 

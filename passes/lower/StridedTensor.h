@@ -37,7 +37,7 @@ StridedTensor broadcast(const StridedTensor& tensor, llvm::ArrayRef<mlir::Affine
 StridedTensor sliced(const StridedTensor& tensor, int64_t axis, mlir::AffineExpr begin, mlir::AffineExpr count, int64_t step);
 
 /// Tensors of the same extents with dimensions joined that lie behind one another in all of them and those of one element dropped.
-/// At least one dimension stays.
+/// At least one dimension stays, and where a tensor begins at a place that no dimension's stride divides, an outermost one of one element is there to tell it.
 void joinDimensions(llvm::ArrayRef<StridedTensor*> tensors);
 
 /// Letters of a tensor in the parameters of generic kernels.

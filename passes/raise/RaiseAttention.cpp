@@ -132,6 +132,15 @@ Value withBatch(Value value) {
 
 int64_t rowAxisOf(Value value) { return typeOf(value).getRank() - 2; }
 
+/// Values with zeros behind those of each head, so that they are as wide as queries and keys.
+Value widened(OpBuilder& builder, Value value, int64_t width) {
+  RankedTensorType type = typeOf(value), added = withLastDim(type, width - type.getShape().back());
+  auto scalar = RankedTensorType::get({}, type.getElementType());
+  Value zero = builder.create<tfm::ConstantOp>(value.getLoc(), scalar, DenseElementsAttr::get(scalar, 0.0f));
+  Value zeros = builder.create<tfm::BroadcastOp>(value.getLoc(), added, zero);
+  return builder.create<tfm::ConcatOp>(value.getLoc(), withLastDim(type, width), ValueRange{value, zeros}, type.getRank() - 1);
+}
+
 /// [..., heads, rows, head_dim] each.
 struct Operands {
   Value query, key, value;
@@ -162,6 +171,8 @@ std::optional<Operands> collectOperands(OpBuilder& builder, const Scores& scores
     }
   int64_t heads = headsOf(typeOf(found.query), rowAxisOf(found.query)), kvHeads = headsOf(typeOf(found.key), rowAxisOf(found.key));
   int64_t headDim = typeOf(found.query).getShape().back();
+  if (typeOf(found.value).getShape().back() < headDim && typeOf(found.value).getElementType().isF32())
+    found.value = widened(builder, found.value, headDim);  // multi-head latent attention has wider keys
   if (kvHeads <= 0 || heads % kvHeads != 0 || headsOf(typeOf(found.value), rowAxisOf(found.value)) != kvHeads ||
       typeOf(found.key).getShape().back() != headDim || typeOf(found.value).getShape().back() != headDim) {
     why = "heads of queries, keys and values do not fit together";
@@ -214,8 +225,12 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     if (auto reshape = op->hasOneUse() ? dyn_cast<tfm::ReshapeOp>(*op->user_begin()) : tfm::ReshapeOp();
         reshape && typeOf(op).getRank() == 3 && typeOf(reshape).getRank() == 4 && withoutUnitReshape(reshape) == op.getResult())
       result = reshape;
-    Value heads = result->getResult(0);
-    rewriter.replaceOp(result, fromRows(rewriter, op.getLoc(), attention, typeOf(heads), rowAxisOf(heads)));
+    RankedTensorType heads = typeOf(result->getResult(0)), wide = withLastDim(heads, typeOf(query).getShape().back());
+    Value given = fromRows(rewriter, op.getLoc(), attention, wide, rowAxisOf(result->getResult(0)));
+    if (wide != heads)
+      given = rewriter.create<tfm::SliceOp>(op.getLoc(), heads, given, heads.getRank() - 1,
+                                            tfm::symbolicMap(rewriter.getAffineConstantExpr(0), op.getContext()), 1);
+    rewriter.replaceOp(result, given);
     if (result != op)
       rewriter.eraseOp(op);
     return success();

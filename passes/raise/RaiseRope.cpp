@@ -94,6 +94,33 @@ int64_t rowAxisOf(const Rotation& rotation) {
   return -1;
 }
 
+/// The rope of `input`, which is made where the rotation, in `op`, is one; else null with a reason in `why`.
+Value ropeOf(Operation* op, const Rotation& rotation, PatternRewriter& rewriter, Evaluator& evaluator, std::string& why,
+             llvm::function_ref<Value()> input) {
+  if (!isPositional(rotation.cosine) || !isPositional(rotation.sine)) {
+    why = "factors depend on more than positions";
+    return {};
+  }
+  RankedTensorType type = typeOf(rotation.x);
+  int64_t rowAxis = rowAxisOf(rotation);
+  if (rowAxis < 0 || !holdsHeads(type, rowAxis)) {
+    why = "operand does not hold heads of rows";
+    return {};
+  }
+  bool inEncoder = op->getParentOfType<func::FuncOp>().getSymName() == "encode";
+  auto frequencies = readFrequencies(rotation, inEncoder, evaluator, why);
+  if (!frequencies)
+    return {};
+  if (rotation.backwards)
+    for (float& frequency : frequencies->perPosition)
+      frequency = -frequency;
+  int64_t headDim = type.getShape().back();
+  Value flat = toRows(rewriter, op->getLoc(), input(), rowAxis);
+  Value rope = rewriter.create<tfm::RopeOp>(op->getLoc(), flat.getType(), flat, headDim, headDim, rotation.interleaved,
+                                            frequencies->perPosition, APFloat(static_cast<float>(frequencies->scale)));
+  return fromRows(rewriter, op->getLoc(), rope, type, rowAxis);
+}
+
 struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
   SumToRope(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
 
@@ -101,26 +128,91 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
     auto rotation = matchRotation(op);
     if (!rotation)
       return rewriter.notifyMatchFailure(op, "is not x * a + rotate_half(x) * b");
-    if (!isPositional(rotation->cosine) || !isPositional(rotation->sine))
-      return rewriter.notifyMatchFailure(op, "factors depend on more than positions");
-    RankedTensorType type = typeOf(rotation->x);
-    int64_t rowAxis = rowAxisOf(*rotation);
-    if (type != op.getType() || rowAxis < 0 || !holdsHeads(type, rowAxis))
-      return rewriter.notifyMatchFailure(op, "operand does not hold heads of rows");
+    if (rotation->x.getType() != op.getType())
+      return rewriter.notifyMatchFailure(op, "factors have more rows than what they turn");
     std::string why;
-    bool inEncoder = op->getParentOfType<func::FuncOp>().getSymName() == "encode";
-    auto frequencies = readFrequencies(*rotation, inEncoder, evaluator, why);
-    if (!frequencies)
+    Value rope = ropeOf(op, *rotation, rewriter, evaluator, why, [&] { return rotation->x; });
+    if (!rope)
       return rewriter.notifyMatchFailure(op, why);
-    if (rotation->backwards)
-      for (float& frequency : frequencies->perPosition)
-        frequency = -frequency;
-    int64_t headDim = type.getShape().back();
-    Value flat = toRows(rewriter, op.getLoc(), rotation->x, rowAxis);
-    Value rope = rewriter.create<tfm::RopeOp>(op.getLoc(), flat.getType(), flat, headDim, headDim, rotation->interleaved,
-                                              frequencies->perPosition, APFloat(static_cast<float>(frequencies->scale)));
-    rewriter.replaceOp(op, fromRows(rewriter, op.getLoc(), rope, type, rowAxis));
+    rewriter.replaceOp(op, rope);
     return success();
+  }
+
+  Evaluator& evaluator;
+};
+
+/// a * cosine - b * sine and b * cosine + a * sine: halves that are computed one by one.
+struct Halves {
+  Value a, b, cosine, sine;
+};
+
+std::optional<Halves> matchHalves(Value one, Value other) {
+  auto difference = binaryOf(one, BinaryKind::sub), sum = binaryOf(other, BinaryKind::add);
+  auto ac = difference ? binaryOf(difference.getLhs(), BinaryKind::mul) : tfm::BinaryOp();
+  auto bs = difference ? binaryOf(difference.getRhs(), BinaryKind::mul) : tfm::BinaryOp();
+  if (!ac || !bs || !sum)
+    return std::nullopt;
+  auto multiplies = [](Value product, Value x, Value y) {
+    auto op = binaryOf(product, BinaryKind::mul);
+    return op && llvm::any_of(bothOrders(op), [&](OperandPair pair) { return pair.first == x && pair.second == y; });
+  };
+  for (auto [a, cosine] : bothOrders(ac))
+    for (auto [b, sine] : bothOrders(bs))
+      for (auto [first, second] : bothOrders(sum))
+        if (a.getType() == one.getType() && b.getType() == a.getType() && sum.getType() == a.getType() && multiplies(first, b, cosine) &&
+            multiplies(second, a, sine))
+          return Halves{a, b, cosine, sine};
+  return std::nullopt;
+}
+
+/// concat(..., halves, ...) along the last axis.
+struct HalvesToRope : OpRewritePattern<tfm::ConcatOp> {
+  HalvesToRope(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
+
+  LogicalResult matchAndRewrite(tfm::ConcatOp op, PatternRewriter& rewriter) const override {
+    if (static_cast<int64_t>(op.getAxis()) != typeOf(op).getRank() - 1)
+      return rewriter.notifyMatchFailure(op, "does not join parts of heads");
+    std::string why = "does not join halves that are turned";
+    for (size_t i = 0; i + 1 < op.getOperands().size(); ++i) {
+      auto halves = matchHalves(op.getOperands()[i], op.getOperands()[i + 1]);
+      Value rope = halves ? ropeOfHalves(op, *halves, rewriter, why) : Value();
+      if (!rope)
+        continue;
+      SmallVector<Value> parts(op.getOperands());
+      parts[i] = rope;
+      parts.erase(parts.begin() + i + 1);
+      if (parts.size() == 1)
+        rewriter.replaceOp(op, rope);
+      else
+        rewriter.replaceOpWithNewOp<tfm::ConcatOp>(op, op.getType(), parts, op.getAxis());
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, why);
+  }
+
+  Value ropeOfHalves(tfm::ConcatOp op, const Halves& halves, PatternRewriter& rewriter, std::string& why) const {
+    Block trial;  // what whole heads and their factors would be, to look at
+    OpBuilder builder(op.getContext());
+    builder.setInsertionPointToStart(&trial);
+    auto join = [](OpBuilder& builder, Value one, Value other) -> Value {
+      RankedTensorType type = typeOf(one);
+      if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1))
+        return {};
+      return builder.create<tfm::ConcatOp>(one.getLoc(), withLastDim(type, 2 * type.getShape().back()), ValueRange{one, other},
+                                           type.getRank() - 1);
+    };
+    Rotation rotation{join(builder, halves.a, halves.b), join(builder, halves.cosine, halves.cosine),
+                      join(builder, halves.sine, halves.sine)};
+    if (!rotation.x || !rotation.cosine || !rotation.sine)
+      return {};
+    return ropeOf(op, rotation, rewriter, evaluator, why, [&]() -> Value {
+      auto slice = halves.a.getDefiningOp<tfm::SliceOp>();
+      const int64_t half = typeOf(halves.a).getShape().back();
+      if (slice && slice.getOperand().getType() == rotation.x.getType() && isLastSlice(halves.a, slice.getOperand(), 0, half) &&
+          isLastSlice(halves.b, slice.getOperand(), half, half))
+        return slice.getOperand();
+      return join(rewriter, halves.a, halves.b);
+    });
   }
 
   Evaluator& evaluator;
@@ -168,7 +260,7 @@ struct RaiseRopePass : impl::RaiseRopePassBase<RaiseRopePass> {
   void runOnOperation() override {
     Evaluator evaluator(getOperation());
     RewritePatternSet patterns(&getContext());
-    patterns.add<SumToRope>(&getContext(), evaluator);
+    patterns.add<SumToRope, HalvesToRope>(&getContext(), evaluator);
     patterns.add<PartialRope>(&getContext());
     if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -182,8 +182,9 @@ TEST_P(TracedMixture, ReadsChosenExpertsAloneWhereTheyAreWholeTiles) {
   ProcessResult inspected = runProcess({builtProgram("quantc"), "inspect", artifact.string()});
   ASSERT_EQ(inspected.exitCode, 0) << inspected.err;
   for (const char* kernel : {"qc_top_k_count4_k2_normalize1", "_experts4_", "qc_combine_k2"})
-    if (!GetParam().sigmoid || kernel[0] == '_')  // whose choice is the graph's own
+    if (!GetParam().sigmoid || kernel[0] == '_') {  // whose choice is the graph's own
       EXPECT_EQ(inspected.out.find(kernel) != std::string::npos, GetParam().inner == kWholeTiles) << kernel;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Inner, TracedMixture,

@@ -142,6 +142,27 @@ TEST_F(OnnxPlaces, ScatterPutsTheLastUpdateOrCombinesThem) {
   EXPECT_THAT(evaluate(elements, "ScatterElements", {"x", "places", "u"}, alongRows).values, ElementsAre(1, 2, 10, 20, 5, 6));
 }
 
+/// As DeBERTa takes the rows of its table of distances: the smaller one of the number of tokens and a constant, which the model's context then is.
+TEST_F(OnnxPlaces, SlicesUpToTheNumberOfTokensOrAConstant) {
+  OnnxBuilder builder;
+  give(builder, {"1", "sequence"}, {7, 8, 9});
+  builder.ints("one", {1});
+  builder.ints("four", {4});
+  builder.ints("axis", {0});
+  builder.floats("table", {8}, {0, 1, 2, 3, 4, 5, 6, 7});
+  builder.node("Shape", {"x"}, {"shape"});
+  builder.node("Gather", {"shape", "one"}, {"tokens"});
+  builder.node("Min", {"tokens", "four"}, {"span"});
+  builder.node("Sub", {"four", "span"}, {"begin"});
+  builder.node("Add", {"four", "span"}, {"end"});
+  tfm::Array y = evaluate(builder, "Slice", {"table", "begin", "end", "axis"});
+  EXPECT_THAT(y.values, ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ((*module_)->getAttrOfType<mlir::IntegerAttr>("tfm.context").getInt(), 4);
+  EXPECT_THAT(
+      test::errorOf([&] { importOnnx(context_, folder_.write("model.onnx", builder.bytes()), {5, 0, {}}); }),
+      HasSubstr("computes with the smaller one of 4 and the number of tokens, a context of 5 was asked for; give --context=4 or less"));
+}
+
 /// As routers of experts mark what they choose: each of as many lines as the sequence has tokens has places of its own, equal ones among them.
 TEST_F(OnnxPlaces, ScatterElementsOfAnyNumberOfLines) {
   auto scatter = [&](const std::string& reduction) {

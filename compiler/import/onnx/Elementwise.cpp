@@ -1,10 +1,14 @@
 // Elementwise operators; small integer tensors fold to what is known of them.
 #include <cmath>
 #include <functional>
+#include <limits>
 
 #include "compiler/import/onnx/Maker.h"
+#include "compiler/import/onnx/MostTokens.h"
 #include "compiler/import/onnx/Ops.h"
 #include "compiler/import/onnx/QuantizedWeights.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace quantc::onnx_import {
 
@@ -42,6 +46,28 @@ std::optional<Known> foldElementwise(Node& node, unsigned inputs, RankedTensorTy
       return std::nullopt;
   }
   return result;
+}
+
+/// The smaller one of a number of tokens and a constant, where the module is for no more of them than makes it the former; else null, and the module is told.
+AffineExpr smallerOfTokens(Node& node, AffineExpr a, AffineExpr b) {
+  Operation* parent = node.builder().getInsertionBlock()->getParentOp();
+  auto module = parent->getParentOfType<ModuleOp>();
+  for (auto [tokens, limit] : {std::pair(a, b), std::pair(b, a)}) {
+    auto most = constantOf(limit);
+    auto size = tfm::linearOf(tokens);
+    int64_t room = 0;
+    if (!module || !most || !size || size->sequence != 1 || size->past < 0 || size->past > 1 || size->outputs != 0 || size->source != 0 ||
+        llvm::SubOverflow(*most, size->constant, room) || room < 1)
+      continue;
+    auto number = [&](StringRef name) {
+      auto attribute = module->getAttrOfType<IntegerAttr>(name);
+      return attribute ? attribute.getInt() : std::numeric_limits<int64_t>::max();
+    };
+    if (number(kMostTokens) <= room)
+      return tokens;
+    module->setAttr(kWantedTokens, node.builder().getI64IntegerAttr(std::min(room, number(kWantedTokens))));
+  }
+  return {};
 }
 
 Value createBinary(Node& node, BinaryKind kind, Value lhs, Value rhs) {
@@ -82,7 +108,10 @@ void importBinary(Node& node, BinaryKind kind) {
   Type element = left.getElementType();
   if (node.inputs() == 2) {
     RankedTensorType type = node.broadcastType({left, right}, isComparison(kind) ? Type(node.builder().getI1Type()) : element);
-    auto folded = foldElementwise(node, 2, type, [&](ArrayRef<AffineExpr> x) { return foldBinary(kind, x[0], x[1]); });
+    auto folded = foldElementwise(node, 2, type, [&](ArrayRef<AffineExpr> x) {
+      AffineExpr result = foldBinary(kind, x[0], x[1]);
+      return result || kind != BinaryKind::min ? result : smallerOfTokens(node, x[0], x[1]);
+    });
     if (folded)
       return node.set(0, type, *folded);
   }

@@ -6,6 +6,7 @@
 #include "compiler/import/onnx/GraphImporter.h"
 #include "compiler/import/onnx/Inputs.h"
 #include "compiler/import/onnx/JointGraph.h"
+#include "compiler/import/onnx/MostTokens.h"
 #include "compiler/import/onnx/SearchGraph.h"
 #include "compiler/import/onnx/SoundLength.h"
 #include "compiler/support/Error.h"
@@ -209,21 +210,47 @@ std::optional<int64_t> hear(ModuleOp module, func::FuncOp main, const FeatureExt
   return whole ? std::nullopt : std::optional(positionsHeard(samples, Symbol::sequence, extractor.rate()));
 }
 
-OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, const ImportOptions& options) {
-  std::vector<Input> inputs = readInputs(model, options.dims, &context);
-  OpBuilder builder(&context);
-  Location loc = NameLoc::get(builder.getStringAttr(model.path.filename().string()));
-  OwningOpRef<ModuleOp> module(ModuleOp::create(loc));
-  builder.setInsertionPointToStart(module->getBody());
-  func::FuncOp main = createMain(builder, loc, inputs);
+/// Into an empty module, whose attributes say how many tokens it is for (MostTokens.h).
+void importInto(ModuleOp module, const OnnxModel& model, const ImportOptions& options) {
+  MLIRContext* context = module.getContext();
+  std::vector<Input> inputs = readInputs(model, options.dims, context);
+  OpBuilder builder(context);
+  builder.setInsertionPointToStart(module.getBody());
+  func::FuncOp main = createMain(builder, module.getLoc(), inputs);
 
   GraphImporter importer(builder, model);
   defineInputs(importer, builder, main, inputs);
   importer.importNodes();
   builder.setInsertionPointToEnd(&main.getBody().front());
   createReturn(importer, builder, main, llvm::any_of(inputs, [](const Input& input) { return input.role == InputRole::past; }));
-  const std::optional<int64_t> heard = hear(*module, main, FeatureExtractor(configFolder(model.path.parent_path())));
-  (*module)->setAttr("tfm.context", builder.getI64IntegerAttr(heard && !options.context ? *heard : contextOf(main, model.path, options)));
+  const std::optional<int64_t> heard = hear(module, main, FeatureExtractor(configFolder(model.path.parent_path())));
+  int64_t tokens = heard && !options.context ? *heard : contextOf(main, model.path, options);
+  if (auto most = module->getAttrOfType<IntegerAttr>(kMostTokens); most && most.getInt() < tokens) {
+    if (options.context)
+      throw UserError(model.path.string(), "computes with the smaller one of " + std::to_string(most.getInt()) +
+                                               " and the number of tokens, a context of " + std::to_string(options.context) +
+                                               " was asked for; give --context=" + std::to_string(most.getInt()) + " or less");
+    tokens = most.getInt();
+  }
+  module->setAttr("tfm.context", builder.getI64IntegerAttr(tokens));
+  module->removeAttr(kMostTokens);
+  module->removeAttr(kWantedTokens);
+}
+
+OwningOpRef<ModuleOp> importGraph(MLIRContext& context, const OnnxModel& model, const ImportOptions& options) {
+  Location loc = NameLoc::get(StringAttr::get(&context, model.path.filename().string()));
+  OwningOpRef<ModuleOp> module(ModuleOp::create(loc));
+  try {
+    importInto(*module, model, options);
+    return module;
+  } catch (const UserError&) {
+    Attribute wanted = (*module)->getAttr(kWantedTokens);
+    if (!wanted)
+      throw;
+    module = ModuleOp::create(loc);
+    (*module)->setAttr(kMostTokens, wanted);
+  }
+  importInto(*module, model, options);
   return module;
 }
 

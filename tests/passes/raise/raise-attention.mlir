@@ -367,3 +367,35 @@ func.func @scores_of_zero(%q: tensor<2x?x4xf32, #heads>, %k: tensor<2x4x?xf32, #
   %o = tfm.matmul %p, %v : (tensor<2x?x?xf32, #scores>, tensor<2x?x4xf32, #heads>) -> tensor<2x?x4xf32, #heads>
   return %o : tensor<2x?x4xf32, #heads>
 }
+
+// -----
+
+#row = affine_map<()[s0, s1, s2] -> (s0)>
+#col = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#square = affine_map<()[s0, s1, s2] -> (s0, s0)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 4, s0, 4)>
+#narrow = affine_map<()[s0, s1, s2] -> (1, 4, s0, 2)>
+#turned = affine_map<()[s0, s1, s2] -> (1, 4, 4, s0)>
+#scores = affine_map<()[s0, s1, s2] -> (1, 4, s0, s0)>
+
+// Values narrower than keys, of multi-head latent attention, get zeros that the result goes without.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[V:.*]] = tfm.concat %arg2, %{{.*}} {axis = 3 : i64} : (tensor<1x4x?x2xf32, {{.*}}>, tensor<1x4x?x2xf32, {{.*}}>) -> tensor<1x4x?x4xf32
+// CHECK: tfm.attention
+// CHECK-SAME: head_dim = 4 : i64, heads = 4 : i64, kv_heads = 4 : i64
+// CHECK: %[[R:.*]] = tfm.slice %{{.*}} {axis = 3 : i64, begin = #{{.*}}} : {{.*}} -> tensor<1x4x?x2xf32
+// CHECK: return %[[R]]
+func.func @main(%q: tensor<1x4x?x4xf32, #heads>, %k: tensor<1x4x?x4xf32, #heads>, %v: tensor<1x4x?x2xf32, #narrow>) -> tensor<1x4x?x2xf32, #narrow> {
+  %i = tfm.iota {start = affine_map<()[s0, s1, s2] -> (0)>} : tensor<?xi64, #row>
+  %j = tfm.reshape %i : (tensor<?xi64, #row>) -> tensor<?x1xi64, #col>
+  %zero = tfm.constant dense<0.0> : tensor<f32> -> tensor<f32>
+  %least = tfm.constant dense<-3.40282347E+38> : tensor<f32> -> tensor<f32>
+  %c = tfm.binary less_equal %i, %j : (tensor<?xi64, #row>, tensor<?x1xi64, #col>) -> tensor<?x?xi1, #square>
+  %mask = tfm.select %c, %zero, %least : (tensor<?x?xi1, #square>, tensor<f32>, tensor<f32>) -> tensor<?x?xf32, #square>
+  %kt = tfm.transpose %k [0, 1, 3, 2] : (tensor<1x4x?x4xf32, #heads>) -> tensor<1x4x4x?xf32, #turned>
+  %s0 = tfm.matmul %q, %kt : (tensor<1x4x?x4xf32, #heads>, tensor<1x4x4x?xf32, #turned>) -> tensor<1x4x?x?xf32, #scores>
+  %s1 = tfm.binary add %s0, %mask : (tensor<1x4x?x?xf32, #scores>, tensor<?x?xf32, #square>) -> tensor<1x4x?x?xf32, #scores>
+  %p = tfm.softmax %s1 {axis = 3 : i64} : (tensor<1x4x?x?xf32, #scores>) -> tensor<1x4x?x?xf32, #scores>
+  %o = tfm.matmul %p, %v : (tensor<1x4x?x?xf32, #scores>, tensor<1x4x?x2xf32, #narrow>) -> tensor<1x4x?x2xf32, #narrow>
+  return %o : tensor<1x4x?x2xf32, #narrow>
+}

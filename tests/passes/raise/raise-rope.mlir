@@ -152,3 +152,50 @@ func.func @main(%h: tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads> 
   %2 = tfm.binary add %0, %1 : (tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x4xf32, #heads>
   return %2 : tensor<1x2x?x4xf32, #heads>
 }
+
+// -----
+
+#ids = affine_map<()[s0, s1, s2] -> (s0)>
+#column = affine_map<()[s0, s1, s2] -> (s0, 1)>
+#half = affine_map<()[s0, s1, s2] -> (s0, 2)>
+#heads = affine_map<()[s0, s1, s2] -> (1, 2, s0, 4)>
+#halves = affine_map<()[s0, s1, s2] -> (1, 2, s0, 2)>
+#rows = affine_map<()[s0, s1, s2] -> (1, s0, 8)>
+
+// Halves of a head that are turned one by one, and neighbours that become halves as they are.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[H:.*]] = tfm.reshape {{.*}} -> tensor<1x?x8xf32
+// CHECK: tfm.rope %[[H]]
+// CHECK-SAME: head_dim = 4 : i64, interleaved = false, inv_freq = array<f32: 1.000000e+00, 1.000000e-01>
+// CHECK: %[[EVEN:.*]] = tfm.slice %arg0 {{.*}}step = 2
+// CHECK: %[[ODD:.*]] = tfm.slice %arg0 {{.*}}step = 2
+// CHECK: tfm.concat %[[EVEN]], %[[ODD]]
+// CHECK: tfm.rope
+// CHECK-NOT: tfm.unary sin
+func.func @main(%h: tensor<1x2x?x4xf32, #heads>) -> (tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>) {
+  %frequencies = tfm.constant dense<[1.0, 0.1]> : tensor<2xf32> -> tensor<2xf32>
+  %positions = tfm.iota {start = affine_map<()[s0, s1, s2] -> (s1)>} : tensor<?xf32, #ids>
+  %column = tfm.reshape %positions : (tensor<?xf32, #ids>) -> tensor<?x1xf32, #column>
+  %angles = tfm.binary mul %column, %frequencies : (tensor<?x1xf32, #column>, tensor<2xf32>) -> tensor<?x2xf32, #half>
+  %cos = tfm.unary cos %angles : (tensor<?x2xf32, #half>) -> tensor<?x2xf32, #half>
+  %sin = tfm.unary sin %angles : (tensor<?x2xf32, #half>) -> tensor<?x2xf32, #half>
+  %ha = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %hb = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (2)>} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %hac = tfm.binary mul %ha, %cos : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %hbs = tfm.binary mul %hb, %sin : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %hbc = tfm.binary mul %hb, %cos : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %has = tfm.binary mul %ha, %sin : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %hfirst = tfm.binary sub %hac, %hbs : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %hsecond = tfm.binary add %hbc, %has : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %hturned = tfm.concat %hfirst, %hsecond {axis = 3 : i64} : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x4xf32, #heads>
+  %pa = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (0)>, step = 2 : i64} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %pb = tfm.slice %h {axis = 3 : i64, begin = affine_map<()[s0, s1, s2] -> (1)>, step = 2 : i64} : (tensor<1x2x?x4xf32, #heads>) -> tensor<1x2x?x2xf32, #halves>
+  %pac = tfm.binary mul %pa, %cos : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %pbs = tfm.binary mul %pb, %sin : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %pbc = tfm.binary mul %pb, %cos : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %pas = tfm.binary mul %pa, %sin : (tensor<1x2x?x2xf32, #halves>, tensor<?x2xf32, #half>) -> tensor<1x2x?x2xf32, #halves>
+  %pfirst = tfm.binary sub %pac, %pbs : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %psecond = tfm.binary add %pbc, %pas : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x2xf32, #halves>
+  %pturned = tfm.concat %pfirst, %psecond {axis = 3 : i64} : (tensor<1x2x?x2xf32, #halves>, tensor<1x2x?x2xf32, #halves>) -> tensor<1x2x?x4xf32, #heads>
+  return %hturned, %pturned : tensor<1x2x?x4xf32, #heads>, tensor<1x2x?x4xf32, #heads>
+}
