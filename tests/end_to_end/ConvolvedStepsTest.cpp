@@ -4,6 +4,7 @@
 #include "compiler/evaluate/Artifact.h"
 #include "tests/end_to_end/Programs.h"
 #include "tests/import/OnnxBuilder.h"
+#include "tests/support/RandomNumbers.h"
 
 using namespace quantc;
 using namespace quantc::test;
@@ -11,15 +12,6 @@ using namespace quantc::test;
 namespace {
 
 constexpr int64_t kWidth = 32, kHeads = 2, kHeadDim = 16, kWords = 20, kKernel = 4;
-
-std::vector<float> numbers(int64_t count, uint32_t seed) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < count; ++i) {
-    seed = seed * 1664525 + 1013904223;
-    values.push_back(static_cast<float>(seed >> 8) / (1 << 23) - 1);
-  }
-  return values;
-}
 
 /// Channels have kernels of their own (`groups` of all channels), or one kernel reads all of them.
 class ConvolvedSteps : public testing::TestWithParam<int64_t> {

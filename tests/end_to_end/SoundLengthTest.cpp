@@ -8,6 +8,7 @@
 #include "tests/end_to_end/Programs.h"
 #include "tests/end_to_end/SoundFile.h"
 #include "tests/import/OnnxBuilder.h"
+#include "tests/support/RandomNumbers.h"
 
 using namespace quantc;
 using namespace quantc::test;
@@ -15,15 +16,6 @@ using namespace quantc::test;
 namespace {
 
 constexpr int64_t kWidth = 8;
-
-std::vector<float> numbers(int64_t count, uint32_t seed) {
-  std::vector<float> values;
-  for (int64_t i = 0; i < count; ++i) {
-    seed = seed * 1664525 + 1013904223;
-    values.push_back(static_cast<float>(seed >> 8) / (1 << 23) - 1);
-  }
-  return values;
-}
 
 struct Step {
   int64_t in, kernel, stride, padding, groups;

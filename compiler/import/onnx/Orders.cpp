@@ -1,4 +1,5 @@
 // Orders of elements. There are no kernels for these: every element is compared with every other, which suits what is small.
+#include "compiler/import/onnx/Comparisons.h"
 #include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
 
@@ -7,12 +8,6 @@ namespace quantc::onnx_import {
 using namespace mlir;
 using tfm::BinaryKind;
 using tfm::ReduceKind;
-
-namespace {
-
-constexpr int64_t kMostPairs = int64_t{1} << 24;
-
-}  // namespace
 
 void importTopK(Node& node) {
   Maker make(node);

@@ -2,6 +2,7 @@
 // small.
 #include <limits>
 
+#include "compiler/import/onnx/Comparisons.h"
 #include "compiler/import/onnx/Maker.h"
 #include "compiler/import/onnx/Ops.h"
 
@@ -12,8 +13,6 @@ using tfm::BinaryKind;
 using tfm::ReduceKind;
 
 namespace {
-
-constexpr int64_t kMostPairs = int64_t{1} << 24;
 
 SmallVector<int64_t> fixedDims(Node& node, unsigned input) {
   if (!node.type(input).hasStaticShape())
