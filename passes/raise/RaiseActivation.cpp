@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "dialects/tfm/Interpreter.h"
+#include "dialects/tfm/InterpreterMath.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Matching.h"
@@ -18,7 +18,8 @@ namespace {
 
 constexpr int kDeepest = 12;
 constexpr UnaryKind kActivations[] = {UnaryKind::silu, UnaryKind::gelu, UnaryKind::gelu_tanh};
-constexpr double kLargestSample = 6, kTolerance = 2e-6;
+constexpr double kTolerance = 2e-6;  // relative to max(1, |x|)
+constexpr double kLargestSample = 1e4;
 
 double activation(UnaryKind kind, double x) {
   switch (kind) {
@@ -49,26 +50,87 @@ SmallVector<Value> possibleInputs(tfm::BinaryOp root, bool& hasNonlinear) {
   return found;
 }
 
-/// What the root is as a function of the input; nullopt when it depends on anything else or is no known activation.
-std::optional<UnaryKind> functionOf(tfm::BinaryOp root, Value input) {
-  tfm::Interpreter interpreter(tfm::StepSize{});
-  tfm::Array samples{typeOf(input).getElementType(), interpreter.shapeOf(typeOf(input)), {}};
-  auto count = tfm::elementCount(samples.shape);
-  if (!count || *count < 2)
-    return std::nullopt;
-  for (int64_t i = 0; i < *count; ++i)
-    samples.values.push_back(static_cast<float>(kLargestSample * (2.0 * static_cast<double>(i) / static_cast<double>(*count - 1) - 1)));
-  interpreter.bind(input, samples);
-  const tfm::Array* result = interpreter.evaluate(root);
-  if (!result)
-    return std::nullopt;
-  for (UnaryKind kind : kActivations) {
-    bool same = true;
-    for (int64_t i = 0; i < *count && same; ++i)
-      same = std::fabs(result->values[i] - activation(kind, samples.values[i])) <= kTolerance;
-    if (same)
-      return kind;
+/// A function of one value made of scalar operations and uniform constants, which its structure proves it to be.
+class ScalarFunction {
+public:
+  /// `input` stands for itself and for what is computed by an equal operation.
+  explicit ScalarFunction(Value input) : input_(input) {}
+
+  /// The values at some points; nullptr where it depends on anything but the input and uniform constants.
+  const tfm::Array* evaluate(Value value, ArrayRef<double> points) {
+    auto [entry, isNew] = known_.try_emplace(value);
+    if (!isNew)
+      return entry->second.values.empty() ? nullptr : &entry->second;
+    std::optional<tfm::Array> result = compute(value, points);
+    if (!result)
+      return nullptr;
+    return &(known_[value] = std::move(*result));
   }
+
+private:
+  std::optional<tfm::Array> compute(Value value, ArrayRef<double> points) {
+    const Type element = typeOf(value).getElementType();
+    if (isInput(value))
+      return tfm::Array{element, {static_cast<int64_t>(points.size())}, {points.begin(), points.end()}};
+    if (auto scalar = scalarOf(value))
+      return tfm::Array{element, {1}, {*scalar}};
+    if (auto op = value.getDefiningOp<tfm::UnaryOp>()) {
+      const tfm::Array* operand = evaluate(op.getOperand(), points);
+      return operand ? std::optional(tfm::interpret::unary(op.getKind(), *operand)) : std::nullopt;
+    }
+    auto op = value.getDefiningOp<tfm::BinaryOp>();
+    if (!op || !evaluate(op.getLhs(), points) || !evaluate(op.getRhs(), points))
+      return std::nullopt;
+    const tfm::Array &lhs = known_[op.getLhs()], &rhs = known_[op.getRhs()];
+    return tfm::interpret::binary(op.getKind(), lhs, rhs, element, {std::max(lhs.size(), rhs.size())});
+  }
+
+  bool isInput(Value value) const {
+    Operation *op = value.getDefiningOp(), *inputOp = input_.getDefiningOp();
+    return value == input_ || (op && inputOp && op->getNumResults() == 1 && isa<tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp>(op) &&
+                               OperationEquivalence::isEquivalentTo(op, inputOp, OperationEquivalence::IgnoreLocations));
+  }
+
+  Value input_;
+  llvm::DenseMap<Value, tfm::Array> known_;
+};
+
+/// Where samples decide between functions that may have a kink: densely around 0, to both ends of what activations are, and on both sides of every
+/// constant that the root is computed with.
+std::vector<double> samplePoints(tfm::BinaryOp root) {
+  std::vector<double> points{0};
+  auto add = [&](double point) {
+    for (double x : {static_cast<double>(static_cast<float>(point)), static_cast<double>(static_cast<float>(-point))})
+      if (std::isfinite(x) && std::fabs(x) <= kLargestSample)
+        points.push_back(x);
+  };
+  for (int i = 1; i <= 160; ++i)
+    add(i / 16.0);
+  for (int i = -40; i <= 160; ++i)
+    add(std::pow(10.0, i / 40.0));
+  visitProducers({root.getLhs(), root.getRhs()}, [&](Operation* op) {
+    auto constant = op->getNumResults() == 1 && isa<RankedTensorType>(op->getResult(0).getType()) ? scalarOf(op->getResult(0)) : std::nullopt;
+    for (double factor : {0.5, 0.999, 1.0, 1.001, 2.0})
+      if (constant && *constant != 0)
+        add(*constant * factor);
+    return isa<tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::BroadcastOp, tfm::ReshapeOp, tfm::CastOp>(op);
+  });
+  return points;
+}
+
+/// What the root is as a function of the input; nullopt when it depends on anything else or is no known activation. That it is a scalar function of the
+/// input is proven by its structure, which one by samples.
+std::optional<UnaryKind> functionOf(tfm::BinaryOp root, Value input, ArrayRef<double> points) {
+  ScalarFunction function(input);
+  const tfm::Array* result = function.evaluate(root, points);
+  if (!result || result->values.size() != points.size())
+    return std::nullopt;
+  for (UnaryKind kind : kActivations)
+    if (llvm::all_of(llvm::zip_equal(points, result->values), [&](auto sample) {
+          auto [x, y] = sample;
+          return std::fabs(y - activation(kind, x)) <= kTolerance * std::max(1.0, std::fabs(x));
+        }))
+      return kind;
   return std::nullopt;
 }
 
@@ -81,8 +143,9 @@ struct ProductToActivation : OpRewritePattern<tfm::BinaryOp> {
     SmallVector<Value> inputs = possibleInputs(op, hasNonlinear);
     if (!hasNonlinear)
       return rewriter.notifyMatchFailure(op, "has no sigmoid, tanh, erf or exp among its factors");
+    const std::vector<double> points = samplePoints(op);
     for (Value input : inputs)
-      if (auto kind = functionOf(op, input)) {
+      if (auto kind = functionOf(op, input, points)) {
         rewriter.replaceOpWithNewOp<tfm::UnaryOp>(op, op.getType(), *kind, input);
         return success();
       }

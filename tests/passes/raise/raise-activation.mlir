@@ -61,3 +61,73 @@ func.func @gates_stay(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>) -> (tensor<4x8xf
   %4 = tfm.binary mul %x, %3 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   return %1, %4 : tensor<4x8xf32>, tensor<4x8xf32>
 }
+
+// What is bounded beyond the range that most values have is no SiLU of what is not.
+// CHECK-LABEL: func.func @bounded_above
+// CHECK-NOT: silu
+// CHECK: return
+func.func @bounded_above(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %most = tfm.constant dense<8.0> : tensor<f32> -> tensor<f32>
+  %0 = tfm.binary min %x, %most : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %1 = tfm.unary sigmoid %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %2 = tfm.binary mul %0, %1 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %2 : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @bounded_after_scaling
+// CHECK-NOT: silu
+// CHECK: return
+func.func @bounded_after_scaling(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %factor = tfm.constant dense<0.01> : tensor<f32> -> tensor<f32>
+  %most = tfm.constant dense<50.0> : tensor<f32> -> tensor<f32>
+  %hundred = tfm.constant dense<100.0> : tensor<f32> -> tensor<f32>
+  %0 = tfm.binary mul %x, %factor : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %1 = tfm.binary min %0, %most : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %2 = tfm.binary mul %1, %hundred : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %3 = tfm.unary sigmoid %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %4 = tfm.binary mul %2, %3 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %4 : tensor<4x8xf32>
+}
+
+// CHECK-LABEL: func.func @bounded_on_both_sides
+// CHECK-NOT: silu
+// CHECK: return
+func.func @bounded_on_both_sides(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %most = tfm.constant dense<8.0> : tensor<f32> -> tensor<f32>
+  %least = tfm.constant dense<-8.0> : tensor<f32> -> tensor<f32>
+  %0 = tfm.binary min %x, %most : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %1 = tfm.binary max %0, %least : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %2 = tfm.unary sigmoid %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %3 = tfm.binary mul %1, %2 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %3 : tensor<4x8xf32>
+}
+
+// Two equal bounds are one value, of which this is the SiLU.
+// CHECK-LABEL: func.func @of_equal_bounds
+// CHECK: %[[B:.*]] = tfm.binary min
+// CHECK: tfm.unary silu %[[B]]
+// CHECK-NEXT: return
+func.func @of_equal_bounds(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %most = tfm.constant dense<8.0> : tensor<f32> -> tensor<f32>
+  %0 = tfm.binary min %x, %most : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %1 = tfm.binary min %x, %most : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+  %2 = tfm.unary sigmoid %1 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %3 = tfm.binary mul %0, %2 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %3 : tensor<4x8xf32>
+}
+
+// A factor that is 1 only in short steps does not belong to an activation.
+// CHECK-LABEL: func.func @scaled_by_the_length
+// CHECK: %[[S:.*]] = tfm.unary silu %arg0
+// CHECK: tfm.binary mul %[[S]]
+// CHECK-NEXT: return
+func.func @scaled_by_the_length(%x: tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>) -> tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>> {
+  %one = tfm.constant dense<1.0> : tensor<f32> -> tensor<f32>
+  %n = tfm.iota {start = affine_map<()[s0, s1, s2] -> (s0)>} : tensor<1xi32>
+  %f = tfm.cast %n : (tensor<1xi32>) -> tensor<1xf32>
+  %m = tfm.binary max %f, %one : (tensor<1xf32>, tensor<f32>) -> tensor<1xf32>
+  %0 = tfm.unary sigmoid %x : (tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>) -> tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>
+  %1 = tfm.binary mul %0, %x : (tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>, tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>) -> tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>
+  %2 = tfm.binary mul %1, %m : (tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>, tensor<1xf32>) -> tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>
+  return %2 : tensor<?x8xf32, affine_map<()[s0, s1, s2] -> (s0, 8)>>
+}
