@@ -41,19 +41,28 @@ std::optional<std::vector<int64_t>> bucketsOf(Value indices, int64_t rows, int64
   return buckets;
 }
 
-/// Whether what a term adds to a score that it does not hide is its bias.
-bool addsBias(const MaskTerm& term, ArrayRef<int64_t> buckets, const tfm::Array& table, Evaluator& evaluator) {
-  int64_t heads = table.shape[1], most = (static_cast<int64_t>(buckets.size()) - 1) / 2;
-  for (tfm::StepSize step : evaluator.smallSteps()) {
-    auto array = evaluator.evaluate(term.value, step);
-    int64_t past = evaluator.hasPast() ? step.past : 0, total = step.sequence + past;
-    if (!array || array->size() != heads * step.sequence * total || array->shape.back() != total)
+/// Whether what a term adds to a score that it does not hide is its bias, in all rows that a probe looks at.
+bool addsBias(const MaskTerm& term, ArrayRef<int64_t> buckets, const tfm::Array& table, Extent extent, Evaluator& evaluator) {
+  const int64_t heads = table.shape[1], most = (static_cast<int64_t>(buckets.size()) - 1) / 2;
+  Probe probe(evaluator, term.value, extent);
+  for (const Probe::Step& step : probe.steps()) {
+    const int64_t sequence = step.size.sequence, past = step.size.past, total = step.total();
+    const SmallVector<int64_t> shape = probe.shapeOf(term.value, step.size);
+    if (tfm::elementCount(shape) != heads * sequence * total || shape.back() != total)
       return false;
-    for (int64_t i = 0; i < array->size(); ++i) {
-      int64_t head = i / (step.sequence * total), distance = i % total - (past + i / total % step.sequence);
-      double bias = table.values[buckets[distance + most] * heads + head], value = array->values[i];
-      if (value > kHidden && std::fabs(value - bias) > kTolerance * (1 + std::fabs(bias)))
+    for (int64_t head = 0; head < heads; ++head) {
+      std::vector<int64_t> rows(step.rows);
+      for (int64_t& row : rows)
+        row += head * sequence;
+      auto values = probe.rows(term.value, step.size, rows, total);
+      if (!values)
         return false;
+      for (size_t i = 0; i < values->size(); ++i) {
+        const int64_t key = static_cast<int64_t>(i) % total, distance = key - (past + step.rows[i / static_cast<size_t>(total)]);
+        const double bias = table.values[buckets[distance + most] * heads + head], value = (*values)[i];
+        if (!hides(term, value) && std::fabs(value - bias) > kTolerance * (1 + std::fabs(bias)))
+          return false;
+      }
     }
   }
   return true;
@@ -61,8 +70,9 @@ bool addsBias(const MaskTerm& term, ArrayRef<int64_t> buckets, const tfm::Array&
 
 }  // namespace
 
-std::optional<DistanceBias> takeDistanceBias(MutableArrayRef<MaskTerm> terms, int64_t heads, int64_t positions, Evaluator& evaluator,
+std::optional<DistanceBias> takeDistanceBias(MutableArrayRef<MaskTerm> terms, int64_t heads, Extent extent, Evaluator& evaluator,
                                              std::string& why) {
+  const int64_t positions = extent.positions;
   for (MaskTerm& term : terms) {
     tfm::GatherOp lookup = term.use == MaskTerm::Use::added && term.scale == 1 ? lookupOf(term.value, heads) : tfm::GatherOp();
     if (!lookup)
@@ -74,7 +84,7 @@ std::optional<DistanceBias> takeDistanceBias(MutableArrayRef<MaskTerm> terms, in
     }
     auto table = evaluator.evaluate(lookup.getOperand(), {1, 0});
     auto buckets = table ? bucketsOf(lookup.getIndices(), table->shape[0], positions, evaluator) : std::nullopt;
-    if (!buckets || positions < 2 || !addsBias(term, *buckets, *table, evaluator)) {
+    if (!buckets || positions < 2 || !addsBias(term, *buckets, *table, extent, evaluator)) {
       why = "mask adds rows of a table that are not chosen by distance alone";
       return std::nullopt;
     }

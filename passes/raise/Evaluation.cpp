@@ -43,23 +43,6 @@ int64_t Evaluator::context() const {
   return context ? std::max<int64_t>(1, context.getInt()) : kDefaultContext;
 }
 
-std::vector<tfm::StepSize> Evaluator::smallSteps() const {
-  std::vector<tfm::StepSize> steps{{2, 0}, {5, 0}, {1, 0}};
-  if (hasPast())
-    steps.insert(steps.end(), {{1, 1}, {3, 4}, {2, 9}});
-  steps.erase(std::remove_if(steps.begin(), steps.end(), [&](const tfm::StepSize& step) { return step.sequence + step.past > context(); }),
-              steps.end());
-  return steps;
-}
-
-std::vector<tfm::StepSize> Evaluator::longSteps(bool wholeContext) const {
-  std::vector<tfm::StepSize> steps = smallSteps();
-  steps.push_back({wholeContext ? context() : std::min(context(), kLongestUsualSquare), 0});
-  if (hasPast() && context() > 7)
-    steps.push_back({7, context() - 7});
-  return steps;
-}
-
 /// Arguments that callers may leave alone have their elements.
 void Evaluator::bindArguments(tfm::Interpreter& interpreter, const Given* given) {
   for (auto function : module_.getOps<func::FuncOp>()) {
@@ -85,21 +68,26 @@ void Evaluator::bindArguments(tfm::Interpreter& interpreter, const Given* given)
   }
 }
 
-std::optional<tfm::Array> Evaluator::evaluate(Value value, tfm::StepSize step, const Given* given) {
+std::unique_ptr<tfm::Interpreter> Evaluator::interpreterOf(tfm::StepSize step, const Given* given) {
   if (!opened_ && module_->hasAttr("tfm.files")) {
     opened_ = true;
     try {
       weights_ = std::make_unique<WeightReader>(module_);
     } catch (const UserError& error) {
       reason_ = error.what();
-      return std::nullopt;
+      return nullptr;
     }
   }
-  tfm::Interpreter interpreter(step, weights_.get());
-  bindArguments(interpreter, given);
-  const tfm::Array* array = interpreter.evaluate(value);
+  auto interpreter = std::make_unique<tfm::Interpreter>(step, weights_.get());
+  bindArguments(*interpreter, given);
+  return interpreter;
+}
+
+std::optional<tfm::Array> Evaluator::evaluate(Value value, tfm::StepSize step, const Given* given) {
+  std::unique_ptr<tfm::Interpreter> interpreter = interpreterOf(step, given);
+  const tfm::Array* array = interpreter ? interpreter->evaluate(value) : nullptr;
   if (!array) {
-    reason_ = interpreter.reason();
+    reason_ = interpreter ? interpreter->reason() : reason_;
     return std::nullopt;
   }
   return *array;

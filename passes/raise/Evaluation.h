@@ -19,13 +19,6 @@ public:
   bool hasPast() const;
   int64_t context() const;
 
-  /// A few small steps, with and without a past where the model has one.
-  std::vector<tfm::StepSize> smallSteps() const;
-  /// These, a longer one, and one that reaches the end of the context where the model has a past. `wholeContext` adds a step of all positions, whose
-  /// masks take context^2 elements.
-  std::vector<tfm::StepSize> longSteps(bool wholeContext) const;
-  static constexpr int64_t kLongestUsualSquare = 256;
-
   /// An argument with these elements, in place of its initial ones if it has any; as many as it has.
   struct Given {
     mlir::Value argument;
@@ -34,6 +27,8 @@ public:
 
   /// nullopt with reason() when the value depends on arguments that have no initial elements (tfm::kInitialAttribute) or is too large.
   std::optional<tfm::Array> evaluate(mlir::Value value, tfm::StepSize step, const Given* given = nullptr);
+  /// An interpreter of one step with the arguments' initial elements bound; null with reason() when the weights cannot be opened.
+  std::unique_ptr<tfm::Interpreter> interpreterOf(tfm::StepSize step, const Given* given = nullptr);
   const std::string& reason() const { return reason_; }
 
 private:

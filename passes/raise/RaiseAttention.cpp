@@ -78,7 +78,8 @@ std::optional<Scores> matchScores(Value value) {
       value = tanh.getOperand();
       continue;
     }
-    if (auto bound = binaryOf(value, BinaryKind::max); bound && scalarOf(bound.getRhs()).value_or(0) <= kHidden && scores.softcap == 0) {
+    auto hidesWith = [&](std::optional<double> filler) { return filler && *filler * scores.scale <= kHidden; };
+    if (auto bound = binaryOf(value, BinaryKind::max); bound && hidesWith(scalarOf(bound.getRhs())) && scores.softcap == 0) {
       value = bound.getLhs();  // what is hidden stays hidden
     } else if (auto op = value.getDefiningOp<tfm::BinaryOp>()) {
       // Added, or score * mask - 10000 * (1 - mask).
@@ -93,7 +94,7 @@ std::optional<Scores> matchScores(Value value) {
       value = pair->first;
     } else if (auto select = value.getDefiningOp<tfm::SelectOp>(); select && isPositional(select.getCondition())) {
       auto whenTrue = scalarOf(select.getLhs()), whenFalse = scalarOf(select.getRhs());
-      bool keeps = whenFalse && *whenFalse <= -1e4, drops = whenTrue && *whenTrue <= -1e4;
+      bool keeps = hidesWith(whenFalse), drops = hidesWith(whenTrue);
       if (keeps == drops || scores.softcap != 0)
         return std::nullopt;
       scores.mask.push_back({select.getCondition(), keeps ? MaskTerm::Use::keepWhere : MaskTerm::Use::dropWhere});
@@ -181,6 +182,12 @@ std::optional<Operands> collectOperands(OpBuilder& builder, const Scores& scores
   return found;
 }
 
+/// Positions of an encoder's sequence at most.
+int64_t longestSource(Operation* op, const Evaluator& evaluator) {
+  auto source = op->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>("tfm.source");
+  return source ? source.getInt() : evaluator.context();
+}
+
 struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
   ProductToAttention(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
 
@@ -201,13 +208,14 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     }
     std::string maskWhy;
     int64_t headCount = headsOf(typeOf(scores->product), typeOf(op).getRank() - 2);
-    SmallVector<float> slopes = takeSlopes(scores->mask, headCount, evaluator);
-    auto bias = takeDistanceBias(scores->mask, headCount, positionsOf(op), evaluator, maskWhy);
+    const Extent extent = extentOf(op, evaluator);
+    SmallVector<float> slopes = takeSlopes(scores->mask, headCount, extent, evaluator);
+    auto bias = takeDistanceBias(scores->mask, headCount, extent, evaluator, maskWhy);
     if (!maskWhy.empty())
       return rewriter.notifyMatchFailure(op, maskWhy);
     APFloat softcap(static_cast<float>(scores->softcap));
     bool overSource = tfm::dimsOf(typeOf(scores->product)).back() == symbolExpr(tfm::Symbol::source, op.getContext());
-    auto mask = overSource ? classifySourceMask(scores->mask, evaluator, maskWhy) : classifyMask(scores->mask, evaluator, maskWhy);
+    auto mask = overSource ? classifySourceMask(scores->mask, longestSource(op, evaluator), evaluator, maskWhy) : classifyMask(scores->mask, extent, evaluator, maskWhy);
     if (!mask)
       return rewriter.notifyMatchFailure(op, maskWhy);
 
@@ -234,12 +242,6 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     if (result != op)
       rewriter.eraseOp(op);
     return success();
-  }
-
-  /// As many as a step and those before it can have.
-  int64_t positionsOf(tfm::MatmulOp op) const {
-    auto source = op->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>("tfm.source");
-    return source && op->getParentOfType<func::FuncOp>().getName() == "encode" ? source.getInt() : evaluator.context();
   }
 
   Evaluator& evaluator;

@@ -80,8 +80,41 @@ std::optional<RowWindow> windowOfRows(Operation& op) {
   return RowWindow{(patches.getKernel()[0] - 1) * patches.getDilations()[0] + 1, patches.getStrides()[0], patches.getBefore()[0]};
 }
 
-/// Operations of which row i of the result depends on rows 0 to i of the operands alone, and on no count of positions.
+/// Where the rows of a step lie among a tensor's elements: in each of `before` blocks one after the other, `size` elements of each.
+struct PlaceOfRows {
+  int64_t before, size, extra;  // `extra`: what is behind the rows, as a convolution leaves it
+
+  bool operator==(const PlaceOfRows& other) const { return before == other.before && size == other.size && extra == other.extra; }
+};
+
+/// nullopt for a tensor with several dimensions of rows, or with one that stands behind those that an encoder left; {1, 0, 0} for one without rows
+/// of the step.
+std::optional<PlaceOfRows> placeOfRows(RankedTensorType type) {
+  PlaceOfRows place{1, 0, 0};
+  bool behindSource = false;
+  for (AffineExpr dim : tfm::dimsOf(type)) {
+    auto size = tfm::linearOf(dim);
+    if (!size || size->past != 0 || size->outputs != 0)
+      return std::nullopt;
+    if (size->sequence != 0) {
+      if (place.size != 0 || size->source != 0 || behindSource)
+        return std::nullopt;
+      place.size = size->sequence;
+      place.extra = size->constant;
+    } else if (size->source != 0) {
+      behindSource = true;
+    } else {
+      (place.size != 0 ? place.size : place.before) *= size->constant;
+    }
+  }
+  return place.size != 0 ? place : PlaceOfRows{1, 0, 0};
+}
+
+/// Operations of which row i of the result depends on rows 0 to i of the operands alone, and on no count of positions: proven by their structure.
 bool isCausal(Operation& op) {
+  auto hasPlace = [](Type type) { return placeOfRows(cast<RankedTensorType>(type)).has_value(); };
+  if (!llvm::all_of(op.getOperandTypes(), hasPlace) || !llvm::all_of(op.getResultTypes(), hasPlace))
+    return false;
   if (auto attention = dyn_cast<tfm::AttentionOp>(op))
     return isOverSource(attention) ||
            (attention.getMaskKind() == tfm::MaskKind::causal && isPerStep(attention.getKey()) && isPerStep(attention.getValue()));
@@ -90,7 +123,13 @@ bool isCausal(Operation& op) {
   if (auto softmax = dyn_cast<tfm::SoftmaxOp>(op))
     return isConstantDim(softmax, softmax.getAxis());
   if (auto slice = dyn_cast<tfm::SliceOp>(op))
-    return isConstantDim(slice.getOperand(), slice.getAxis()) || isOfStep(slice);
+    return isConstantDim(slice.getOperand(), slice.getAxis()) ? isConstantDim(slice, slice.getAxis()) : isOfStep(slice);
+  if (auto reshape = dyn_cast<tfm::ReshapeOp>(op))
+    return placeOfRows(typeOf(reshape.getOperand())) == placeOfRows(typeOf(reshape));
+  if (auto topK = dyn_cast<tfm::TopKOp>(op))
+    return isConstantDim(topK.getInput(), typeOf(topK.getInput()).getRank() - 1);
+  if (isa<tfm::PositionRowsOp, tfm::RopeOp>(op))
+    return isPerStep(op.getResult(0)) && placeOfRows(typeOf(op.getResult(0)))->before == 1;
   if (auto window = windowOfRows(op))
     return window->isCausal();
   if (auto matmul = dyn_cast<tfm::MatmulOp>(op))
@@ -104,9 +143,8 @@ bool isCausal(Operation& op) {
     return isConstantDim(gather.getOperand(), gather.getAxis());
   if (auto numbers = dyn_cast<tfm::IotaOp>(op))
     return typeOf(numbers).hasStaticShape() && isa<AffineConstantExpr>(numbers.getStart().getResult(0));
-  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::PositionRowsOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
-             tfm::RopeOp, tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::ReshapeOp, tfm::TransposeOp,
-             tfm::BroadcastOp, tfm::TopKOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
+  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
+             tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::TransposeOp, tfm::BroadcastOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
 }
 
 /// Whether this takes several rows together.

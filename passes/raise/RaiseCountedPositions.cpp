@@ -63,20 +63,21 @@ Evaluator::Given tokensOf(const PaddingTest& test, tfm::StepSize step, Padding p
 }
 
 /// The one row that padding looks up, wherever it stands and whatever is before it; nullopt where there is no such row.
-std::optional<int64_t> paddingRow(Value indices, const PaddingTest& test, Evaluator& evaluator) {
+std::optional<int64_t> paddingRow(Value indices, const PaddingTest& test, Extent extent, Evaluator& evaluator) {
   std::optional<double> row;
-  for (tfm::StepSize step : evaluator.smallSteps()) {
+  Probe probe(evaluator, indices, extent);
+  for (const Probe::Step& step : probe.steps()) {
     for (Padding padding : {Padding::odd, Padding::all}) {
-      const Evaluator::Given given = tokensOf(test, step, padding);
-      auto values = evaluator.evaluate(indices, step, &given);
-      if (!values || values->size() != step.sequence)
+      const Evaluator::Given given = tokensOf(test, step.size, padding);
+      auto values = probe.rows(indices, step.size, step.rows, 1, &given);
+      if (!values)
         return std::nullopt;
-      for (auto [i, token] : llvm::enumerate(given.elements)) {
-        if (token != static_cast<double>(test.padding))
+      for (auto [i, value] : llvm::zip_equal(step.rows, *values)) {
+        if (given.elements[i] != static_cast<double>(test.padding))
           continue;
-        if (row && *row != values->values[i])
+        if (row && *row != value)
           return std::nullopt;
-        row = values->values[i];
+        row = value;
       }
     }
   }
@@ -110,9 +111,9 @@ struct RaiseCountedPositionsPass : impl::RaiseCountedPositionsPassBase<RaiseCoun
     if (!test || startsWith(test->padding))
       return;
     const int64_t rows = typeOf(embed.getTable()).getDimSize(0);
-    const std::vector<tfm::StepSize> steps = evaluator.smallSteps();
-    auto offset = positionOffset(indices, evaluator, steps, [&](tfm::StepSize step) { return tokensOf(*test, step, Padding::none); });
-    auto padding = paddingRow(indices, *test, evaluator);
+    const Extent extent{std::min(evaluator.context(), rows), false};
+    auto offset = positionOffset(indices, extent, evaluator, [&](tfm::StepSize step) { return tokensOf(*test, step, Padding::none); });
+    auto padding = paddingRow(indices, *test, extent, evaluator);
     if (!offset || *offset < 0 || *offset >= rows || !padding || *padding < 0 || *padding >= rows)
       return;
 

@@ -15,17 +15,20 @@ using namespace raise;
 namespace {
 
 /// The one row that is looked up at every step, whatever the token.
-std::optional<int64_t> constantIndex(Value indices, Evaluator& evaluator) {
+std::optional<int64_t> constantIndex(Value indices, Extent extent, Evaluator& evaluator) {
   std::optional<int64_t> index;
-  for (tfm::StepSize step : evaluator.longSteps(true)) {
-    auto values = evaluator.evaluate(indices, step);
-    for (double value : values ? ArrayRef<double>(values->values) : ArrayRef<double>())
-      if (!index)
-        index = static_cast<int64_t>(value);
-      else if (*index != value)
-        return std::nullopt;
+  Probe probe(evaluator, indices, extent);
+  for (const Probe::Step& step : probe.steps()) {
+    const int64_t sequence = step.size.sequence, count = tfm::elementCount(probe.shapeOf(indices, step.size)).value_or(0);
+    auto values = count % sequence == 0 ? probe.rows(indices, step.size, step.rows, count / sequence)
+                                        : probe.rows(indices, step.size, {0}, count);
     if (!values)
       return std::nullopt;
+    for (double value : *values)
+      if (!index)
+        index = static_cast<int64_t>(value);
+      else if (static_cast<double>(*index) != value)
+        return std::nullopt;
   }
   return index;
 }
@@ -51,16 +54,20 @@ struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
   }
 
   LogicalResult positionRows(tfm::GatherOp op, Attribute table, PatternRewriter& rewriter) const {
-    auto offset = positionOffset(op.getIndices(), evaluator, evaluator.smallSteps());
+    Extent extent = extentOf(op, evaluator);
+    extent.positions = evaluablePositions(op.getIndices(), extent, evaluator);
+    auto offset = positionOffset(op.getIndices(), extent, evaluator);
     int64_t rows = typeOf(op.getOperand()).getDimSize(0);
     // Segments of a text that has one (BERT's token types).
-    if (auto index = offset ? std::nullopt : constantIndex(op.getIndices(), evaluator); index && *index >= 0 && *index < rows) {
+    if (auto index = offset ? std::nullopt : constantIndex(op.getIndices(), extent, evaluator); index && *index >= 0 && *index < rows) {
       Attribute row = reshaped(tfm::SlicedAttr::get(op.getContext(), table, 0, *index, *index + 1), typeOf(op).getShape().take_back());
+      endContext(op, extent.positions);
       rewriter.replaceOpWithNewOp<tfm::BroadcastOp>(op, op.getType(), createWeight(rewriter, op.getLoc(), row));
       return success();
     }
     if (!offset || *offset < 0 || *offset >= rows)
       return rewriter.notifyMatchFailure(op, "is indexed by something else than the positions: " + evaluator.reason());
+    endContext(op, extent.positions);
     rewriter.replaceOp(op, createPositionRows(rewriter, op, table, *offset));
     return success();
   }

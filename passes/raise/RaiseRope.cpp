@@ -1,8 +1,11 @@
+#include <map>
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "passes/raise/Matching.h"
 #include "passes/raise/Passes.h"
+#include "passes/raise/PositionTable.h"
 #include "passes/raise/RotaryFrequencies.h"
 
 namespace quantc {
@@ -94,8 +97,48 @@ int64_t rowAxisOf(const Rotation& rotation) {
   return -1;
 }
 
+/// What factors were found to be, so that layers which share them are not each looked at anew. Forgets those that are erased.
+class KnownFrequencies : public RewriterBase::Listener {
+public:
+  struct Entry {
+    std::optional<Frequencies> frequencies;
+    std::string why;
+  };
+
+  /// `cosine` and `sine` are those of the function that the rotation's are made from.
+  const Entry& of(const Rotation& rotation, Value cosine, Value sine, Extent extent, Evaluator& evaluator) {
+    const auto key = std::make_tuple(cosine, sine, rotation.interleaved ? 1 : 0, typeOf(rotation.x).getShape().back());
+    auto [entry, isNew] = entries_.try_emplace(key);
+    if (isNew)
+      entry->second.frequencies = readFrequencies(rotation, extent, evaluator, entry->second.why);
+    return entry->second;
+  }
+
+  void notifyOperationErased(Operation* op) override {
+    for (auto entry = entries_.begin(); entry != entries_.end();) {
+      const auto& [cosine, sine, interleaved, dim] = entry->first;
+      entry = cosine.getDefiningOp() == op || sine.getDefiningOp() == op ? entries_.erase(entry) : std::next(entry);
+    }
+  }
+
+private:
+  struct Less {
+    template <typename Key> bool operator()(const Key& a, const Key& b) const { return plain(a) < plain(b); }
+    template <typename Key> static auto plain(const Key& key) {
+      return std::make_tuple(std::get<0>(key).getAsOpaquePointer(), std::get<1>(key).getAsOpaquePointer(), std::get<2>(key), std::get<3>(key));
+    }
+  };
+  std::map<std::tuple<Value, Value, int, int64_t>, Entry, Less> entries_;
+};
+
+/// What the patterns share.
+struct Ropes {
+  Evaluator evaluator;
+  KnownFrequencies known;
+};
+
 /// The rope of `input`, which is made where the rotation, in `op`, is one; else null with a reason in `why`.
-Value ropeOf(Operation* op, const Rotation& rotation, PatternRewriter& rewriter, Evaluator& evaluator, std::string& why,
+Value ropeOf(Operation* op, const Rotation& rotation, Value cosine, Value sine, PatternRewriter& rewriter, Ropes& ropes, std::string& why,
              llvm::function_ref<Value()> input) {
   if (!isPositional(rotation.cosine) || !isPositional(rotation.sine)) {
     why = "factors depend on more than positions";
@@ -107,10 +150,15 @@ Value ropeOf(Operation* op, const Rotation& rotation, PatternRewriter& rewriter,
     why = "operand does not hold heads of rows";
     return {};
   }
-  bool inEncoder = op->getParentOfType<func::FuncOp>().getSymName() == "encode";
-  auto frequencies = readFrequencies(rotation, inEncoder, evaluator, why);
-  if (!frequencies)
+  const Extent extent = extentOf(op, ropes.evaluator);
+  KnownFrequencies::Entry found = ropes.known.of(rotation, cosine, sine, extent, ropes.evaluator);
+  auto& frequencies = found.frequencies;
+  if (!frequencies) {
+    why = found.why;
     return {};
+  }
+  if (frequencies->positions < extent.positions && op->getParentOfType<func::FuncOp>().getName() != "encode")
+    endContext(op, frequencies->positions);
   if (rotation.backwards)
     for (float& frequency : frequencies->perPosition)
       frequency = -frequency;
@@ -122,7 +170,7 @@ Value ropeOf(Operation* op, const Rotation& rotation, PatternRewriter& rewriter,
 }
 
 struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
-  SumToRope(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
+  SumToRope(MLIRContext* context, Ropes& ropes) : OpRewritePattern(context), ropes(ropes) {}
 
   LogicalResult matchAndRewrite(tfm::BinaryOp op, PatternRewriter& rewriter) const override {
     auto rotation = matchRotation(op);
@@ -131,14 +179,14 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
     if (rotation->x.getType() != op.getType())
       return rewriter.notifyMatchFailure(op, "factors have more rows than what they turn");
     std::string why;
-    Value rope = ropeOf(op, *rotation, rewriter, evaluator, why, [&] { return rotation->x; });
+    Value rope = ropeOf(op, *rotation, rotation->cosine, rotation->sine, rewriter, ropes, why, [&] { return rotation->x; });
     if (!rope)
       return rewriter.notifyMatchFailure(op, why);
     rewriter.replaceOp(op, rope);
     return success();
   }
 
-  Evaluator& evaluator;
+  Ropes& ropes;
 };
 
 /// a * cosine - b * sine and b * cosine + a * sine: halves that are computed one by one.
@@ -167,7 +215,7 @@ std::optional<Halves> matchHalves(Value one, Value other) {
 
 /// concat(..., halves, ...) along the last axis.
 struct HalvesToRope : OpRewritePattern<tfm::ConcatOp> {
-  HalvesToRope(MLIRContext* context, Evaluator& evaluator) : OpRewritePattern(context), evaluator(evaluator) {}
+  HalvesToRope(MLIRContext* context, Ropes& ropes) : OpRewritePattern(context), ropes(ropes) {}
 
   LogicalResult matchAndRewrite(tfm::ConcatOp op, PatternRewriter& rewriter) const override {
     if (static_cast<int64_t>(op.getAxis()) != typeOf(op).getRank() - 1)
@@ -205,7 +253,7 @@ struct HalvesToRope : OpRewritePattern<tfm::ConcatOp> {
                       join(builder, halves.sine, halves.sine)};
     if (!rotation.x || !rotation.cosine || !rotation.sine)
       return {};
-    return ropeOf(op, rotation, rewriter, evaluator, why, [&]() -> Value {
+    return ropeOf(op, rotation, halves.cosine, halves.sine, rewriter, ropes, why, [&]() -> Value {
       auto slice = halves.a.getDefiningOp<tfm::SliceOp>();
       const int64_t half = typeOf(halves.a).getShape().back();
       if (slice && slice.getOperand().getType() == rotation.x.getType() && isLastSlice(halves.a, slice.getOperand(), 0, half) &&
@@ -215,7 +263,7 @@ struct HalvesToRope : OpRewritePattern<tfm::ConcatOp> {
     });
   }
 
-  Evaluator& evaluator;
+  Ropes& ropes;
 };
 
 /// concat(rope of the first elements of x's heads, the others as they are): a rope that turns only those.
@@ -258,11 +306,13 @@ struct PartialRope : OpRewritePattern<tfm::ConcatOp> {
 
 struct RaiseRopePass : impl::RaiseRopePassBase<RaiseRopePass> {
   void runOnOperation() override {
-    Evaluator evaluator(getOperation());
+    Ropes ropes{Evaluator(getOperation()), {}};
     RewritePatternSet patterns(&getContext());
-    patterns.add<SumToRope, HalvesToRope>(&getContext(), evaluator);
+    patterns.add<SumToRope, HalvesToRope>(&getContext(), ropes);
     patterns.add<PartialRope>(&getContext());
-    if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
+    GreedyRewriteConfig config;
+    config.listener = &ropes.known;
+    if (failed(applyPatternsAndFoldGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

@@ -1,6 +1,7 @@
 #include "passes/raise/RotaryFrequencies.h"
 
 #include <cmath>
+#include <limits>
 
 #include "passes/raise/Matching.h"
 
@@ -11,6 +12,7 @@ using namespace mlir;
 namespace {
 
 constexpr double kTolerance = 1e-6;
+constexpr double kRounding = 1.5e-7;  // of an angle, relative to it: float32 where it is computed and where its frequency is
 constexpr double kTurn = 6.283185307179586;
 constexpr int64_t kMostRowsRead = 4096;
 
@@ -41,28 +43,36 @@ int64_t rowsOfTable(Value value) {
   return rows.size() == 1 && rows[0] > 0 ? rows[0] : 0;
 }
 
-/// Cosines and sines [rows, head_dim] of a step.
+/// Cosines and sines [rows, head_dim] of some rows of a step.
 struct Factors {
-  tfm::Array cosine, sine;
+  std::vector<double> cosine, sine;
   int64_t dim;
 
-  double cosineOf(int64_t row, int64_t column) const { return cosine.values[row * dim + column]; }
-  double sineOf(int64_t row, int64_t column) const { return sine.values[row * dim + column]; }
+  double cosineOf(size_t row, int64_t column) const { return cosine[row * static_cast<size_t>(dim) + static_cast<size_t>(column)]; }
+  double sineOf(size_t row, int64_t column) const { return sine[row * static_cast<size_t>(dim) + static_cast<size_t>(column)]; }
 };
 
-std::optional<Factors> factorsOf(const Rotation& rotation, tfm::StepSize step, Evaluator& evaluator, std::string& why) {
+std::optional<Factors> factorsOf(const Rotation& rotation, const Probe::Step& step, Probe& probe, std::string& why) {
   const int64_t dim = typeOf(rotation.x).getShape().back();
-  auto cosine = evaluator.evaluate(rotation.cosine, step);
-  auto sine = cosine ? evaluator.evaluate(rotation.sine, step) : std::nullopt;
+  for (Value factor : {rotation.cosine, rotation.sine})
+    if (tfm::elementCount(probe.shapeOf(factor, step.size)) != step.size.sequence * dim) {
+      why = "factors do not have head_dim entries per position";
+      return std::nullopt;
+    }
+  auto cosine = probe.rows(rotation.cosine, step.size, step.rows, dim);
+  auto sine = cosine ? probe.rows(rotation.sine, step.size, step.rows, dim) : std::nullopt;
   if (!sine) {
-    why = "factors cannot be evaluated: " + evaluator.reason();
-    return std::nullopt;
-  }
-  if (cosine->size() != step.sequence * dim || sine->size() != cosine->size()) {
-    why = "factors do not have head_dim entries per position";
+    why = "factors cannot be evaluated: " + probe.reason();
     return std::nullopt;
   }
   return Factors{std::move(*cosine), std::move(*sine), dim};
+}
+
+Probe::Step firstRows(int64_t rows) {
+  Probe::Step step{{rows, 0}, {}};
+  for (int64_t row = 0; row < rows; ++row)
+    step.rows.push_back(row);
+  return step;
 }
 
 int64_t pairOf(const Rotation& rotation, int64_t column) {
@@ -70,28 +80,25 @@ int64_t pairOf(const Rotation& rotation, int64_t column) {
   return rotation.interleaved ? column / 2 : column % half;
 }
 
-/// How far factors are at most from those of a frequency.
-double errorOf(const Factors& factors, int64_t column, float perPosition, double scale, int64_t past, int64_t rows) {
-  double error = 0;
-  for (int64_t row = 0; row < rows; ++row) {
-    const float angle = static_cast<float>(past + row) * perPosition;
-    error = std::max({error, std::fabs(factors.cosineOf(row, column) - std::cos(static_cast<double>(angle)) * scale),
-                      std::fabs(factors.sineOf(row, column) - std::sin(static_cast<double>(angle)) * scale)});
-  }
-  return error;
+/// How far the factors of a row are from those of a frequency, in multiples of what rounding the angle explains.
+double errorOf(const Factors& factors, size_t row, int64_t column, float perPosition, double scale, int64_t position) {
+  const float angle = static_cast<float>(position) * perPosition;
+  const double error = std::max(std::fabs(factors.cosineOf(row, column) - std::cos(static_cast<double>(angle)) * scale),
+                                std::fabs(factors.sineOf(row, column) - std::sin(static_cast<double>(angle)) * scale));
+  return error / (kTolerance + kRounding * std::fabs(angle) * std::fabs(scale));
 }
 
 /// The angle of position 1, or its pairs' angles, as they are computed.
-std::optional<Frequencies> fromAngles(const Rotation& rotation, Value angleValue, Evaluator& evaluator, std::string& why) {
+std::optional<Frequencies> fromAngles(const Rotation& rotation, Value angleValue, Probe& probe, Evaluator& evaluator, std::string& why) {
   const int64_t dim = typeOf(rotation.x).getShape().back(), half = dim / 2;
-  const tfm::StepSize two = evaluator.smallSteps().front();
-  auto angles = evaluator.evaluate(angleValue, two);
-  auto factors = angles ? factorsOf(rotation, two, evaluator, why) : std::nullopt;
+  const Probe::Step two = firstRows(2);
+  auto angles = evaluator.evaluate(angleValue, two.size);
+  auto factors = angles ? factorsOf(rotation, two, probe, why) : std::nullopt;
   if (!factors) {
     why = why.empty() ? "factors cannot be evaluated: " + evaluator.reason() : why;
     return std::nullopt;
   }
-  const int64_t stride = angles->size() / two.sequence;
+  const int64_t stride = angles->size() / two.size.sequence;
   if (stride != half && stride != dim) {
     why = "factors do not have head_dim entries per position";
     return std::nullopt;
@@ -105,9 +112,9 @@ std::optional<Frequencies> fromAngles(const Rotation& rotation, Value angleValue
 }
 
 /// The angle of position 1, then of twice as late ones, each of which tells it twice as exactly; at last the float32 around it that fits best.
-std::optional<Frequencies> fromTable(const Rotation& rotation, int64_t rows, Evaluator& evaluator, std::string& why) {
-  rows = std::min({rows, kMostRowsRead, evaluator.context()});
-  auto factors = rows >= 2 ? factorsOf(rotation, {rows, 0}, evaluator, why) : std::nullopt;
+std::optional<Frequencies> fromTable(const Rotation& rotation, int64_t rows, Probe& probe, std::string& why) {
+  rows = std::min(rows, kMostRowsRead);
+  auto factors = rows >= 2 ? factorsOf(rotation, firstRows(rows), probe, why) : std::nullopt;
   if (!factors) {
     why = why.empty() ? "its table has no two positions" : why;
     return std::nullopt;
@@ -126,13 +133,15 @@ std::optional<Frequencies> fromTable(const Rotation& rotation, int64_t rows, Eva
       candidate = std::nextafter(candidate, -INFINITY);
     double least = INFINITY;
     for (int i = 0; i < 9; ++i, candidate = std::nextafter(candidate, INFINITY)) {
-      const double error = errorOf(*factors, column, candidate, found.scale, 0, rows);
+      double error = 0;
+      for (int64_t row = 0; row < rows; ++row)
+        error = std::max(error, errorOf(*factors, row, column, candidate, found.scale, row));
       if (error < least) {
         least = error;
         best = candidate;
       }
     }
-    if (least > kTolerance) {
+    if (least > 1) {
       why = "tables are not cosine and sine of position times frequency";
       return std::nullopt;
     }
@@ -143,27 +152,40 @@ std::optional<Frequencies> fromTable(const Rotation& rotation, int64_t rows, Eva
 
 }  // namespace
 
-std::optional<Frequencies> readFrequencies(const Rotation& rotation, bool inEncoder, Evaluator& evaluator, std::string& why) {
+std::optional<Frequencies> readFrequencies(const Rotation& rotation, Extent extent, Evaluator& evaluator, std::string& why) {
   const Value angles = anglesOf(rotation.cosine);
   const int64_t rows = angles ? 0 : rowsOfTable(rotation.cosine);
   if (!angles && rows == 0) {
     why = "factors are neither computed with one cosine nor looked up in one table";
     return std::nullopt;
   }
-  std::optional<Frequencies> found = angles ? fromAngles(rotation, angles, evaluator, why) : fromTable(rotation, rows, evaluator, why);
+  extent.positions = evaluablePositions({rotation.cosine, rotation.sine}, extent, evaluator);
+  Probe probe(evaluator, {rotation.cosine, rotation.sine}, extent);
+  std::optional<Frequencies> found =
+      angles ? fromAngles(rotation, angles, probe, evaluator, why) : fromTable(rotation, std::min(rows, extent.positions), probe, why);
   if (!found)
     return std::nullopt;
-  for (tfm::StepSize step : evaluator.smallSteps()) {
-    if ((inEncoder && step.past > 0) || (rows > 0 && step.past + step.sequence > rows))
-      continue;
-    auto factors = factorsOf(rotation, step, evaluator, why);
+  found->positions = extent.positions;
+  int64_t shortestWrong = std::numeric_limits<int64_t>::max(), wrongPosition = 0;
+  for (const Probe::Step& step : probe.steps()) {
+    auto factors = factorsOf(rotation, step, probe, why);
     if (!factors)
       return std::nullopt;
-    for (int64_t column = 0; column < factors->dim; ++column)
-      if (errorOf(*factors, column, found->perPosition[pairOf(rotation, column)], found->scale, step.past, step.sequence) > kTolerance) {
-        why = "factors are not cosine and sine of position times frequency, at positions from " + std::to_string(step.past);
-        return std::nullopt;
-      }
+    std::optional<int64_t> wrong;
+    for (size_t row = 0; row < step.rows.size() && !wrong; ++row)
+      for (int64_t column = 0; column < factors->dim && !wrong; ++column)
+        if (const int64_t position = step.size.past + step.rows[row];
+            !(errorOf(*factors, row, column, found->perPosition[pairOf(rotation, column)], found->scale, position) <= 1))
+          wrong = position;
+    if (wrong && step.total() < shortestWrong) {
+      shortestWrong = step.total();
+      wrongPosition = *wrong;
+    }
+  }
+  if (shortestWrong != std::numeric_limits<int64_t>::max()) {
+    why = "rotary factors are not cosine and sine of position times one frequency: they differ at position " + std::to_string(wrongPosition) +
+          " of a sequence of " + std::to_string(shortestWrong);
+    return std::nullopt;
   }
   return found;
 }
