@@ -9,7 +9,55 @@ namespace quantc::tfm {
 using namespace mlir;
 using namespace interpret;
 
+/// Element i along an axis is the sum over all j of x(j) where `kind`(j, i).
+struct CumulativeSum {
+  Value x;  // [..., 1, extent, ...]
+  BinaryKind kind;
+};
+
 namespace {
+
+/// The only dimension of a reshaped iota that is not 1, counted from the back; -1 for anything else.
+int64_t axisOfNumbers(Value value, IotaOp& numbers) {
+  auto reshape = value.getDefiningOp<ReshapeOp>();
+  numbers = reshape ? reshape.getOperand().getDefiningOp<IotaOp>() : IotaOp();
+  if (!numbers)
+    return -1;
+  int64_t found = -1;
+  for (auto [back, dim] : llvm::enumerate(llvm::reverse(dimsOf(cast<RankedTensorType>(value.getType())))))
+    if (auto constant = dyn_cast<AffineConstantExpr>(dim); !constant || constant.getValue() != 1) {
+      if (found >= 0)
+        return -1;
+      found = static_cast<int64_t>(back);
+    }
+  return found;
+}
+
+/// Sums over one axis of what is selected by comparing its number with that of the axis before it.
+std::optional<CumulativeSum> cumulativeSumOf(ReduceOp op) {
+  auto select = op.getOperand().getDefiningOp<SelectOp>();
+  auto compare = select ? select.getCondition().getDefiningOp<BinaryOp>() : BinaryOp();
+  auto zero = select ? select.getRhs().getDefiningOp<ConstantOp>() : ConstantOp();
+  if (!compare || !zero || op.getKind() != ReduceKind::sum || op.getAxes().size() != 1)
+    return std::nullopt;
+  auto elements = dyn_cast<DenseElementsAttr>(zero.getValue());
+  const bool isZero = elements && elements.isSplat() &&
+                      (isa<FloatType>(elements.getElementType()) ? elements.getSplatValue<APFloat>().isZero() : elements.getSplatValue<APInt>().isZero());
+  const int64_t rank = cast<RankedTensorType>(op.getOperand().getType()).getRank(), back = rank - 1 - op.getAxes()[0];
+  IotaOp terms, sums;
+  if (!isZero || axisOfNumbers(compare.getLhs(), terms) != back || axisOfNumbers(compare.getRhs(), sums) != back + 1 || terms != sums)
+    return std::nullopt;
+  SmallVector<AffineExpr> dims = dimsOf(cast<RankedTensorType>(select.getLhs().getType()));
+  if (static_cast<int64_t>(dims.size()) != rank || dims[rank - 2 - back] != getAffineConstantExpr(1, op.getContext()))
+    return std::nullopt;
+  switch (compare.getKind()) {
+  case BinaryKind::less:
+  case BinaryKind::less_equal:
+  case BinaryKind::greater:
+  case BinaryKind::greater_equal: return CumulativeSum{select.getLhs(), compare.getKind()};
+  default: return std::nullopt;
+  }
+}
 
 constexpr int64_t kMostReduced = int64_t{1} << 24;  // elements that one call reads for a reduction
 
@@ -146,7 +194,45 @@ std::optional<ElementInterpreter::Elements> ElementInterpreter::gather(GatherOp 
   return values ? std::optional(*values) : std::nullopt;
 }
 
+std::optional<ElementInterpreter::Elements> ElementInterpreter::cumulate(const CumulativeSum& sum, ReduceOp op, const Indices& indices) {
+  const SmallVector<int64_t> shape = shapeOf(op.getOperand());
+  const size_t axis = static_cast<size_t>(op.getAxes()[0]);
+  const int64_t extent = shape[axis];
+  SmallVector<int64_t> from = shapeOf(sum.x);
+  int64_t inner = 1, count = 1;
+  for (int64_t size : ArrayRef(from).drop_front(axis + 1))
+    inner *= size;
+  for (int64_t size : from)
+    count *= size;
+  std::vector<int64_t> every(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i)
+    every[i] = i;
+  const Elements* x = elements(sum.x, intern(std::move(every)));
+  if (!x)
+    return std::nullopt;
+  const bool forwards = sum.kind == BinaryKind::less || sum.kind == BinaryKind::less_equal;
+  const bool inclusive = sum.kind == BinaryKind::less_equal || sum.kind == BinaryKind::greater_equal;
+  Elements sums(*x);
+  for (int64_t outer = 0; outer < count / (extent * inner); ++outer)
+    for (int64_t column = 0; column < inner; ++column) {
+      double total = 0;
+      for (int64_t i = 0; i < extent; ++i) {
+        double& element = sums[(outer * extent + (forwards ? i : extent - 1 - i)) * inner + column];
+        const double term = element;
+        element = inclusive ? total + term : total;
+        total += term;
+      }
+    }
+  Elements result;
+  result.reserve(indices->size());
+  for (int64_t index : *indices)
+    result.push_back(roundTo(sums[static_cast<size_t>(index)], cast<RankedTensorType>(op.getOperand().getType()).getElementType()));
+  return result;
+}
+
 std::optional<ElementInterpreter::Elements> ElementInterpreter::reduce(ReduceOp op, const Indices& indices) {
+  if (auto sum = cumulativeSumOf(op); sum && elementCount(shapeOf(sum->x)).value_or(0) > 0 && elementCount(shapeOf(sum->x)) == elementCount(shapeOf(op)))
+    return cumulate(*sum, op, indices);
   std::vector<int64_t> unique(*indices);
   llvm::sort(unique);
   unique.erase(std::unique(unique.begin(), unique.end()), unique.end());

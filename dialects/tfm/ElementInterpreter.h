@@ -7,6 +7,8 @@
 
 namespace quantc::tfm {
 
+struct CumulativeSum;
+
 /// Evaluates elements of values of one function for one step, as Interpreter does whole values. Operations of which an element depends on many others
 /// (products, sums over long axes) are evaluated whole. Not thread-safe.
 class ElementInterpreter {
@@ -30,6 +32,7 @@ private:
   std::optional<Elements> concat(ConcatOp op, const Indices& indices);
   std::optional<Elements> gather(GatherOp op, const Indices& indices);
   std::optional<Elements> reduce(ReduceOp op, const Indices& indices);
+  std::optional<Elements> cumulate(const CumulativeSum& sum, ReduceOp op, const Indices& indices);
   /// Elements of an operand at base + index . strides, `strides` per dimension of `shape`.
   const Elements* strided(mlir::Value operand, const Indices& indices, llvm::ArrayRef<int64_t> shape, int64_t base,
                           llvm::ArrayRef<int64_t> strides);

@@ -60,6 +60,17 @@ Value contribMask(Node& node, const Maker& make, unsigned input, Value q, Value 
   return make.select(wide, node.scalar(0, make.f32()), hidden);
 }
 
+/// The softmax of scores [batch, heads, rows, keys] and of a sink behind each row, without the sinks' weights.
+Value sunkenSoftmax(const Maker& make, Value scores, Value sinks) {
+  SmallVector<AffineExpr> dims = make.dims(scores), ofSinks(dims);
+  const AffineExpr one = make.number(1), keys = dims.back();
+  ofSinks.back() = one;
+  const bool perHead = make.type(sinks).getNumElements() != 1;
+  Value column = make.reshape(make.toFloat(sinks), {one, perHead ? dims[1] : one, one, one});
+  Value all = make.concat({scores, make.broadcast(column, ofSinks)}, 3);
+  return make.slice(make.softmax(all, -1), 3, make.number(0), keys);
+}
+
 }  // namespace
 
 void addBias(const Maker& make, Scores& scores, Value bias) { scores.bias = scores.bias ? make.add(scores.bias, bias) : bias; }
@@ -108,7 +119,7 @@ AttentionValues attention(Node& node, const Maker& make, Value q, Value k, Value
   values.capped = values.masked;
   if (scores.softcap > 0 && !scores.capsFirst)
     values.capped = capped(values.masked);
-  values.weights = make.softmax(values.capped, -1);
+  values.weights = scores.sinks ? sunkenSoftmax(make, values.capped, scores.sinks) : make.softmax(values.capped, -1);
   values.result = make.matmul(values.weights, v);
   return values;
 }

@@ -16,6 +16,7 @@ struct Scores {
   double scale = 1, softcap = 0;
   bool capsFirst = false;              ///< the scores are capped before anything is added to them
   Value bias;                          ///< added to the scaled scores; may be null
+  Value sinks;                         ///< [heads] or one for all: the softmax sums over a score more, whose weight is for nothing; may be null
   std::optional<AffineExpr> diagonal;  ///< position of the first query: a query sees keys up to its own
   int64_t window = 0;                  ///< keys that a query sees, its own the last; 0: all
   double hidden = -kInfinity;          ///< what is added for keys that a query does not see

@@ -118,8 +118,37 @@ Value lengthMask(Node& node, const Maker& make, Value last, AffineExpr keys, dou
 
 }  // namespace
 
-/// com.microsoft: query, key, value, past_key, past_value, seqlens_k, total_sequence_length, cos_cache, sin_cache, position_ids, attention_bias.
+namespace {
+
+/// x [batch, heads, rows, d] with every row's RMS norm times the weights [d] that an input has, where it is there.
+Value normedHeads(Node& node, const Maker& make, Value x, unsigned weights) {
+  if (!node.has(weights))
+    return x;
+  auto width = constantOf(make.dim(x, 3));
+  if (!width || make.type(node.value(weights)).getNumElements() != *width)
+    node.fail("has weights of a norm that are not as many as a head is wide; the model is damaged, export it again");
+  Value square = make.reduce(tfm::ReduceKind::mean, make.mul(x, x), {3});
+  Value deviation = make.unary(tfm::UnaryKind::sqrt, make.add(square, node.attribute("qk_norm_epsilon", 1e-6f)));
+  return make.mul(make.binary(BinaryKind::div, x, deviation), make.reshape(node.value(weights), {make.number(*width)}));
+}
+
+/// The sinks of the softmax: input 11, one for each head, or a score of 0 where it is smooth; null where there are none.
+Value sinksOf(Node& node, const Maker& make, int64_t heads) {
+  const bool smooth = node.attribute("smooth_softmax", int64_t(-1)) > 0;
+  if (!node.has(11))
+    return smooth ? node.scalar(0, make.f32()) : Value();
+  if (!make.type(node.value(11)).hasStaticShape() || make.type(node.value(11)).getNumElements() != heads)
+    node.fail("has sinks that are not as many as its heads; the model is damaged, export it again");
+  return node.value(11);
+}
+
+}  // namespace
+
+/// com.microsoft: query, key, value, past_key, past_value, seqlens_k, total_sequence_length, cos_cache, sin_cache, position_ids, attention_bias, head_sink,
+/// scales of quantized caches (2, not supported), and weights of the norms of query and key heads.
 void importGroupQueryAttention(Node& node) {
+  constexpr unsigned kTotalSequenceLength = 6;  // that of the keys
+  node.ignoreInput(kTotalSequenceLength);
   Maker make(node);
   int64_t heads = node.attribute("num_heads", int64_t(0)), kvHeads = node.attribute("kv_num_heads", int64_t(0));
   Value q = node.value(0), k, v;
@@ -140,6 +169,8 @@ void importGroupQueryAttention(Node& node) {
   q = splitHeads(node, make, q, heads);
   k = splitHeads(node, make, k, kvHeads);
   v = splitHeads(node, make, v, kvHeads);
+  q = normedHeads(node, make, q, 14);
+  k = normedHeads(node, make, k, 15);
   const AffineExpr past = pastPositions(node, make, 3), rows = make.dim(q, 2);
   if (node.attribute("do_rotary", int64_t(0))) {
     bool interleaved = node.attribute("rotary_interleaved", int64_t(0)) != 0;
@@ -159,6 +190,7 @@ void importGroupQueryAttention(Node& node) {
   scores.capsFirst = true;
   scores.diagonal = past;
   scores.window = std::max<int64_t>(0, node.attribute("local_window_size", int64_t(-1)));
+  scores.sinks = sinksOf(node, make, heads);
   if (node.has(10))
     addBias(make, scores, node.value(10));
   if (node.has(5) && !countsThisStep(make, node.value(5), make.dim(k, 2)))

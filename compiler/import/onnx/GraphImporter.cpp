@@ -115,6 +115,7 @@ void GraphImporter::importNode(const onnx::NodeProto& proto) {
     importWithSelectedRows(node, findRow(proto)->import);
   else
     findRow(proto)->import(node);
+  node.refuseUnread();
 }
 
 Tensor* GraphImporter::find(const std::string& name) {

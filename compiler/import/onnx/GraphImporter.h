@@ -1,6 +1,7 @@
 // The state of one import: tensors by name, and what operator functions see of a node.
 #pragma once
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -47,7 +48,10 @@ public:
 
   unsigned inputs() const { return static_cast<unsigned>(proto_.input_size()); }
   unsigned outputs() const { return static_cast<unsigned>(proto_.output_size()); }
-  bool has(unsigned input) const { return input < inputs() && !proto_.input(static_cast<int>(input)).empty(); }
+  bool has(unsigned input) const {
+    readInputs_.insert(input);
+    return isGiven(input);
+  }
   /// Whether somebody may read an output.
   bool wants(unsigned output) const { return output < outputs() && !outputName(output).empty(); }
   /// Inputs must exist: a missing one is the user's error.
@@ -63,7 +67,10 @@ public:
   void setSelected(unsigned output, SelectedRows rows) const;
   /// The tensor that is an input, with each row as often as `rows` has it, for all that read it.
   void replaceInput(unsigned input, mlir::Value value, SelectedRows rows) const;
-  const std::string& inputName(unsigned input) const { return proto_.input(static_cast<int>(input)); }
+  const std::string& inputName(unsigned input) const {
+    readInputs_.insert(input);
+    return proto_.input(static_cast<int>(input));
+  }
   /// The tensor of the file that is an input; nullptr for others.
   const StoredTensor* storedInput(unsigned input) const;
   /// nullptr when the elements are not known.
@@ -79,6 +86,13 @@ public:
   float attribute(const char* name, float otherwise) const;
   std::optional<llvm::SmallVector<int64_t>> attributeInts(const char* name) const;
   const onnx::AttributeProto* find(const char* name) const;
+  /// An input that says nothing which the others do not.
+  void ignoreInput(unsigned input) const { readInputs_.insert(input); }
+  /// Attributes and inputs go to parts that importAs is given, which read them.
+  const onnx::NodeProto& handedOn() const;
+  /// Fails where the node has an attribute or input that was not asked for since it was made, unless InertAttributes.inc has the
+  /// attribute.
+  void refuseUnread() const;
 
   /// An axis from 0 to rank - 1 of one that may count from the end.
   int64_t axis(int64_t axis, int64_t rank) const;
@@ -98,7 +112,6 @@ public:
   mlir::Value valueOf(const std::string& name) const;
   /// Imports a node that is a part of what this one means.
   void importAs(const onnx::NodeProto& part) const;
-  const onnx::NodeProto& proto() const { return proto_; }
   /// Of an output that was set.
   mlir::RankedTensorType outputType(unsigned output) const;
   llvm::StringRef op() const { return proto_.op_type(); }
@@ -121,10 +134,14 @@ public:
   mlir::Value scalar(double value, mlir::Type element) const;
 
 private:
+  bool isGiven(unsigned input) const { return input < inputs() && !proto_.input(static_cast<int>(input)).empty(); }
+  bool isInert(const onnx::AttributeProto& attribute) const;
   Tensor& input(unsigned i) const;
 
   GraphImporter& importer_;
   const onnx::NodeProto& proto_;
+  mutable std::set<std::string> readAttributes_;
+  mutable std::set<unsigned> readInputs_;
 };
 
 class GraphImporter {

@@ -125,11 +125,17 @@ void importHeads(Node& node, const Inputs& inputs, bool causal, bool shares) {
 
 /// com.microsoft: query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value, past_sequence_length, cache_indirection, which
 /// is for beams: there is one.
-void importMultiHeadAttention(Node& node) { importHeads(node, {3, 6, 8, {4, 5}}, node.attribute("unidirectional", int64_t(0)) != 0, true); }
+void importMultiHeadAttention(Node& node) {
+  for (unsigned i : {8, 9})  // the length is that of the past where there is no shared buffer
+    node.ignoreInput(i);
+  importHeads(node, {3, 6, 8, {4, 5}}, node.attribute("unidirectional", int64_t(0)) != 0, true);
+}
 
 /// com.microsoft: query, key, value, mask_index, attention_bias, past_key, past_value, past_sequence_length, beam_width, cache_indirection, bias.
 /// Keys and values by heads are those of a cross-attention.
 void importDecoderMaskedMultiHeadAttention(Node& node) {
+  for (unsigned i : {7, 8, 9})
+    node.ignoreInput(i);
   const bool cross = node.has(1) && node.type(1).getRank() == 4;
   importHeads(node, {10, 5, 7, {3, 4}}, !cross, node.attribute("past_present_share_buffer", int64_t(0)) != 0);
 }

@@ -5,6 +5,7 @@
 #include "dialects/tfm/Interpreter.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace quantc::onnx_import {
@@ -22,6 +23,18 @@ std::string textOf(RankedTensorType type) {
   llvm::interleaveComma(tfm::dimsOf(type), stream);
   stream << "]";
   return text;
+}
+
+/// An attribute's number or word; empty for others.
+std::string textOf(const onnx::AttributeProto& attribute) {
+  if (attribute.has_i())
+    return std::to_string(attribute.i());
+  if (attribute.has_f()) {
+    std::string text;
+    llvm::raw_string_ostream(text) << llvm::format("%g", attribute.f());
+    return text;
+  }
+  return attribute.has_s() ? attribute.s() : "";
 }
 
 /// Elements of what few operations compute from small constants; nullopt for others.
@@ -152,20 +165,56 @@ SmallVector<int64_t> Node::constants(unsigned i, const char* what) const {
 }
 
 const onnx::AttributeProto* Node::find(const char* name) const {
+  readAttributes_.insert(name);
   for (const onnx::AttributeProto& attribute : proto_.attribute())
     if (attribute.name() == name)
       return &attribute;
   return nullptr;
 }
 
+void Node::refuseUnread() const {
+  for (const onnx::AttributeProto& attribute : proto_.attribute())
+    if (readAttributes_.count(attribute.name()) == 0 && !isInert(attribute))
+      fail("has an attribute " + attribute.name() + (textOf(attribute).empty() ? "" : " = " + textOf(attribute)) +
+           ", which is not supported; export the model without it");
+  for (unsigned i = 0; i < inputs(); ++i)
+    if (isGiven(i) && readInputs_.count(i) == 0)
+      fail("has an input " + std::to_string(i) + ", '" + proto_.input(static_cast<int>(i)) +
+           "', which is not supported; export the model without it");
+}
+
+bool Node::isInert(const onnx::AttributeProto& attribute) const {
+  struct Row {
+    const char *op, *attribute, *value;
+  };
+  static constexpr Row rows[] = {
+#define ONNX_INERT(op, attribute, value) {op, attribute, value},
+#include "compiler/import/onnx/InertAttributes.inc"
+#undef ONNX_INERT
+  };
+  return llvm::any_of(rows, [&](const Row& row) {
+    return op() == row.op && attribute.name() == row.attribute && (!*row.value || textOf(attribute) == row.value);
+  });
+}
+
+const onnx::NodeProto& Node::handedOn() const {
+  for (const onnx::AttributeProto& attribute : proto_.attribute())
+    readAttributes_.insert(attribute.name());
+  return proto_;
+}
+
 int64_t Node::attribute(const char* name, int64_t otherwise) const {
   const onnx::AttributeProto* found = find(name);
-  return found && found->has_i() ? found->i() : otherwise;
+  if (found && found->type() != onnx::AttributeProto::INT && !found->has_i())
+    fail(std::string("has an attribute ") + name + " that is no integer; the model is damaged, export it again");
+  return found ? found->i() : otherwise;
 }
 
 float Node::attribute(const char* name, float otherwise) const {
   const onnx::AttributeProto* found = find(name);
-  return found && found->has_f() ? found->f() : otherwise;
+  if (found && found->type() != onnx::AttributeProto::FLOAT && !found->has_f())
+    fail(std::string("has an attribute ") + name + " that is no float; the model is damaged, export it again");
+  return found ? found->f() : otherwise;
 }
 
 std::optional<SmallVector<int64_t>> Node::attributeInts(const char* name) const {

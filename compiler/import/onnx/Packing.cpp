@@ -23,6 +23,7 @@ void importRemovePadding(Node& node) {
     node.fail("needs a tensor [batch, sequence, width] of less than " + std::to_string(kMostKnown) +
               " sequences; export the model for one");
   warnOfPadding(node);
+  node.ignoreInput(1);  // as many as are in x: all sequences are full
   const AffineExpr tokens = foldBinary(tfm::BinaryKind::mul, d[0], d[1]);
   node.set(0, make.reshape(x, {tokens, d[2]}));
   Type i32 = node.builder().getI32Type();

@@ -27,7 +27,7 @@ public:
   std::string applied(const char* op, ArrayRef<std::string> inputs, const char* domain = "") {
     onnx::NodeProto part = make(op, inputs);
     part.set_domain(domain);
-    *part.mutable_attribute() = node_.proto().attribute();
+    *part.mutable_attribute() = node_.handedOn().attribute();
     return imported(part);
   }
 
@@ -47,9 +47,9 @@ public:
   void finish(const char* op, ArrayRef<std::string> inputs, const char* domain) {
     onnx::NodeProto part = make(op, inputs);
     part.set_domain(domain);
-    *part.mutable_attribute() = node_.proto().attribute();
+    *part.mutable_attribute() = node_.handedOn().attribute();
     part.clear_output();
-    *part.mutable_output() = node_.proto().output();
+    *part.mutable_output() = node_.handedOn().output();
     node_.importAs(part);
   }
   std::string input(unsigned i) const { return node_.has(i) ? node_.inputName(i) : ""; }

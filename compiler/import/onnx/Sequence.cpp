@@ -80,6 +80,7 @@ bool isAlongSequence(Node& node) {
 void importConv1d(Node& node) {
   Maker make(node);
   int64_t out = node.type(1).getDimSize(0), channels = node.type(1).getDimSize(1);
+  checkKernelShape(node, node.type(1).getDimSize(2));
   const Movement movement = *readMovement(node, node.type(1).getDimSize(2));
   SmallVector<AffineExpr> dims = tfm::dimsOf(node.type(0));
   if (movement.groups < 1 || out % movement.groups != 0 || constantOf(dims[1]) != channels * movement.groups)

@@ -13,6 +13,11 @@ SmallVector<int64_t> windowNumbers(Node& node, const char* name, size_t count, i
   return values;
 }
 
+void checkKernelShape(const Node& node, ArrayRef<int64_t> kernel) {
+  if (auto given = node.attributeInts("kernel_shape"); given && ArrayRef(*given) != kernel)
+    node.fail(std::string("has a kernel_shape that is not that of its weights") + kDamaged);
+}
+
 Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kernel, bool roundUp) {
   size_t count = kernel.size();
   Window window;
@@ -26,6 +31,7 @@ Window readWindow(Node& node, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kerne
                 "not depend on it; export the model with images of a fixed size");
     window.extents.push_back(*extent);
   }
+  checkKernelShape(node, kernel);
   window.kernel.assign(kernel.begin(), kernel.end());
   if (llvm::any_of(kernel, [](int64_t size) { return size < 1 || size > kLargestWindow; }))
     node.fail(std::string("has a kernel that does not fit") + kDamaged);

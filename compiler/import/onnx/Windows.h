@@ -20,6 +20,9 @@ constexpr int64_t kLargestWindow = int64_t{1} << 20;  // of a kernel, stride, di
 /// The attribute, `count` numbers from `least` to kLargestWindow; `absent` each where the node does not have it.
 llvm::SmallVector<int64_t> windowNumbers(Node& node, const char* name, size_t count, int64_t absent, int64_t least);
 
+/// Fails where the attribute kernel_shape is there and differs from the extents of the weights.
+void checkKernelShape(const Node& node, llvm::ArrayRef<int64_t> kernel);
+
 /// The window of a node whose image is [batch, channels, positions...] of `dims`; with `roundUp` a last place that only begins within the image is one
 /// too. Fails for what does not fit together.
 Window readWindow(Node& node, llvm::ArrayRef<mlir::AffineExpr> dims, llvm::ArrayRef<int64_t> kernel, bool roundUp = false);
