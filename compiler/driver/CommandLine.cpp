@@ -65,7 +65,8 @@ int compile(const std::vector<std::string>& words) {
                   "  quantc inspect talelm.qc\n");
   command.required("MODEL", options.model, "Folder with config.json, a .gguf or .onnx file, or .mlir that --compile-to printed", "PATH");
   command.optional("--target", options.targets, "Processors to compile for, separated by commas: " + knownArchitectures(), "LIST")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command.optional("-o,--output", options.output,
                    "File to write; the artifact's name is the model's with .qc, in the present folder, and text goes to standard output",
                    "FILE");
@@ -102,7 +103,8 @@ int compile(const std::vector<std::string>& words) {
           "Size of a dimension of an ONNX graph that is neither batch nor a number of tokens, by its name in the graph, or INPUT:AXIS "
           "where it has none; several separated by commas",
           "NAME=SIZE")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       .optional("--max-sequence", options.maxSequence, "Tokens per step at most: longer prompts are cut; decides the size of activations",
                 "N")

@@ -43,6 +43,17 @@ std::map<std::string, int64_t> parseDims(const std::vector<std::string>& words) 
   return dims;
 }
 
+/// Whether a model is an .onnx file, or a folder that holds one.
+bool mayBeOnnx(const fs::path& model) {
+  std::error_code ignored;
+  if (!fs::is_directory(model, ignored))
+    return model.extension() == ".onnx";
+  for (fs::recursive_directory_iterator file(model, ignored), end; file != end; file.increment(ignored))
+    if (file->path().extension() == ".onnx")
+      return true;
+  return false;
+}
+
 /// Without a slash at its end, and with a name even for "." and "..".
 fs::path absolutePath(const fs::path& model) {
   std::error_code ignored;
@@ -87,7 +98,11 @@ public:
     import.context = options.context;
     import.source = options.source;
     import.dims = parseDims(options.dims);
+    if (!import.dims.empty() && !mayBeOnnx(options.model))
+      throw UserError("--dim", "is for ONNX graphs, and " + options.model + " is none; leave it out");
     module_ = importModel(context_, options.model, import);
+    if (options.source != 0 && !module_.get()->hasAttr("tfm.source"))
+      throw UserError("--max-source", "is for models with an encoder and a decoder, and " + options.model + " is none; leave it out");
     for (const std::string& warning : takeWarnings(*module_))
       progress_.warn(warning);
     pipeline_.quant = !options.quant.empty() ? options.quant : isQuantized(*module_) ? kKeepScheme : kDefaultScheme;

@@ -4,25 +4,31 @@
 #include "compiler/driver/Compile.h"
 #include "compiler/driver/Files.h"
 #include "compiler/driver/Summary.h"
+#include "compiler/support/OutputFile.h"
 
 namespace quantc {
 
 int runCompileCommand(const CompileOptions& options) {
+  checkReadable(options.model);
   Progress progress(options.quiet);
   if (options.emit != "artifact" || !options.compileTo.empty()) {
-    if (!options.output.empty())
+    if (!options.output.empty()) {
+      checkNotAnInput(options.output, options.model);
       checkWritable(options.output);
+    }
     writeText(options.output, compileText(options, progress));
     return kSuccess;
   }
   const std::filesystem::path output = options.output.empty() ? defaultOutput(options.model) : std::filesystem::path(options.output);
+  checkNotAnInput(output, options.model);
   checkWritable(output);
   const CompileReport report = compileArtifact(options, output, progress);
   const Summary summary = summarize(options, output, report, progress.seconds());
+  std::ostream& out = isStandardOutput(output) ? std::cerr : std::cout;  // the artifact goes to standard output
   if (options.json)
-    std::cout << toJson(summary);
+    out << toJson(summary);
   else if (!options.quiet)
-    std::cout << toText(summary);
+    out << toText(summary);
   return kSuccess;
 }
 

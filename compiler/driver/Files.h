@@ -12,6 +12,12 @@ void writeText(const std::filesystem::path& output, const std::string& text);
 /// Throws UserError where `output` cannot be written, before time is spent on making it.
 void checkWritable(const std::filesystem::path& output);
 
+/// Throws UserError for a pipe or a device, which reading could wait for.
+void checkReadable(const std::filesystem::path& input);
+
+/// Throws UserError where `output` is the same file as the model or one that lies with it and is read, by whatever name.
+void checkNotAnInput(const std::filesystem::path& output, const std::filesystem::path& model);
+
 /// Whole content of a file. Throws UserError.
 std::string readText(const std::filesystem::path& file);
 

@@ -1,6 +1,7 @@
 // quantc: compiles models, and tells about what it compiled.
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <new>
 
 #include "compiler/driver/Options.h"
@@ -8,7 +9,11 @@
 
 int main(int count, char** words) {
   try {
-    return quantc::runCommandLine(count, words);
+    const int code = quantc::runCommandLine(count, words);
+    std::cout.flush();
+    if (!std::cout || std::fflush(stdout) != 0)
+      throw quantc::UserError("standard output", "cannot be written; is the disk full, or what reads it gone?");
+    return code;
   } catch (const quantc::UserError& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
   } catch (const std::bad_alloc&) {

@@ -1,6 +1,7 @@
 #include "passes/lower/Passes.h"
 
 #include "dialects/schemes/CacheFormat.h"
+#include "dialects/tfm/Reason.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/lower/Lowering.h"
 
@@ -110,11 +111,20 @@ private:
     return success();
   }
 
+  /// Lists what has no kernel though its operands have one, and why something was not recognised that would have taken its place.
   static void refuse(ModuleOp module, ArrayRef<Operation*> operations) {
-    std::string list;
-    for (Operation* op : operations)
+    const llvm::SmallPtrSet<Operation*, 32> all(operations.begin(), operations.end());
+    std::string list, reasons;
+    size_t count = 0;
+    for (Operation* op : operations) {
+      if (auto reason = op->getAttrOfType<StringAttr>(tfm::kReasonAttribute); reason && reasons.find(reason.str()) == std::string::npos)
+        reasons += "; " + nameOf(op) + " was not recognised: " + reason.str();
+      if (llvm::any_of(op->getOperands(), [&](Value operand) { return operand.getDefiningOp() && all.contains(operand.getDefiningOp()); }))
+        continue;
       list += (list.empty() ? "" : ", ") + op->getName().stripDialect().str() + " (" + nameOf(op) + ")";
-    module.emitError() << operations.size() << " operations have no kernel: " << list
+      ++count;
+    }
+    module.emitError() << count << (count == 1 ? " operation has" : " operations have") << " no kernel: " << list << reasons
                        << "; see docs/adding-an-architecture.md for the forms that have one";
   }
 };

@@ -1,5 +1,6 @@
 #include "passes/raise/Matching.h"
 
+#include "dialects/tfm/Reason.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -29,6 +30,11 @@ bool isOne(AffineExpr dim) {
 }
 
 }  // namespace
+
+LogicalResult declined(PatternRewriter& rewriter, Operation* op, const Twine& why) {
+  op->setDiscardableAttr(tfm::kReasonAttribute, rewriter.getStringAttr(why));
+  return rewriter.notifyMatchFailure(op, why);
+}
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 

@@ -4,9 +4,12 @@
 #include <optional>
 
 #include "dialects/tfm/Tfm.h"
-#include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
 
 namespace quantc::raise {
+
+/// Fails a match and leaves the reason with the operation, for the error of a model that cannot do without (tfm::kReasonAttribute).
+mlir::LogicalResult declined(mlir::PatternRewriter& rewriter, mlir::Operation* op, const llvm::Twine& why);
 
 mlir::RankedTensorType typeOf(mlir::Value value);
 mlir::RankedTensorType withLastDim(mlir::RankedTensorType type, int64_t size);

@@ -197,14 +197,14 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
       return rewriter.notifyMatchFailure(op, "left operand is not a softmax over keys");
     auto scores = matchScores(softmax.getOperand());
     if (!scores)
-      return rewriter.notifyMatchFailure(op, "softmax is not over scaled and masked products of queries and keys");
+      return declined(rewriter, op, "softmax is not over scaled and masked products of queries and keys");
     const char* why = nullptr;
     {
       Block trial;  // a pattern that fails must not leave operations behind
       OpBuilder builder(op.getContext());
       builder.setInsertionPointToStart(&trial);
       if (!collectOperands(builder, *scores, op.getRhs(), why))
-        return rewriter.notifyMatchFailure(op, why);
+        return declined(rewriter, op, why);
     }
     std::string maskWhy;
     int64_t headCount = headsOf(typeOf(scores->product), typeOf(op).getRank() - 2);
@@ -212,12 +212,13 @@ struct ProductToAttention : OpRewritePattern<tfm::MatmulOp> {
     SmallVector<float> slopes = takeSlopes(scores->mask, headCount, extent, evaluator);
     auto bias = takeDistanceBias(scores->mask, headCount, extent, evaluator, maskWhy);
     if (!maskWhy.empty())
-      return rewriter.notifyMatchFailure(op, maskWhy);
+      return declined(rewriter, op, maskWhy);
     APFloat softcap(static_cast<float>(scores->softcap));
     bool overSource = tfm::dimsOf(typeOf(scores->product)).back() == symbolExpr(tfm::Symbol::source, op.getContext());
-    auto mask = overSource ? classifySourceMask(scores->mask, longestSource(op, evaluator), evaluator, maskWhy) : classifyMask(scores->mask, extent, evaluator, maskWhy);
+    auto mask = overSource ? classifySourceMask(scores->mask, longestSource(op, evaluator), evaluator, maskWhy)
+                           : classifyMask(scores->mask, extent, evaluator, maskWhy);
     if (!mask)
-      return rewriter.notifyMatchFailure(op, maskWhy);
+      return declined(rewriter, op, maskWhy);
 
     auto [query, key, value, scale] = *collectOperands(rewriter, *scores, op.getRhs(), why);
     auto flat = [&](Value heads) { return toRows(rewriter, op.getLoc(), heads, rowAxisOf(heads)); };

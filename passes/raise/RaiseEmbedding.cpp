@@ -20,8 +20,8 @@ std::optional<int64_t> constantIndex(Value indices, Extent extent, Evaluator& ev
   Probe probe(evaluator, indices, extent);
   for (const Probe::Step& step : probe.steps()) {
     const int64_t sequence = step.size.sequence, count = tfm::elementCount(probe.shapeOf(indices, step.size)).value_or(0);
-    auto values = count % sequence == 0 ? probe.rows(indices, step.size, step.rows, count / sequence)
-                                        : probe.rows(indices, step.size, {0}, count);
+    auto values =
+        count % sequence == 0 ? probe.rows(indices, step.size, step.rows, count / sequence) : probe.rows(indices, step.size, {0}, count);
     if (!values)
       return std::nullopt;
     for (double value : *values)
@@ -66,7 +66,7 @@ struct RowsOfWeight : OpRewritePattern<tfm::GatherOp> {
       return success();
     }
     if (!offset || *offset < 0 || *offset >= rows)
-      return rewriter.notifyMatchFailure(op, "is indexed by something else than the positions: " + evaluator.reason());
+      return declined(rewriter, op, "rows of a table are chosen by something else than the positions, one row for each");
     endContext(op, extent.positions);
     rewriter.replaceOp(op, createPositionRows(rewriter, op, table, *offset));
     return success();

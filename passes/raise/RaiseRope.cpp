@@ -125,7 +125,8 @@ private:
   struct Less {
     template <typename Key> bool operator()(const Key& a, const Key& b) const { return plain(a) < plain(b); }
     template <typename Key> static auto plain(const Key& key) {
-      return std::make_tuple(std::get<0>(key).getAsOpaquePointer(), std::get<1>(key).getAsOpaquePointer(), std::get<2>(key), std::get<3>(key));
+      return std::make_tuple(std::get<0>(key).getAsOpaquePointer(), std::get<1>(key).getAsOpaquePointer(), std::get<2>(key),
+                             std::get<3>(key));
     }
   };
   std::map<std::tuple<Value, Value, int, int64_t>, Entry, Less> entries_;
@@ -181,7 +182,7 @@ struct SumToRope : OpRewritePattern<tfm::BinaryOp> {
     std::string why;
     Value rope = ropeOf(op, *rotation, rotation->cosine, rotation->sine, rewriter, ropes, why, [&] { return rotation->x; });
     if (!rope)
-      return rewriter.notifyMatchFailure(op, why);
+      return declined(rewriter, op, why);
     rewriter.replaceOp(op, rope);
     return success();
   }

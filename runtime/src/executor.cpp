@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "float_mode.h"
 #include "format.h"
 #include "work.h"
 
@@ -189,6 +190,7 @@ size_t events_per_step(const Plan& plan, uint32_t threads) {
 }
 
 int run_step(const Plan& plan, uint8_t* arena, const StepShape& shape, ThreadPool& pool, EventLog& events) {
+  const FloatMode mode;
   events.count.store(0, std::memory_order_relaxed);
   Step step{plan, arena, shape, pool.threads(), events};
   pool.run({&step, plan.stage_count(), pieces_of_stage, run_piece});

@@ -73,15 +73,12 @@ const uint8_t* segment_data(const qc_model& model, uint32_t index) {
   return model.file.data() + model.header->segments()->Get(index)->offset();
 }
 
-qc_status check_segment_hashes(const qc_model& model, qc_error* error) {
-  for (uint32_t i = 0; i < size_of(model.header->segments()); ++i) {
-    const schema::Segment& segment = *model.header->segments()->Get(i);
-    if (!hash_equals(segment_data(model, i), segment.bytes(), segment.sha256()->data())) {
-      FaultReport(error).bad("segment %u (%.40s) has a SHA-256 that is not the expected one", i, text_of(segment.name()));
-      return QC_ERROR_FORMAT;
-    }
-  }
-  return QC_OK;
+qc_status check_segment_hash(const qc_model& model, uint32_t index, qc_error* error) {
+  const schema::Segment& segment = *model.header->segments()->Get(index);
+  if (hash_equals(segment_data(model, index), segment.bytes(), segment.sha256()->data()))
+    return QC_OK;
+  FaultReport(error).bad("segment %u (%.40s) has a SHA-256 that is not the expected one", index, text_of(segment.name()));
+  return QC_ERROR_FORMAT;
 }
 
 /// The port with this name and element type, or null.
@@ -171,8 +168,8 @@ qc_status open_model(qc_model& model, const char* path, const qc_model_options& 
     return status;
   if (const qc_status status = read_header(model, error))
     return status;
-  if (options.verify_segments) {
-    if (const qc_status status = check_segment_hashes(model, error))
+  for (uint32_t i = 0; options.verify_segments && i < size_of(model.header->segments()); ++i) {
+    if (const qc_status status = check_segment_hash(model, i, error))
       return status;
   }
   if (const qc_status status = choose_variant(*model.header, options.variant, &model.variant, error))
@@ -183,6 +180,9 @@ qc_status open_model(qc_model& model, const char* path, const qc_model_options& 
   if (const qc_status status = find_ports(model, error))
     return status;
 
+  // Code is small, and running what is damaged may do anything.
+  if (const qc_status status = options.verify_segments ? QC_OK : check_segment_hash(model, model.variant->segment(), error))
+    return status;
   const schema::Segment& code = *model.header->segments()->Get(model.variant->segment());
   if (const qc_status status = model.code.map_code(file, code.offset(), code.bytes(), segment_data(model, model.variant->segment()), error))
     return status;
@@ -195,6 +195,8 @@ qc_status open_model(qc_model& model, const char* path, const qc_model_options& 
 }
 
 }  // namespace quantc::rt
+
+uint32_t qc_api_version(void) { return QC_API_VERSION; }
 
 qc_status qc_model_open(const char* path, const qc_model_options* options, qc_model** out_model, qc_error* error) {
   using namespace quantc::rt;

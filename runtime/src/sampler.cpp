@@ -1,11 +1,13 @@
 // Sampling with plain IEEE operations only, so that a seed gives the same tokens everywhere: no function of a math library, whose last bits
 // differ from machine to machine.
 #include "quantc/sampler.h"
-#include "resident.h"
 
 #include <string.h>
 
 #include <algorithm>
+
+#include "float_mode.h"
+#include "resident.h"
 
 namespace {
 
@@ -157,6 +159,7 @@ static_assert(sizeof(Candidate) <= quantc::kSamplerBytes, "the bound on resident
 size_t qc_sampler_scratch_bytes(uint32_t vocabulary) { return vocabulary * sizeof(Candidate); }
 
 int32_t qc_sampler_next(qc_sampler* sampler, const float* logits, uint32_t vocabulary, void* scratch) {
+  const quantc::rt::FloatMode mode;
   const qc_sampler_options& options = sampler->options;
   if (!(options.temperature > 0))
     return greedy(logits, vocabulary);

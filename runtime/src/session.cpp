@@ -180,6 +180,24 @@ qc_status qc_session_encode(qc_session* session, uint32_t count, qc_error* error
   return QC_OK;
 }
 
+int qc_session_is_finite(const qc_session* session) {
+  const qc_model& model = *session->model;
+  if (!model.logits || session->encoded)
+    return 1;
+  const uint8_t* row = session->arena.data() + model.logits->offset();
+  for (int64_t i = 0; i < session->shape.outputs; ++i, row += model.logits_stride * sizeof(float)) {
+    uint32_t largest = 0;
+    for (uint32_t j = 0; j < model.header->vocabulary(); ++j) {
+      uint32_t bits;
+      memcpy(&bits, row + j * sizeof bits, sizeof bits);
+      largest = std::max(largest, bits & 0x7fffffffu);
+    }
+    if (largest >= 0x7f800000u)
+      return 0;
+  }
+  return 1;
+}
+
 uint32_t qc_session_threads(const qc_session* session) { return session->pool.threads(); }
 
 uint64_t qc_session_resident_bound(const qc_session* session) {
@@ -211,6 +229,8 @@ qc_status qc_session_get_call(const qc_session* session, uint32_t call, qc_call_
 }
 
 qc_status qc_session_set_input(qc_session* session, const char* name, const void* data, size_t bytes, qc_error* error) {
+  if (!session || !name || (!data && bytes > 0))
+    return fail(error, QC_ERROR_ARGUMENT, "session, name and data must not be NULL; give all three");
   const qc_model& model = *session->model;
   const schema::Port* port = find_port(model.header->inputs(), name);
   const schema::Program* program = model.program;
@@ -229,6 +249,8 @@ qc_status qc_session_set_input(qc_session* session, const char* name, const void
 }
 
 qc_status qc_session_get_output(const qc_session* session, const char* name, const void** out_data, size_t* out_bytes, qc_error* error) {
+  if (!session || !name || !out_data || !out_bytes)
+    return fail(error, QC_ERROR_ARGUMENT, "session, name, out_data and out_bytes must not be NULL; give all four");
   const qc_model& model = *session->model;
   const schema::Port* port = find_port(model.header->outputs(), name);
   if (!port)

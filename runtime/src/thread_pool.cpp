@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "float_mode.h"
+
 namespace quantc::rt {
 namespace {
 
@@ -87,6 +89,7 @@ ThreadPool::~ThreadPool() {
 
 void* ThreadPool::worker_main(void* argument) {
   const Worker& worker = *static_cast<Worker*>(argument);
+  const FloatMode mode;  // a thread begins with the mode of the one that made it
   worker.pool->take_part(worker.pool->closed_, worker.index);
   return nullptr;
 }

@@ -176,5 +176,15 @@ TEST(Loader, ChecksSegmentsWhenAsked) {
   EXPECT_THAT(open_file(file.path(), true).message, HasSubstr("segment 0 (weights) has a SHA-256 that is not the expected one; "));
 }
 
+TEST(Loader, AlwaysChecksTheCode) {
+  const std::vector<uint8_t> bytes = artifact_bytes(tiny_model());
+  for (const size_t place : {size_t{0}, size_t{5}, bytes.size() - 32768 - 1}) {
+    TemporaryFile file(bytes);
+    file.patch(32768 + place, static_cast<uint8_t>(bytes[32768 + place] ^ 4));
+    EXPECT_EQ(open_file(file.path(), false).status, QC_ERROR_FORMAT);
+    EXPECT_THAT(open_file(file.path(), false).message, HasSubstr("has a SHA-256 that is not the expected one; "));
+  }
+}
+
 }  // namespace
 }  // namespace quantc::test

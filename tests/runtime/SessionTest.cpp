@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <atomic>
 #include <memory>
 
@@ -112,6 +114,31 @@ TEST(Session, TruncatesToAnEarlierPosition) {
   EXPECT_EQ(qc_session_truncate(running.session.get(), 6), QC_ERROR_ARGUMENT);
   ASSERT_EQ(qc_session_truncate(running.session.get(), 2), QC_OK);
   EXPECT_EQ(running.step({7}, QC_ROWS_LAST)[0], tiny_logits({3, 1, 7})[2]);
+}
+
+TEST(Session, SaysWhetherLogitsAreFinite) {
+  Running running;
+  const std::vector<float> row = running.step({3, 1}, QC_ROWS_LAST)[0];
+  EXPECT_EQ(qc_session_is_finite(running.session.get()), 1);
+  const void* data = nullptr;
+  size_t bytes = 0;
+  ASSERT_EQ(qc_session_get_output(running.session.get(), "logits", &data, &bytes, nullptr), QC_OK);
+  float* logits = static_cast<float*>(const_cast<void*>(data));
+  for (const float value : {INFINITY, -INFINITY, NAN}) {
+    logits[kVocabulary - 1] = value;
+    EXPECT_EQ(qc_session_is_finite(running.session.get()), 0) << value;
+  }
+}
+
+TEST(Session, RefusesNullNames) {
+  Running running;
+  qc_error error = {};
+  const void* data = nullptr;
+  size_t bytes = 0;
+  EXPECT_EQ(qc_session_set_input(running.session.get(), nullptr, &bytes, 1, &error), QC_ERROR_ARGUMENT);
+  EXPECT_EQ(qc_session_get_output(running.session.get(), nullptr, &data, &bytes, &error), QC_ERROR_ARGUMENT);
+  EXPECT_EQ(qc_session_get_output(running.session.get(), "logits", nullptr, &bytes, &error), QC_ERROR_ARGUMENT);
+  EXPECT_EQ(qc_api_version(), uint32_t{QC_API_VERSION});
 }
 
 TEST(Session, SessionsOfOneModelDoNotMix) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cfenv>
 #include <memory>
 #include <vector>
 
@@ -35,6 +37,32 @@ TEST(UnitRange, CoversAllUnitsOnceInOrder) {
       EXPECT_EQ(next, units);
     }
   }
+}
+
+TEST(ThreadPool, ThreadsRoundToNearestWhateverTheirMakerDoes) {
+  ASSERT_EQ(fesetround(FE_DOWNWARD), 0);
+  auto pool = start_pool(3);
+  struct Modes {
+    std::atomic<int> pieces{0}, others{0};
+  } modes;
+  Job job = {};
+  job.context = &modes;
+  job.stages = 1;
+  job.pieces = [](void*, uint32_t) { return 64u; };
+  job.run = [](void* context, uint32_t, uint32_t, uint32_t, uint32_t thread) {
+    Modes& modes = *static_cast<Modes*>(context);
+    ++modes.pieces;
+    volatile float third = 1;
+    third = third / 3;
+    if (thread > 0 && third != 0x1.555556p-2f)  // 0x1.555554p-2 when rounded down
+      ++modes.others;
+    usleep(200);
+  };
+  pool->run(job);
+  EXPECT_EQ(fegetround(), FE_DOWNWARD);
+  fesetround(FE_TONEAREST);
+  EXPECT_EQ(modes.pieces, 64);
+  EXPECT_EQ(modes.others, 0);
 }
 
 /// Stages that note what ran: pieces of stage i are `i % 7`, so some have none and some only one.

@@ -73,6 +73,7 @@ void importRotaryEmbedding(Node& node) {
   };
   if (make.type(cosines).getRank() != (node.has(3) ? 2 : 3) || cosines.getType() != sines.getType())
     node.fail("has tables of an unexpected shape; the model is damaged, export it again");
+  checkRotaryWidth(node, make, cosines);
   Value rotated = rotate(node, make, make.transpose(heads, {0, 2, 1, 3}), table(cosines), table(sines), interleaved);
   rotated = make.transpose(rotated, {0, 2, 1, 3});
   node.set(0, flat ? joinHeads(node, make, rotated) : rotated);

@@ -132,6 +132,13 @@ double scaleOf(Node& node, const Maker& make, Value q) {
   return given != 0 ? given : 1 / std::sqrt(static_cast<double>(*width));
 }
 
+void checkRotaryWidth(Node& node, const Maker& make, Value table) {
+  const int64_t given = node.attribute("rotary_embedding_dim", int64_t(0));
+  if (given != 0 && constantOf(make.dim(table, -1)) != given / 2)
+    node.fail("has a rotary_embedding_dim of " + std::to_string(given) +
+              ", expected twice the width of its tables; the model is damaged, export it again");
+}
+
 bool hasPast(const Node& node, unsigned input) { return node.has(input) && node.has(input + 1); }
 
 AffineExpr pastPositions(Node& node, const Maker& make, unsigned input) {

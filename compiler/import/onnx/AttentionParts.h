@@ -14,9 +14,9 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 struct Scores {
   double scale = 1, softcap = 0;
-  bool capsFirst = false;              ///< the scores are capped before anything is added to them
-  Value bias;                          ///< added to the scaled scores; may be null
-  Value sinks;                         ///< [heads] or one for all: the softmax sums over a score more, whose weight is for nothing; may be null
+  bool capsFirst = false;  ///< the scores are capped before anything is added to them
+  Value bias;              ///< added to the scaled scores; may be null
+  Value sinks;             ///< [heads] or one for all: the softmax sums over a score more, whose weight is for nothing; may be null
   std::optional<AffineExpr> diagonal;  ///< position of the first query: a query sees keys up to its own
   int64_t window = 0;                  ///< keys that a query sees, its own the last; 0: all
   double hidden = -kInfinity;          ///< what is added for keys that a query does not see
@@ -56,6 +56,9 @@ void setPresent(Node& node, Value keys, Value values);
 
 /// x rotated by tables [b or 1, rows, 1, rotary / 2]; x is [b, rows, heads, d].
 Value rotate(Node& node, const Maker& make, Value x, Value cosines, Value sines, bool interleaved);
+
+/// Fails where the attribute rotary_embedding_dim is there and is not what tables [..., half] turn.
+void checkRotaryWidth(Node& node, const Maker& make, Value table);
 
 /// Rows of a table [positions, half] as rotate takes them.
 Value rotaryRows(Node& node, const Maker& make, Value table, Value positions);

@@ -24,6 +24,7 @@ void importContribRotaryEmbedding(Node& node) {
     Value line = make.cast(make.iota(rows, make.number(0)), make.type(positions).getElementType());
     positions = make.reshape(make.add(line, make.reshape(positions, {make.number(1)})), {make.number(1), rows});
   }
+  checkRotaryWidth(node, make, cosines);
   Value moved = make.transpose(heads, {0, 2, 1, 3});
   Value rotated =
       rotate(node, make, moved, rotaryRows(node, make, cosines, positions), rotaryRows(node, make, sines, positions), interleaved);

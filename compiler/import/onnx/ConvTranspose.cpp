@@ -25,6 +25,7 @@ struct Spread {
 /// Of an image [batch, channels, positions...] of `dims`.
 SmallVector<Spread> readSpreads(Node& node, const Maker& make, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kernel) {
   const size_t count = kernel.size();
+  checkKernelShape(node, kernel);
   const SmallVector<int64_t> strides = windowNumbers(node, "strides", count, 1, 1),
                              dilations = windowNumbers(node, "dilations", count, 1, 1), pads = windowNumbers(node, "pads", 2 * count, 0, 0),
                              more = windowNumbers(node, "output_padding", count, 0, 0);

@@ -168,6 +168,8 @@ void importCastLike(Node& node) { castTo(node, node.type(1).getElementType()); }
 
 void importIdentity(Node& node) {
   // training_mode and ratio of Dropout
+  if (node.op() == "Dropout")
+    node.ignoreInput(1);
   if (node.has(2) && constantOf(node.knownScalar(2)) != 0 && !(node.has(1) && node.constantNumber(1) == 0.0))
     node.fail("may be in training mode; export the model for inference");
   if (node.wants(1)) {  // the mask of Dropout, which drops nothing

@@ -218,6 +218,8 @@ void importSplit(Node& node) {
   RankedTensorType type = node.type(0);
   int64_t axis = node.axis(node.attribute("axis", int64_t(0)), type.getRank());
   SmallVector<int64_t> sizes;
+  if (node.attribute("num_outputs", int64_t(node.outputs())) != node.outputs())
+    node.fail("has num_outputs that are not as many as its outputs; the model is damaged, export it again");
   if (node.has(1)) {
     sizes = node.constants(1, "sizes");
   } else if (auto given = node.attributeInts("split")) {

@@ -6,12 +6,18 @@ namespace quantc::onnx_import {
 
 using namespace mlir;
 
+/// Reduces nothing, whatever keepdims says.
+static void keepAsIs(Node& node) {
+  node.attribute("keepdims", int64_t(1));
+  importIdentity(node);
+}
+
 void importReduce(Node& node, tfm::ReduceKind kind) {
   RankedTensorType type = node.type(0);
   SmallVector<int64_t> axes = node.axes(1, type.getRank());
   if (axes.empty()) {
     if (node.attribute("noop_with_empty_axes", int64_t(0)))
-      return importIdentity(node);
+      return keepAsIs(node);
     for (int64_t i = 0; i < type.getRank(); ++i)
       axes.push_back(i);
   }
@@ -31,7 +37,7 @@ void importReduceProd(Node& node) {
   SmallVector<int64_t> axes = node.axes(1, type.getRank());
   if (axes.empty()) {
     if (node.attribute("noop_with_empty_axes", int64_t(0)))
-      return importIdentity(node);
+      return keepAsIs(node);
     axes = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   }
   bool keep = node.attribute("keepdims", int64_t(1)) != 0;

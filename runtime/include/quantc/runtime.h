@@ -5,7 +5,10 @@
  * A model that keeps nothing from step to step and gives no rows of output (an encoder) takes a whole sequence in one step: every step then begins
  * at position 0.
  * A model with an encoder and a decoder encodes a sequence first (qc_session_encode); the steps are the decoder's.
- * Every function that can fail returns a qc_status; where a qc_error is taken it may be NULL, and it is written only on failure. */
+ * Every function that can fail returns a qc_status; where a qc_error is taken it may be NULL, and it is written only on failure. Options and reserved fields
+ * that are not used are 0: `qc_model_options options = {0}`.
+ * Steps, encodings and samplers compute in the default floating-point mode (to nearest, with subnormal numbers), whatever the caller's is, which they
+ * restore. */
 #ifndef QUANTC_RUNTIME_H
 #define QUANTC_RUNTIME_H
 
@@ -15,6 +18,13 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Version of this interface: the major number changes when a caller has to, the minor one when something is added. */
+#define QC_API_VERSION_MAJOR 1
+#define QC_API_VERSION_MINOR 1
+#define QC_API_VERSION (QC_API_VERSION_MAJOR * 1000 + QC_API_VERSION_MINOR)
+/* QC_API_VERSION of the library that is linked. */
+uint32_t qc_api_version(void);
 
 typedef enum qc_status {
   QC_OK = 0,
@@ -43,8 +53,9 @@ typedef struct qc_session qc_session;
 typedef struct qc_model_options {
   /* Name of the code variant to run ("avx2", "sse41", "dotprod", ...); NULL takes the best one that the processor can run. */
   const char* variant;
-  /* Non-zero: check the SHA-256 of every segment while opening (reads the whole file). The header is always checked. */
+  /* Non-zero: check the SHA-256 of every segment while opening (reads the whole file). The header and the code that will run are always checked. */
   int verify_segments;
+  uint64_t reserved[4]; /* for later versions: 0 */
 } qc_model_options;
 
 /* Maps the artifact at `path` and checks every offset in it. `options` may be NULL. `*out_model` is released with qc_model_close. */
@@ -63,6 +74,7 @@ typedef struct qc_model_info {
   uint64_t arena_bytes;    /* allocated per session: activations, KV cache, inputs, outputs */
   uint64_t resident_bound; /* what quantc-run keeps resident at most with one thread, docs/artifact.md says what that covers */
   uint64_t file_bytes;
+  uint64_t reserved[4]; /* for later versions: 0 */
 } qc_model_info;
 qc_status qc_model_get_info(const qc_model* model, qc_model_info* out_info);
 
@@ -76,6 +88,7 @@ typedef struct qc_session_options {
   /* Where there are slower cores too, the session's threads are kept to the performance cores if they are enough; the calling thread never is.
    * Non-zero: they are not. */
   int leave_placement;
+  uint64_t reserved[4]; /* for later versions: 0 */
 } qc_session_options;
 
 /* `options` may be NULL. The model must outlive the session. */
@@ -95,6 +108,9 @@ typedef enum qc_rows { QC_ROWS_NONE = 0, QC_ROWS_LAST = 1, QC_ROWS_ALL = 2 } qc_
  * next step. `out_logits` may be NULL. `tokens` may be NULL: the inputs are then those set with qc_session_set_input. */
 qc_status qc_session_step(qc_session* session, const int32_t* tokens, uint32_t count, qc_rows rows, const float** out_logits,
                           qc_error* error);
+
+/* 0 where a logit of the last step is an infinity or not a number, as overflow or damaged weights give; otherwise 1. Reads all of its logits. */
+int qc_session_is_finite(const qc_session* session);
 
 /* For a model with an encoder: encodes `count` positions (1 to max_source) of the inputs that were set with qc_session_set_input, and begins a new
  * sequence of steps, all of which see what was encoded until the next encoding. An encoder's input of tokens is called input_ids. What an input

@@ -67,6 +67,9 @@ public:
     print_rate("prompt", prompt.size(), prefilled - start);
     print_rate("generated", generated_.size(), decoded - prefilled);
     print_memory(stderr, engine_);
+    if (not_finite_from_)
+      return report(options_, "its logits are infinite or not a number from position " + std::to_string(not_finite_from_ - 1) +
+                                  " on at the latest, expected finite ones; compare with --quant=f32, and check the model's weights");
     return kSuccess;
   }
 
@@ -77,6 +80,8 @@ private:
     const float* logits = nullptr;
     if (engine_.step(phase, true, tokens, count, rows, &logits, &error) != QC_OK)
       return false;
+    if (!not_finite_from_ && !qc_session_is_finite(engine_.session.get()))
+      not_finite_from_ = qc_session_position(engine_.session.get());
     const uint32_t row_count = rows == QC_ROWS_NONE ? 0 : rows == QC_ROWS_LAST ? 1 : count;
     for (uint32_t i = 0; i < row_count && options_.logits_hash; ++i)
       hash_.add(logits + size_t{i} * engine_.info.logits_stride, engine_.info.vocabulary);
@@ -164,6 +169,7 @@ private:
   bool has_text_ = false;
   Chooser chooser_;
   LogitsHash hash_;
+  uint32_t not_finite_from_ = 0;  // position behind a step whose logits are not finite; 0 while all are
   const float* last_row_ = nullptr;
   std::vector<int32_t> generated_;
 };

@@ -1,5 +1,6 @@
 // quantc-run: generates text with an artifact or encodes one, measures it, or tells what it is.
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,11 +49,23 @@ bool create_session(Engine& engine, qc_error& error) {
   return true;
 }
 
-/// Ends the process with its model as it is: the system takes memory back faster, and closing would bring code into it after its peak was told.
-[[noreturn]] void leave(int code) {
+/// The exit code once all output is written, or that of output which cannot be.
+int flushed(int code) {
+  const bool whole = fflush(stdout) == 0 && !ferror(stdout);
+  if (!whole)
+    fprintf(stderr, "error: standard output: cannot be written; is the disk full, or what reads it gone?\n");
   fflush(nullptr);
-  _exit(code);
+  return whole || code != kSuccess ? code : kBadInput;
 }
+
+/// Whether both paths are one file.
+bool is_same_file(const std::string& a, const std::string& b) {
+  struct stat of_a, of_b;
+  return stat(a.c_str(), &of_a) == 0 && stat(b.c_str(), &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/// Ends the process with its model as it is: the system takes memory back faster, and closing would bring code into it after its peak was told.
+[[noreturn]] void leave(int code) { _exit(flushed(code)); }
 
 int run(const Options& options) {
   Engine engine{options, nullptr, {}, nullptr, nullptr};
@@ -68,6 +81,8 @@ int run(const Options& options) {
 
   if (!create_session(engine, error))
     return report(options, error.message);
+  if (options.profile && is_same_file(*options.profile, options.path))
+    return report(options, "is the artifact that runs, expected another file for --profile; give another name");
   if (options.profile) {
     engine.profile = std::make_unique<Profile>();
     const std::string wrong = engine.profile->open(engine.session.get(), *options.profile);
@@ -104,7 +119,7 @@ int main(int count, char** words) {
   }
   if (options.help || options.version) {
     fputs(options.help ? help_text().c_str() : "quantc-run " QUANTC_VERSION "\n", stdout);
-    return kSuccess;
+    return flushed(kSuccess);
   }
-  return run(options);
+  return flushed(run(options));
 }
