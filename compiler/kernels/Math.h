@@ -1,5 +1,6 @@
 // Elementary functions and conversions on float32 expressions, exact to the bit on every target: only additions, products, quotients, square
-// roots and integer operations, each rounded once (docs/numerics.md). Largest errors, over all finite inputs, are tested by tests/kernels.
+// roots and integer operations, each rounded once (docs/numerics.md). Largest errors; tests/kernels hold every 2,053rd
+// finite input to them.
 #pragma once
 
 #include <Halide.h>

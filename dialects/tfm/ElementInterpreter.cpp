@@ -41,8 +41,9 @@ std::optional<CumulativeSum> cumulativeSumOf(ReduceOp op) {
   if (!compare || !zero || op.getKind() != ReduceKind::sum || op.getAxes().size() != 1)
     return std::nullopt;
   auto elements = dyn_cast<DenseElementsAttr>(zero.getValue());
-  const bool isZero = elements && elements.isSplat() &&
-                      (isa<FloatType>(elements.getElementType()) ? elements.getSplatValue<APFloat>().isZero() : elements.getSplatValue<APInt>().isZero());
+  const bool isZero =
+      elements && elements.isSplat() &&
+      (isa<FloatType>(elements.getElementType()) ? elements.getSplatValue<APFloat>().isZero() : elements.getSplatValue<APInt>().isZero());
   const int64_t rank = cast<RankedTensorType>(op.getOperand().getType()).getRank(), back = rank - 1 - op.getAxes()[0];
   IotaOp terms, sums;
   if (!isZero || axisOfNumbers(compare.getLhs(), terms) != back || axisOfNumbers(compare.getRhs(), sums) != back + 1 || terms != sums)
@@ -108,10 +109,11 @@ const ElementInterpreter::Elements* ElementInterpreter::elements(Value value, co
   return (known_[{value, indices.get()}] = std::make_unique<Elements>(std::move(*result))).get();
 }
 
-const ElementInterpreter::Elements* ElementInterpreter::strided(Value operand, const Indices& indices, ArrayRef<int64_t> shape, int64_t base,
-                                                                ArrayRef<int64_t> strides) {
+const ElementInterpreter::Elements* ElementInterpreter::strided(Value operand, const Indices& indices, ArrayRef<int64_t> shape,
+                                                                int64_t base, ArrayRef<int64_t> strides) {
   const SmallVector<int64_t> dense = denseStrides(shape);
-  if (base == 0 && llvm::all_of(llvm::seq<size_t>(0, shape.size()), [&](size_t axis) { return shape[axis] == 1 || strides[axis] == dense[axis]; }))
+  if (base == 0 &&
+      llvm::all_of(llvm::seq<size_t>(0, shape.size()), [&](size_t axis) { return shape[axis] == 1 || strides[axis] == dense[axis]; }))
     return elements(operand, indices);
   std::vector<int64_t> mapped(indices->size(), base);
   for (size_t axis = 0; axis < shape.size(); ++axis)
@@ -126,7 +128,7 @@ const ElementInterpreter::Elements* ElementInterpreter::broadcast(Value operand,
 }
 
 std::optional<ElementInterpreter::Elements> ElementInterpreter::computeWhole(Value value, const Indices& indices,
-                                                                                 Interpreter& interpreter) {
+                                                                             Interpreter& interpreter) {
   const Array* array = interpreter.evaluate(value);
   if (!array) {
     reason_ = interpreter.reason();
@@ -231,7 +233,8 @@ std::optional<ElementInterpreter::Elements> ElementInterpreter::cumulate(const C
 }
 
 std::optional<ElementInterpreter::Elements> ElementInterpreter::reduce(ReduceOp op, const Indices& indices) {
-  if (auto sum = cumulativeSumOf(op); sum && elementCount(shapeOf(sum->x)).value_or(0) > 0 && elementCount(shapeOf(sum->x)) == elementCount(shapeOf(op)))
+  if (auto sum = cumulativeSumOf(op);
+      sum && elementCount(shapeOf(sum->x)).value_or(0) > 0 && elementCount(shapeOf(sum->x)) == elementCount(shapeOf(op)))
     return cumulate(*sum, op, indices);
   std::vector<int64_t> unique(*indices);
   llvm::sort(unique);
@@ -303,7 +306,8 @@ std::optional<ElementInterpreter::Elements> ElementInterpreter::compute(Operatio
       .Case([&](BinaryOp binaryOp) -> Result {
         const Elements* lhs = broadcast(binaryOp.getLhs(), indices, shape);
         const Elements* rhs = lhs ? broadcast(binaryOp.getRhs(), indices, shape) : nullptr;
-        return rhs ? Result(binary(binaryOp.getKind(), column(typeOfOperand(0), *lhs), column(typeOfOperand(1), *rhs), element, {count}).values)
+        return rhs ? Result(binary(binaryOp.getKind(), column(typeOfOperand(0), *lhs), column(typeOfOperand(1), *rhs), element, {count})
+                                .values)
                    : std::nullopt;
       })
       .Case([&](SelectOp selectOp) -> Result {

@@ -14,7 +14,9 @@ namespace {
 
 constexpr int64_t kMostPaddedRows = 64;  // of a step that padding is tried with, otherwise some of them
 
-SmallVector<Value> valuesOf(ArrayRef<MaskTerm> terms) { return llvm::map_to_vector(terms, [](const MaskTerm& term) { return term.value; }); }
+SmallVector<Value> valuesOf(ArrayRef<MaskTerm> terms) {
+  return llvm::map_to_vector(terms, [](const MaskTerm& term) { return term.value; });
+}
 
 /// What one step's rows see.
 struct Visibility {
@@ -88,7 +90,8 @@ std::optional<Visibility> visibility(ArrayRef<MaskTerm> terms, Probe& probe, con
       }
       const bool adds = term.use == MaskTerm::Use::added || term.use == MaskTerm::Use::subtracted, hidden = hides(term, value);
       if (adds && !hidden && value != 0 && !term.biased) {
-        why = "mask adds " + std::to_string(effective(term, value)) + " to a score, expected 0, or " + std::to_string(kHidden) + " or less to hide it";
+        why = "mask adds " + std::to_string(effective(term, value)) + " to a score, expected 0, or " + std::to_string(kHidden) +
+              " or less to hide it";
         return std::nullopt;
       }
       found.sees[i] = found.sees[i] && !hidden;
@@ -279,7 +282,9 @@ std::optional<MaskClass> classifyMask(ArrayRef<MaskTerm> terms, Extent extent, E
       window = std::max(window, seen);
     results.push_back(std::move(*visible));
   }
-  auto allAgree = [&](MaskClass candidate) { return llvm::all_of(results, [&](const Visibility& visible) { return agrees(visible, candidate, why); }); };
+  auto allAgree = [&](MaskClass candidate) {
+    return llvm::all_of(results, [&](const Visibility& visible) { return agrees(visible, candidate, why); });
+  };
   if (allAgree(full)) {
     SmallVector<Value> arguments = extent.hasPast ? SmallVector<Value>() : argumentsOf(terms);
     if (arguments.size() > 1) {

@@ -7,7 +7,8 @@ namespace quantc::raise {
 
 using namespace mlir;
 
-std::optional<int64_t> positionOffset(Value indices, Extent extent, Evaluator& evaluator, llvm::function_ref<Evaluator::Given(tfm::StepSize)> given) {
+std::optional<int64_t> positionOffset(Value indices, Extent extent, Evaluator& evaluator,
+                                      llvm::function_ref<Evaluator::Given(tfm::StepSize)> given) {
   std::optional<int64_t> offset;
   Probe probe(evaluator, indices, extent);
   for (const Probe::Step& step : probe.steps()) {

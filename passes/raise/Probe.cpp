@@ -13,10 +13,10 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kAlwaysWhole = 256;           // rows of a step that are all looked at
-constexpr size_t kMostTurningPoints = 24;       // of these, those beyond are left to the samples in between
+constexpr int64_t kAlwaysWhole = 256;              // rows of a step that are all looked at
+constexpr size_t kMostTurningPoints = 24;          // of these, those beyond are left to the samples in between
 constexpr int64_t kMostAtOnce = int64_t{1} << 17;  // elements
-constexpr int64_t kSmallTable = 4096;           // elements
+constexpr int64_t kSmallTable = 4096;              // elements
 
 bool isConstant(Operation* op) { return isa<tfm::WeightOp, tfm::ConstantOp>(op); }
 
@@ -138,8 +138,8 @@ void Probe::addSteps() {
   auto add = [&](int64_t sequence, int64_t past, bool all) {
     if (sequence < 1 || past < 0 || sequence + past > context || !seen.insert({sequence, past}).second)
       return;
-    steps_.push_back({{sequence, past},
-                      all || sequence <= 7 ? rowsOf(sequence) : std::vector<int64_t>{0, sequence / 2, sequence - 2, sequence - 1}});
+    steps_.push_back(
+        {{sequence, past}, all || sequence <= 7 ? rowsOf(sequence) : std::vector<int64_t>{0, sequence / 2, sequence - 2, sequence - 1}});
   };
   for (int64_t sequence : {2, 5, 1})
     add(sequence, 0, true);

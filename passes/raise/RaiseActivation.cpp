@@ -109,7 +109,8 @@ std::vector<double> samplePoints(tfm::BinaryOp root) {
   for (int i = -40; i <= 160; ++i)
     add(std::pow(10.0, i / 40.0));
   visitProducers({root.getLhs(), root.getRhs()}, [&](Operation* op) {
-    auto constant = op->getNumResults() == 1 && isa<RankedTensorType>(op->getResult(0).getType()) ? scalarOf(op->getResult(0)) : std::nullopt;
+    auto constant =
+        op->getNumResults() == 1 && isa<RankedTensorType>(op->getResult(0).getType()) ? scalarOf(op->getResult(0)) : std::nullopt;
     for (double factor : {0.5, 0.999, 1.0, 1.001, 2.0})
       if (constant && *constant != 0)
         add(*constant * factor);

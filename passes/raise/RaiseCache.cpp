@@ -143,8 +143,9 @@ bool isCausal(Operation& op) {
     return isConstantDim(gather.getOperand(), gather.getAxis());
   if (auto numbers = dyn_cast<tfm::IotaOp>(op))
     return typeOf(numbers).hasStaticShape() && isa<AffineConstantExpr>(numbers.getStart().getResult(0));
-  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp,
-             tfm::SourceReadOp, tfm::UnaryOp, tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::TransposeOp, tfm::BroadcastOp, tfm::ExpertLinearOp, tfm::CombineOp, func::ReturnOp>(op);
+  return isa<tfm::WeightOp, tfm::ConstantOp, tfm::EmbedOp, tfm::RmsNormOp, tfm::LayerNormOp, tfm::LinearOp, tfm::SourceReadOp, tfm::UnaryOp,
+             tfm::BinaryOp, tfm::SelectOp, tfm::CastOp, tfm::TransposeOp, tfm::BroadcastOp, tfm::ExpertLinearOp, tfm::CombineOp,
+             func::ReturnOp>(op);
 }
 
 /// Whether this takes several rows together.

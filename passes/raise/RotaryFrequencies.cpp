@@ -183,8 +183,8 @@ std::optional<Frequencies> readFrequencies(const Rotation& rotation, Extent exte
     }
   }
   if (shortestWrong != std::numeric_limits<int64_t>::max()) {
-    why = "rotary factors are not cosine and sine of position times one frequency: they differ at position " + std::to_string(wrongPosition) +
-          " of a sequence of " + std::to_string(shortestWrong);
+    why = "rotary factors are not cosine and sine of position times one frequency: they differ at position " +
+          std::to_string(wrongPosition) + " of a sequence of " + std::to_string(shortestWrong);
     return std::nullopt;
   }
   return found;

@@ -16,8 +16,9 @@ public:
   OnnxBuilder builder;
 
   /// The name of a value that the operation gives.
-  std::string op(const std::string& type, const std::vector<std::string>& inputs,
-                 const std::function<void(onnx::NodeProto&)>& change = [](onnx::NodeProto&) {}) {
+  std::string op(
+      const std::string& type, const std::vector<std::string>& inputs,
+      const std::function<void(onnx::NodeProto&)>& change = [](onnx::NodeProto&) {}) {
     const std::string name = type + std::to_string(count_++);
     change(builder.node(type, inputs, {name}));
     return name;
@@ -71,9 +72,7 @@ public:
     return op("Where", {condition, constant(0), constant(hidden)});
   }
   /// The causal keys that are less than `window` behind their query.
-  std::string windowed(int64_t window) {
-    return op("And", {causal(), op("Less", {op("Sub", {queries(), keys()}), integer(window)})});
-  }
+  std::string windowed(int64_t window) { return op("And", {causal(), op("Less", {op("Sub", {queries(), keys()}), integer(window)})}); }
   /// The first rows and columns of a table [rows, rows] of what each query sees, as booleans.
   std::string table(int64_t rows, const std::function<bool(int64_t query, int64_t key)>& sees) {
     std::string bytes;
@@ -100,10 +99,10 @@ public:
   }
 
   /// What is varied; values are names.
-  std::function<std::string(DecoderGraph&)> positionRows;                              // [sequence, width], added to the embeddings
-  std::function<std::pair<std::string, std::string>(DecoderGraph&)> rotation;          // [sequence, head_dim] each
-  std::function<std::string(DecoderGraph&, const std::string& scores)> masked;         // of scores [1, heads, sequence, sequence]
-  std::function<std::string(DecoderGraph&, const std::string& hidden)> activated;      // of [1, sequence, width]
+  std::function<std::string(DecoderGraph&)> positionRows;                          // [sequence, width], added to the embeddings
+  std::function<std::pair<std::string, std::string>(DecoderGraph&)> rotation;      // [sequence, head_dim] each
+  std::function<std::string(DecoderGraph&, const std::string& scores)> masked;     // of scores [1, heads, sequence, sequence]
+  std::function<std::string(DecoderGraph&, const std::string& hidden)> activated;  // of [1, sequence, width]
 
   /// The model's bytes.
   std::string bytes() {
@@ -111,7 +110,8 @@ public:
     if (positionRows)
       x = op("Add", {x, positionRows(*this)});
     auto heads = [&](const std::string& rows) {
-      return transpose(op("Reshape", {op("MatMul", {rows, weight({kWidth, kWidth}, 0.8f)}), integers({1, -1, kHeads, kHeadDim})}), {0, 2, 1, 3});
+      return transpose(op("Reshape", {op("MatMul", {rows, weight({kWidth, kWidth}, 0.8f)}), integers({1, -1, kHeads, kHeadDim})}),
+                       {0, 2, 1, 3});
     };
     std::string q = heads(x), k = heads(x);
     const std::string v = heads(x);

@@ -52,7 +52,10 @@ TEST_F(OnnxUnread, AttributeIsRefusedByName) {
   EXPECT_THAT(errorOf(builder, "Relu", {"x"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "leaks", int64_t(3)); }),
               AllOf(HasSubstr("Relu has an attribute leaks = 3, which is not supported"), HasSubstr("/y")));
   OnnxBuilder misspelled = graph();
-  EXPECT_THAT(errorOf(misspelled, "Transpose", {"x"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "prm", std::vector<int64_t>{0, 1}); }),
+  EXPECT_THAT(errorOf(misspelled, "Transpose", {"x"},
+                      [](onnx::NodeProto& node) {
+                        OnnxBuilder::set(node, "prm", std::vector<int64_t>{0, 1});
+                      }),
               HasSubstr("Transpose has an attribute prm, which"));
 }
 
@@ -71,7 +74,8 @@ TEST_F(OnnxUnread, InputIsRefusedByName) {
 
 TEST_F(OnnxUnread, AttributeThatChangesNothingIsAccepted) {
   OnnxBuilder builder = graph();
-  EXPECT_THAT(errorOf(builder, "Dropout", {"x"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "seed", int64_t(3)); }), Eq("no error"));
+  EXPECT_THAT(errorOf(builder, "Dropout", {"x"}, [](onnx::NodeProto& node) { OnnxBuilder::set(node, "seed", int64_t(3)); }),
+              Eq("no error"));
 }
 
 TEST_F(OnnxUnread, RotationOfContribAttentionIsRefused) {
@@ -83,7 +87,8 @@ TEST_F(OnnxUnread, RotationOfContribAttentionIsRefused) {
       OnnxBuilder::set(node, "num_heads", int64_t(2));
       OnnxBuilder::set(node, "do_rotary", rotates);
     });
-    EXPECT_THAT(error, rotates ? testing::Matcher<std::string>(HasSubstr("has an attribute do_rotary = 1, which is not supported")) : Eq("no error"));
+    EXPECT_THAT(error, rotates ? testing::Matcher<std::string>(HasSubstr("has an attribute do_rotary = 1, which is not supported"))
+                               : Eq("no error"));
   }
 }
 

@@ -154,8 +154,8 @@ TEST_F(RaisedGraphs, WhatIsScaledAfterItIsHiddenMayCount) {
     written_ = false;
     DecoderGraph graph;
     graph.masked = [&](DecoderGraph& g, const std::string& scores) {
-      const std::string mask = select ? g.op("Where", {g.causal(), scores, g.constant(-20000)})
-                                      : g.op("Add", {scores, g.hiddenUnless(g.causal(), -20000)});
+      const std::string mask =
+          select ? g.op("Where", {g.causal(), scores, g.constant(-20000)}) : g.op("Add", {scores, g.hiddenUnless(g.causal(), -20000)});
       return g.op("Mul", {mask, g.constant(1e-4f)});
     };
     EXPECT_THAT(raised(graph, {2, 65}), Not(HasSubstr("tfm.attention")));
@@ -167,7 +167,8 @@ TEST_F(RaisedGraphs, SlopesUntilADistance) {
     written_ = false;
     DecoderGraph graph;
     graph.masked = [&](DecoderGraph& g, const std::string& scores) {
-      const std::string distance = g.op("Min", {g.cast(g.op("Sub", {g.queries(), g.keys()}), onnx::TensorProto::FLOAT), g.constant(static_cast<float>(most))});
+      const std::string distance =
+          g.op("Min", {g.cast(g.op("Sub", {g.queries(), g.keys()}), onnx::TensorProto::FLOAT), g.constant(static_cast<float>(most))});
       g.builder.floats("slopes", {2, 1, 1}, {-0.25f, -0.0625f});
       return g.op("Add", {g.op("Add", {scores, g.op("Mul", {g.unsqueeze(distance, 0), "slopes"})}), g.hiddenUnless(g.causal())});
     };
@@ -182,16 +183,25 @@ TEST_F(RaisedGraphs, LearnedPositions) {
     graph.positionRows = [&](DecoderGraph& g) {
       return g.op("Gather", {g.weight({640, DecoderGraph::kWidth}, 2), g.op("Min", {g.positions(), g.integer(last)})});
     };
-    EXPECT_THAT(raised(graph), last == 10000 ? testing::Matcher<std::string>(HasSubstr("tfm.position_rows")) : Not(HasSubstr("tfm.position_rows")));
+    EXPECT_THAT(raised(graph),
+                last == 10000 ? testing::Matcher<std::string>(HasSubstr("tfm.position_rows")) : Not(HasSubstr("tfm.position_rows")));
   }
 }
 
 TEST_F(RaisedGraphs, PositionsInAnotherOrder) {
   const std::vector<std::function<std::string(DecoderGraph&)>> forms = {
-      [](DecoderGraph& g) { return g.op("Mod", {g.positions(), g.integer(300)}); },
-      [](DecoderGraph& g) { return g.op("Where", {g.op("Less", {g.positions(), g.integer(290)}), g.positions(), g.integer(3)}); },
-      [](DecoderGraph& g) { return g.op("Sub", {g.op("Sub", {g.length(), g.integer(1)}), g.positions()}); },
-      [](DecoderGraph& g) { return g.op("Div", {g.positions(), g.integer(2)}); },
+      [](DecoderGraph& g) {
+        return g.op("Mod", {g.positions(), g.integer(300)});
+      },
+      [](DecoderGraph& g) {
+        return g.op("Where", {g.op("Less", {g.positions(), g.integer(290)}), g.positions(), g.integer(3)});
+      },
+      [](DecoderGraph& g) {
+        return g.op("Sub", {g.op("Sub", {g.length(), g.integer(1)}), g.positions()});
+      },
+      [](DecoderGraph& g) {
+        return g.op("Div", {g.positions(), g.integer(2)});
+      },
       [](DecoderGraph& g) {
         return g.op("Where", {g.op("Greater", {g.length(), g.integer(333)}), g.op("Div", {g.positions(), g.integer(2)}), g.positions()});
       }};
@@ -216,9 +226,7 @@ TEST_F(RaisedGraphs, Rotation) {
   for (int64_t last : {20, 400, 10000}) {
     written_ = false;
     DecoderGraph graph;
-    graph.rotation = [&](DecoderGraph& g) {
-      return g.rotaryFactors(g.op("Min", {g.positions(), g.integer(last)}), g.frequencies());
-    };
+    graph.rotation = [&](DecoderGraph& g) { return g.rotaryFactors(g.op("Min", {g.positions(), g.integer(last)}), g.frequencies()); };
     EXPECT_THAT(raised(graph), last == 10000 ? testing::Matcher<std::string>(HasSubstr("tfm.rope")) : Not(HasSubstr("tfm.rope")));
   }
 }
@@ -268,10 +276,18 @@ TEST_F(RaisedGraphs, BoundedActivations) {
     return g.op("Clip", {x, g.constant(least), g.constant(most)});
   };
   const std::vector<Form> forms = {
-      [](DecoderGraph& g, const std::string& x) { return g.op("Mul", {g.op("Min", {x, g.constant(8)}), g.op("Sigmoid", {x})}); },
-      [&](DecoderGraph& g, const std::string& x) { return g.op("Mul", {clip(g, x, -8, 8), g.op("Sigmoid", {x})}); },
-      [&](DecoderGraph& g, const std::string& x) { return g.op("Mul", {x, g.op("Sigmoid", {clip(g, x, -7, 40)})}); },
-      [&](DecoderGraph& g, const std::string& x) { return g.op("Mul", {clip(g, x, -8, 8), g.op("Sigmoid", {clip(g, x, -8, 8)})}); },
+      [](DecoderGraph& g, const std::string& x) {
+        return g.op("Mul", {g.op("Min", {x, g.constant(8)}), g.op("Sigmoid", {x})});
+      },
+      [&](DecoderGraph& g, const std::string& x) {
+        return g.op("Mul", {clip(g, x, -8, 8), g.op("Sigmoid", {x})});
+      },
+      [&](DecoderGraph& g, const std::string& x) {
+        return g.op("Mul", {x, g.op("Sigmoid", {clip(g, x, -7, 40)})});
+      },
+      [&](DecoderGraph& g, const std::string& x) {
+        return g.op("Mul", {clip(g, x, -8, 8), g.op("Sigmoid", {clip(g, x, -8, 8)})});
+      },
       [&](DecoderGraph& g, const std::string& x) {
         const std::string error = g.op("Erf", {g.op("Div", {x, g.constant(1.41421356f)})});
         return g.op("Mul", {g.op("Mul", {clip(g, x, -1000, 30), g.op("Add", {error, g.constant(1)})}), g.constant(0.5f)});
