@@ -1,6 +1,6 @@
 // Elementary functions and conversions on float32 expressions, exact to the bit on every target: only additions, products, quotients, square
-// roots and integer operations, each rounded once (docs/numerics.md). Largest errors; tests/kernels hold every 2,053rd
-// finite input to them.
+// roots and integer operations, each rounded once (docs/numerics.md). Each function states its largest error, to which
+// tests/kernels hold every 2,053rd finite input.
 #pragma once
 
 #include <Halide.h>
